@@ -1,0 +1,120 @@
+//! The seam: what the protocol asks of the memory that it runs on.
+//!
+//! Two traits by role, because the kernel gives two sets of permissions. A
+//! consumer can store the consumer position and nothing else; a producer the
+//! producer position, headers and samples. Each method means one access, and
+//! the [`Ordering`] is an argument: the protocol chooses it, a backing forwards
+//! it.
+
+use core::sync::atomic::Ordering;
+
+use crate::{Capacity, Header, Offset, PageOffset, Position, SampleLen, Width};
+
+/// What a consumer may touch: the consumer position read and write, the
+/// producer position and the data read-only.
+///
+/// # Safety
+/// The backing keeps, for as long as it lives (SAFETY.md cites these numbers):
+/// - **M1** The words and the data area are readable, and the own ones
+///   writable.
+/// - **M2** The data area has `capacity` bytes, starts on a multiple of 8, and
+///   is followed by a second copy of itself: a record that begins anywhere in
+///   the first copy is contiguous.
+/// - **M3** A method does exactly the access that its name says, at least as
+///   strongly ordered as asked. Where Rust promises only `Relaxed` loads
+///   (memory mapped read-only), an acquire is a relaxed load followed by
+///   `fence(Acquire)`.
+/// - **M4** Positions are as wide as the kernel's `unsigned long`
+///   ([`Width`]), in native byte order.
+/// - **M5** Nobody but the owner of the other role, and the kernel, stores into
+///   this memory.
+pub unsafe trait ConsumerMemory {
+    /// The bytes of a committed record: `&[u8]` or a wrapper of it over mapped
+    /// memory, tracked cells under a model checker.
+    type Sample<'a>
+    where
+        Self: 'a;
+
+    /// Size of the data area.
+    fn capacity(&self) -> Capacity;
+
+    /// Width of the positions.
+    fn width(&self) -> Width;
+
+    /// The consumer position as the last consumer left it. Read once, when a
+    /// consumer starts; from then on the consumer keeps its own copy.
+    fn initial_consumer_pos(&self) -> Position;
+
+    /// Loads the producer position. The producer may move it at any time.
+    fn load_producer_pos(&self, order: Ordering) -> Position;
+
+    /// Stores the consumer position: the space before it goes back to the
+    /// producers.
+    fn store_consumer_pos(&self, position: Position, order: Ordering);
+
+    /// Loads the length word of the header at `at`. Its producer may commit it
+    /// at any time.
+    ///
+    /// # Safety
+    /// At least [`Header::SIZE`] bytes at `at` are produced and not released.
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header;
+
+    /// The sample behind the header at `at`.
+    ///
+    /// # Safety
+    /// The record at `at` is committed with the length `len`, was seen so by an
+    /// acquire load of its header, lies wholly in what is produced, and is not
+    /// released while the sample lives.
+    unsafe fn sample(&self, at: Offset, len: SampleLen) -> Self::Sample<'_>;
+
+    /// A memory fence.
+    fn fence(&self, order: Ordering);
+}
+
+/// What a producer may touch: the producer position, the headers and the
+/// samples read and write, the consumer position read-only.
+///
+/// # Safety
+/// The backing keeps M1 to M5 of [`ConsumerMemory`], for the producer's words.
+pub unsafe trait ProducerMemory {
+    /// The bytes of a reserved record.
+    type SampleMut<'a>
+    where
+        Self: 'a;
+
+    /// Size of the data area.
+    fn capacity(&self) -> Capacity;
+
+    /// Width of the positions.
+    fn width(&self) -> Width;
+
+    /// The producer position as the last producer left it. Read once, when a
+    /// producer starts; from then on the producer keeps its own copy.
+    fn initial_producer_pos(&self) -> Position;
+
+    /// Loads the consumer position. The consumer may move it at any time.
+    fn load_consumer_pos(&self, order: Ordering) -> Position;
+
+    /// Stores the producer position: the records before it exist.
+    fn store_producer_pos(&self, position: Position, order: Ordering);
+
+    /// Writes both words of the header at `at`, unordered: the store of the
+    /// producer position that follows publishes them.
+    ///
+    /// # Safety
+    /// The record at `at` is reserved by the caller and not yet published.
+    unsafe fn write_header(&self, at: Offset, header: Header, page: PageOffset);
+
+    /// Stores the length word of the header at `at`: commits the record.
+    ///
+    /// # Safety
+    /// The record at `at` is reserved by the caller and not yet committed.
+    unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering);
+
+    /// The sample behind the header at `at`, to be filled.
+    ///
+    /// # Safety
+    /// The record at `at` is reserved by the caller with the length `len`, is
+    /// not committed while the sample lives, and no other sample of it lives.
+    unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> Self::SampleMut<'_>;
+}

@@ -1,0 +1,208 @@
+//! Where things are: [`Position`], [`Offset`], and the [`Capacity`] that
+//! relates them.
+
+use crate::CapacityError;
+
+/// The width of the kernel's `unsigned long`, in which positions are stored.
+///
+/// It is the *kernel's* width, not the process's: a 32-bit process on a 64-bit
+/// kernel shares 64-bit positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// A 32-bit kernel: positions wrap at 2^32.
+    Bits32,
+    /// A 64-bit kernel: positions wrap at 2^64.
+    Bits64,
+}
+
+impl Width {
+    /// The bits that a position of this width can have.
+    #[inline]
+    const fn mask(self) -> u64 {
+        match self {
+            Width::Bits32 => 0xffff_ffff,
+            Width::Bits64 => u64::MAX,
+        }
+    }
+}
+
+/// A place in the endless stream of bytes: it grows for the life of the map
+/// and wraps at the kernel's word width.
+///
+/// A position is never compared with `<`: [`Position::distance`] is the only
+/// subtraction, and it is modular.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[repr(transparent)]
+pub struct Position(u64);
+
+impl Position {
+    /// The position `value`, reduced to `width`.
+    #[inline]
+    pub const fn new(value: u64, width: Width) -> Self {
+        Self(value & width.mask())
+    }
+
+    /// The value as it stands in the shared word, zero-extended to 64 bits.
+    #[inline]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The position `bytes` further on.
+    #[inline]
+    pub const fn advance(self, bytes: u64, width: Width) -> Self {
+        self.advance_unwrapped(bytes).wrap(width)
+    }
+
+    /// As [`advance`](Self::advance), but without the reduction to a width:
+    /// one instruction less for each record. Offsets and distances come out
+    /// the same; [`wrap`](Self::wrap) it before anybody sees it.
+    #[inline]
+    pub(crate) const fn advance_unwrapped(self, bytes: u64) -> Self {
+        Self(self.0.wrapping_add(bytes))
+    }
+
+    /// The position as a kernel of this width would store it.
+    #[inline]
+    pub(crate) const fn wrap(self, width: Width) -> Self {
+        Self::new(self.0, width)
+    }
+
+    /// How many bytes this position is ahead of `earlier`, modulo the width.
+    /// A position that is really behind is therefore very far ahead.
+    #[inline]
+    pub const fn distance(self, earlier: Position, width: Width) -> u64 {
+        self.0.wrapping_sub(earlier.0) & width.mask()
+    }
+
+    /// Whether a record may start here: each starts on a multiple of 8.
+    #[inline]
+    pub const fn is_aligned(self) -> bool {
+        self.0 & 7 == 0
+    }
+
+    /// The place in the data area where a record at this position has its
+    /// header.
+    #[inline]
+    pub const fn offset(self, capacity: Capacity) -> Offset {
+        Offset(self.0 & capacity.offset_mask())
+    }
+}
+
+/// A place in the data area, in bytes from its start: below the capacity and
+/// a multiple of 8, so a header there never straddles the end.
+///
+/// Only [`Position::offset`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Offset(u64);
+
+impl Offset {
+    /// Bytes from the start of the data area.
+    #[inline]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Bytes from the start of the data area, for pointer arithmetic.
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "an offset is below 2^31: it fits every usize")]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The size of the data area in bytes (`max_entries` of the map): a power of
+/// two and a multiple of the page size, 2 GiB at most.
+///
+/// ```
+/// use ringbuf_core::{Capacity, CapacityError};
+/// assert_eq!(Capacity::new(65536, 4096)?.bytes(), 65536);
+/// assert_eq!(Capacity::new(12288, 4096), Err(CapacityError::NotPowerOfTwo { bytes: 12288 }));
+/// # Ok::<(), CapacityError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Capacity(u32);
+
+impl Capacity {
+    /// The largest capacity of any kernel: the largest power of two that the
+    /// 32-bit `max_entries` can hold.
+    pub const MAX: u64 = 1 << 31;
+
+    /// A capacity of `bytes` where pages have `page_size` bytes.
+    ///
+    /// # Errors
+    /// What the kernel answers `EINVAL` to (`ringbuf_map_alloc`,
+    /// kernel/bpf/ringbuf.c, 5.8 to 7.3): zero, no power of two, no multiple
+    /// of the page size; and a size that `max_entries` cannot hold.
+    pub const fn new(bytes: u64, page_size: u64) -> Result<Self, CapacityError> {
+        if !page_size.is_power_of_two() || page_size < 8 {
+            return Err(CapacityError::PageSize { page_size });
+        }
+        if bytes == 0 {
+            return Err(CapacityError::Zero);
+        }
+        if bytes > Self::MAX {
+            return Err(CapacityError::TooLarge { bytes });
+        }
+        if !bytes.is_power_of_two() {
+            return Err(CapacityError::NotPowerOfTwo { bytes });
+        }
+        if bytes < page_size {
+            return Err(CapacityError::BelowPage { bytes, page_size });
+        }
+        #[expect(clippy::as_conversions, reason = "at most 2^31, checked above")]
+        Ok(Self(bytes as u32))
+    }
+
+    /// The size of the data area in bytes.
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "u64::from is not const; a widening")]
+    pub const fn bytes(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// The bits of a position that make its offset: below the capacity, and
+    /// without the lowest three, which are zero in every record's position.
+    #[inline]
+    const fn offset_mask(self) -> u64 {
+        self.bytes() - 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_wraps_at_the_width() {
+        for (width, top) in [(Width::Bits32, u64::from(u32::MAX)), (Width::Bits64, u64::MAX)] {
+            let before = Position::new(top - 7, width);
+            let after = before.advance(24, width);
+            assert_eq!(after.get(), 16);
+            assert_eq!(after.distance(before, width), 24);
+            assert_eq!(before.distance(after, width), top - 23);
+        }
+    }
+
+    #[test]
+    fn an_offset_is_masked_and_aligned_whatever_the_position() {
+        let capacity = Capacity::new(4096, 4096).unwrap();
+        for value in [0, 1, 7, 8, 4095, 4096, 4097, u64::MAX] {
+            let offset = Position::new(value, Width::Bits64).offset(capacity).get();
+            assert!(offset < 4096 && offset % 8 == 0, "{value} -> {offset}");
+        }
+        assert_eq!(Position::new(8192 + 24, Width::Bits64).offset(capacity).get(), 24);
+    }
+
+    #[test]
+    fn capacity_says_what_is_wrong() {
+        use CapacityError::*;
+        assert_eq!(Capacity::new(0, 4096), Err(Zero));
+        assert_eq!(Capacity::new(4095, 4096), Err(NotPowerOfTwo { bytes: 4095 }));
+        assert_eq!(Capacity::new(2048, 4096), Err(BelowPage { bytes: 2048, page_size: 4096 }));
+        assert_eq!(Capacity::new(1 << 32, 4096), Err(TooLarge { bytes: 1 << 32 }));
+        assert_eq!(Capacity::new(4096, 0), Err(PageSize { page_size: 0 }));
+        assert_eq!(Capacity::new(1 << 31, 4096).unwrap().bytes(), 1 << 31);
+    }
+}

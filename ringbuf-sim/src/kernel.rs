@@ -1,0 +1,287 @@
+//! The producers' algorithm of kernel/bpf/ringbuf.c, step by step (7.3).
+//!
+//! Orderings are the kernel's or weaker: where the proof needs less than the
+//! kernel gives, the model takes less, so what holds here holds there.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+use ringbuf_core::{Header, Offset, PageOffset, SampleLen};
+
+use crate::{Host, KernelMemory};
+
+/// One ring buffer as the kernel holds it. Any number of threads may reserve
+/// and commit through a shared reference, as BPF programs do on many CPUs.
+#[derive(Debug)]
+pub struct KernelRing<M, H> {
+    memory: M,
+    host: H,
+}
+
+impl<M: KernelMemory, H: Host> KernelRing<M, H> {
+    /// The ring over `memory`, whose lock and notifications `host` provides.
+    ///
+    /// # Safety
+    /// **P1** Nothing else produces into this memory while the ring lives, and
+    /// the positions in `host` are those in the memory.
+    pub unsafe fn new(memory: M, host: H) -> Self {
+        Self { memory, host }
+    }
+
+    /// `bpf_ringbuf_reserve`: space for `len` bytes, or why not. Never waits
+    /// for the consumer.
+    ///
+    /// # Errors
+    /// [`Refused`]; a BPF program sees NULL for every reason.
+    pub fn reserve(&self, len: u64) -> Result<KernelReservation<'_, M, H>, Refused> {
+        let (capacity, width) = (self.memory.capacity(), self.memory.width());
+        let mask = capacity.bytes() - 1;
+        let len = SampleLen::new(len).ok_or(Refused::TooLarge)?;
+        if len.footprint() > capacity.bytes() {
+            return Err(Refused::TooLarge);
+        }
+        // Before the lock, as the kernel does. Acquire: pairs with the
+        // consumer's release store, so the old bytes were read before they are
+        // written over. Models: `wrap`, `reuse`.
+        let consumed = self.memory.load_consumer_pos(Acquire);
+
+        let mut locked = self.host.lock();
+        let new = locked.produced.advance(len.footprint(), width);
+        while locked.produced.distance(locked.pending, width) != 0 {
+            // Relaxed: what is written here later depends on this value.
+            //
+            // SAFETY: a record stands at `pending`: it is before `produced`,
+            // and nothing at or after `pending` is ever written over.
+            let header =
+                unsafe { self.memory.load_header(locked.pending.offset(capacity), Relaxed) };
+            if header.is_busy() {
+                break;
+            }
+            locked.pending = locked.pending.advance(header.footprint(), width);
+        }
+        // Stored even if the reservation then fails.
+        self.memory.store_pending_pos(locked.pending, Relaxed);
+        if new.distance(locked.pending, width) > mask {
+            return Err(Refused::PendingInTheWay);
+        }
+        if new.distance(consumed, width) > mask {
+            return Err(Refused::Full);
+        }
+
+        let at = locked.produced.offset(capacity);
+        let header = Header::busy(len);
+        // SAFETY: the space is free (checked above) and ours under the lock;
+        // the store of the position, below, publishes it.
+        unsafe {
+            self.memory.write_header(at, header, PageOffset::of(at, self.memory.page_size()))
+        };
+        locked.produced = new;
+        // Release: whoever sees the position sees the header. Models:
+        // `hand_over`, `reuse`.
+        self.memory.store_producer_pos(new, Release);
+        drop(locked);
+        // SAFETY: reserved above with this length, lent to this reservation
+        // alone.
+        let sample = unsafe { self.memory.sample_mut(at, len) };
+        Ok(KernelReservation { ring: self, at, header, sample })
+    }
+
+    /// `bpf_ringbuf_query`: a snapshot that may be stale at once. Unknown
+    /// kinds, and the overwrite position of a ring that does not overwrite,
+    /// answer 0.
+    pub fn query(&self, kind: u64) -> u64 {
+        match kind {
+            Query::AVAIL_DATA => {
+                let consumed = self.memory.load_consumer_pos(Acquire);
+                self.host.lock().produced.distance(consumed, self.memory.width())
+            }
+            Query::RING_SIZE => self.memory.capacity().bytes(),
+            Query::CONS_POS => self.memory.load_consumer_pos(Acquire).get(),
+            Query::PROD_POS => self.host.lock().produced.get(),
+            _ => 0,
+        }
+    }
+
+    /// The surroundings.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// `bpf_ringbuf_commit`: exchange the header, then decide whether to wake.
+    fn commit(&self, at: Offset, header: Header, flags: Flags) {
+        // The kernel's xchg is a full barrier on both sides. Release is what
+        // publishes the sample (models: `hand_over`, `two_producers`); the
+        // fence is what keeps the load below from passing the exchange
+        // (models: `wakeup`, `wakeup_busy`).
+        //
+        // SAFETY: the reservation commits once.
+        unsafe { self.memory.swap_header(at, header, Release) };
+        self.memory.fence(SeqCst);
+        // The kernel's Acquire here orders nothing that the protocol needs.
+        let consumed = self.memory.load_consumer_pos(Relaxed).get();
+        let caught_up = consumed & (self.memory.capacity().bytes() - 1) == at.get();
+        if flags.has(Flags::FORCE_WAKEUP) || (caught_up && !flags.has(Flags::NO_WAKEUP)) {
+            self.host.notify();
+        }
+    }
+}
+
+impl<M, H> KernelRing<M, H>
+where
+    M: KernelMemory,
+    H: Host,
+    for<'a> M::SampleMut<'a>: DerefMut<Target = [u8]>,
+{
+    /// `bpf_ringbuf_output`: reserve, copy, commit.
+    ///
+    /// # Errors
+    /// [`OutputError`], with the errno that the helper returns.
+    pub fn output(&self, data: &[u8], flags: Flags) -> Result<(), OutputError> {
+        if flags.0 & !Flags::KNOWN != 0 {
+            return Err(OutputError::UnknownFlags);
+        }
+        let mut reservation = self.reserve(data.len() as u64).map_err(OutputError::Refused)?;
+        reservation.sample.copy_from_slice(data);
+        reservation.submit(flags);
+        Ok(())
+    }
+}
+
+/// Space that a simulated BPF program has reserved. Dropping it discards.
+pub struct KernelReservation<'r, M: KernelMemory, H: Host> {
+    ring: &'r KernelRing<M, H>,
+    at: Offset,
+    header: Header,
+    sample: M::SampleMut<'r>,
+}
+
+impl<M: KernelMemory, H: Host> KernelReservation<'_, M, H> {
+    /// `bpf_ringbuf_submit`.
+    pub fn submit(self, flags: Flags) {
+        let this = ManuallyDrop::new(self);
+        this.ring.commit(this.at, this.header.submitted(), flags);
+    }
+
+    /// `bpf_ringbuf_discard`.
+    pub fn discard(self, flags: Flags) {
+        let this = ManuallyDrop::new(self);
+        this.ring.commit(this.at, this.header.discarded(), flags);
+    }
+}
+
+impl<M: KernelMemory, H: Host> Drop for KernelReservation<'_, M, H> {
+    fn drop(&mut self) {
+        self.ring.commit(self.at, self.header.discarded(), Flags::ADAPTIVE);
+    }
+}
+
+impl<'r, M: KernelMemory, H: Host> Deref for KernelReservation<'r, M, H> {
+    type Target = M::SampleMut<'r>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.sample
+    }
+}
+
+impl<M: KernelMemory, H: Host> DerefMut for KernelReservation<'_, M, H> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.sample
+    }
+}
+
+impl<M: KernelMemory, H: Host> fmt::Debug for KernelReservation<'_, M, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (at, header) = (self.at, self.header);
+        f.debug_struct("KernelReservation").field("at", &at).field("header", &header).finish()
+    }
+}
+
+/// Wakeup flags of a commit, with the kernel's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(pub u64);
+
+impl Flags {
+    /// Notify if the consumer has caught up exactly to this record.
+    pub const ADAPTIVE: Self = Self(0);
+    /// `BPF_RB_NO_WAKEUP`: do not notify.
+    pub const NO_WAKEUP: Self = Self(1);
+    /// `BPF_RB_FORCE_WAKEUP`: notify in any case; wins over the other.
+    pub const FORCE_WAKEUP: Self = Self(2);
+    const KNOWN: u64 = 3;
+
+    const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// Kinds of [`KernelRing::query`], with the kernel's values.
+#[derive(Debug)]
+pub struct Query;
+
+impl Query {
+    /// Bytes produced and not consumed.
+    pub const AVAIL_DATA: u64 = 0;
+    /// Capacity in bytes.
+    pub const RING_SIZE: u64 = 1;
+    /// Consumer position.
+    pub const CONS_POS: u64 = 2;
+    /// Producer position.
+    pub const PROD_POS: u64 = 3;
+}
+
+/// Why a reservation was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The record can never fit.
+    TooLarge,
+    /// The consumer has not released enough space.
+    Full,
+    /// The oldest uncommitted record is in the way (6.10).
+    PendingInTheWay,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the record is larger than the ring can hold",
+            Self::Full => "the ring is full: the consumer has not released enough space",
+            Self::PendingInTheWay => "the oldest uncommitted record is in the way",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Why [`KernelRing::output`] failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// A flag that does not exist: `-EINVAL`.
+    UnknownFlags,
+    /// No space: `-EAGAIN`.
+    Refused(Refused),
+}
+
+impl OutputError {
+    /// What the helper returns for it.
+    pub const fn errno(self) -> i64 {
+        match self {
+            Self::UnknownFlags => -22,
+            Self::Refused(_) => -11,
+        }
+    }
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFlags => f.write_str("only the two wakeup flags exist"),
+            Self::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OutputError {}

@@ -1,0 +1,146 @@
+//! The pages of a ring in a memfd, mapped as the kernel maps them: a sample
+//! that runs over the end of the data goes on in its second copy.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use ringbuf_core::{Capacity, MappedConsumer, MappedProducer, Width};
+
+use crate::memory::Keep;
+
+/// Two views of one memfd: the kernel's, writable, and the consumer's, with
+/// the permissions that `ringbuf_map_mmap` gives (only the consumer page
+/// writable), so that a stray store faults here as it would there.
+#[derive(Debug)]
+pub struct Mirror {
+    kernel: View,
+    consumer: View,
+    capacity: Capacity,
+    page: usize,
+}
+
+impl Mirror {
+    /// Fresh zeroed pages for a ring of `capacity`, on pages of `page` bytes.
+    pub(crate) fn new(capacity: Capacity, page: usize) -> io::Result<Self> {
+        let size = usize::try_from(capacity.bytes()).map_err(io::Error::other)?;
+        // SAFETY: a C string; no memory of ours is touched.
+        let fd = check(unsafe { libc::memfd_create(c"ringbuf-sim".as_ptr(), libc::MFD_CLOEXEC) })?;
+        // SAFETY: just created, owned by nobody else.
+        let file = unsafe { OwnedFd::from_raw_fd(fd) };
+        let file_len = libc::off_t::try_from(2 * page + size).map_err(io::Error::other)?;
+        // SAFETY: no memory of ours is touched.
+        check(unsafe { libc::ftruncate(file.as_raw_fd(), file_len) })?;
+
+        let read = libc::PROT_READ;
+        let write = read | libc::PROT_WRITE;
+        let kernel = View::reserve(2 * page + 2 * size)?;
+        kernel.map(0, &file, 0, 2 * page + size, write)?;
+        kernel.map(2 * page + size, &file, 2 * page, size, write)?;
+        let consumer = View::reserve(2 * page + 2 * size)?;
+        consumer.map(0, &file, 0, page, write)?;
+        consumer.map(page, &file, page, page + size, read)?;
+        consumer.map(2 * page + size, &file, 2 * page, size, read)?;
+        Ok(Self { kernel, consumer, capacity, page })
+    }
+
+    /// The kernel's side of the pages.
+    pub(crate) fn kernel_memory(self: &Arc<Self>, width: Width) -> MappedProducer<Arc<Self>> {
+        let [consumer_page, producer_page, data] = self.places(&self.kernel);
+        let capacity = self.capacity;
+        // SAFETY: M1 to M5: the places are those of this mirror, which the
+        // view keeps alive, and which maps the data twice in a row.
+        unsafe {
+            MappedProducer::new(consumer_page, producer_page, data, capacity, width, self.clone())
+        }
+    }
+
+    /// The consumer's side of the pages, which `keep` keeps alive.
+    pub(crate) fn consumer_memory<K: AsRef<Self>>(width: Width, keep: K) -> MappedConsumer<K> {
+        let mirror = keep.as_ref();
+        let [consumer_page, producer_page, data] = mirror.places(&mirror.consumer);
+        let capacity = mirror.capacity;
+        // SAFETY: as above.
+        unsafe { MappedConsumer::new(consumer_page, producer_page, data, capacity, width, keep) }
+    }
+
+    /// Size of the data area.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn places(&self, view: &View) -> [NonNull<u8>; 3] {
+        [0, self.page, 2 * self.page].map(|from| {
+            // SAFETY: two pages and the data lie inside the view.
+            unsafe { view.base.add(from) }
+        })
+    }
+}
+
+impl Keep for Arc<Mirror> {
+    fn page_size(&self) -> u64 {
+        self.page as u64
+    }
+}
+
+/// A range of addresses of our own.
+#[derive(Debug)]
+struct View {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: an address range is bound to no thread; who may access what in it is
+// the business of the role traits.
+unsafe impl Send for View {}
+// SAFETY: as above.
+unsafe impl Sync for View {}
+
+impl View {
+    /// Addresses without memory behind them, to map into.
+    fn reserve(len: usize) -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping at an address that the kernel chooses.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { base, len })
+    }
+
+    /// Maps `len` bytes of `file` from `offset` on at `at`.
+    fn map(
+        &self,
+        at: usize,
+        file: &OwnedFd,
+        offset: usize,
+        len: usize,
+        protection: i32,
+    ) -> io::Result<()> {
+        assert!(at + len <= self.len, "outside the reserved range");
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        // SAFETY: inside the range, which is ours: checked above.
+        let address = unsafe { self.base.add(at) };
+        // SAFETY: replaces a part of our own reserved range, which nothing
+        // refers to yet.
+        let mapped = unsafe {
+            libc::mmap(address.as_ptr().cast(), len, protection, flags, file.as_raw_fd(), offset)
+        };
+        if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // SAFETY: our own range; whoever pointed into it kept this alive (M1).
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
+    }
+}
+
+/// The result of a system call, or its errno.
+pub(crate) fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

@@ -1,0 +1,294 @@
+//! [`SimRing`]: the test double, on real threads.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ringbuf_core::{
+    Armed, Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt, MappedConsumer,
+    MappedProducer, Position, ProducerMemory, Width,
+};
+
+use crate::mirror::{Mirror, check};
+use crate::{Flags, Host, KernelReservation, KernelRing, OutputError, Positions, Refused};
+
+/// A simulated ring buffer map. Clones share the ring.
+///
+/// [`AsFd`] gives the eventfd that stands in for the map's file descriptor: it
+/// becomes readable with each notification.
+#[derive(Clone, Debug)]
+pub struct SimRing {
+    shared: Arc<Shared>,
+}
+
+/// The memory of a simulated ring's consumer: the same view as over the
+/// kernel's map.
+pub type SimMemory = MappedConsumer<Claim>;
+
+/// The memory of the kernel's side.
+type KernelSide = MappedProducer<Arc<Mirror>>;
+
+impl SimRing {
+    /// An empty ring of `bytes`, a power of two and a multiple of the page
+    /// size.
+    ///
+    /// # Errors
+    /// [`SimError::Capacity`] for a size that no map can have;
+    /// [`SimError::Io`] if memory or file descriptors run out.
+    pub fn new(bytes: u64) -> Result<Self, SimError> {
+        Self::started_at(bytes, Width::Bits64, 0)
+    }
+
+    /// An empty ring through which `start` bytes have already gone, on a
+    /// kernel whose `unsigned long` has `width`: to test what happens when
+    /// positions wrap. `start` is rounded down to a multiple of 8.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn started_at(bytes: u64, width: Width, start: u64) -> Result<Self, SimError> {
+        // SAFETY: asks for a constant of the system.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        let page = usize::try_from(page).map_err(io::Error::other)?;
+        let capacity = Capacity::new(bytes, page as u64).map_err(SimError::Capacity)?;
+        let start = Position::new(start & !7, width);
+        let mirror = Arc::new(Mirror::new(capacity, page)?);
+        Mirror::consumer_memory(width, mirror.clone()).store_consumer_pos(start, Ordering::Relaxed);
+        let memory = mirror.kernel_memory(width);
+        memory.store_producer_pos(start, Ordering::Relaxed);
+        let host = Threads::new(Positions { produced: start, pending: start })?;
+        // SAFETY: P1: the pages are fresh, and only this ring has them.
+        let kernel = unsafe { KernelRing::new(memory, host) };
+        let claimed = AtomicBool::new(false);
+        Ok(Self { shared: Arc::new(Shared { mirror, width, kernel, claimed }) })
+    }
+
+    /// A producer of this ring: what a BPF program can do. Any number of them,
+    /// on any thread.
+    pub fn producer(&self) -> KernelProducer {
+        KernelProducer { ring: self.clone() }
+    }
+
+    /// The consumer of this ring. It may be dropped and taken anew: the stored
+    /// consumer position stays.
+    ///
+    /// # Errors
+    /// [`SimError::SecondConsumer`] while another lives; [`SimError::Corrupt`]
+    /// if the positions are out of range.
+    pub fn consumer(&self) -> Result<Consumer<SimMemory>, SimError> {
+        if self.shared.claimed.swap(true, Ordering::Acquire) {
+            return Err(SimError::SecondConsumer);
+        }
+        let memory = Mirror::consumer_memory(self.shared.width, Claim { ring: self.clone() });
+        // SAFETY: C1: the claim admits one at a time, and the pages are ours.
+        unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
+    }
+
+    /// Waits until there is something to read, at most `timeout`: arms, and
+    /// blocks on the eventfd only if the consumer may sleep.
+    ///
+    /// # Errors
+    /// What `poll(2)` reports, except `EINTR`.
+    pub fn wait(
+        &self,
+        consumer: &mut Consumer<SimMemory>,
+        timeout: Duration,
+    ) -> io::Result<Wakeup> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            // An edge seen before the look has no more to say.
+            self.shared.kernel.host().clear();
+            if consumer.arm() == Armed::Ready {
+                return Ok(Wakeup::Ready);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Wakeup::TimedOut);
+            }
+            self.shared.kernel.host().poll(left)?;
+        }
+    }
+
+    /// How many times producers have notified so far.
+    pub fn notifications(&self) -> u64 {
+        self.shared.kernel.host().notifications.load(Ordering::Relaxed)
+    }
+
+    /// The producer's side of the pages, for core's own
+    /// [`Producer`](ringbuf_core::Producer): the user ring buffer's role.
+    pub fn producer_memory(&self) -> MappedProducer<Arc<Mirror>> {
+        self.shared.mirror.kernel_memory(self.shared.width)
+    }
+}
+
+impl AsFd for SimRing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.kernel.host().event.as_fd()
+    }
+}
+
+/// What a BPF program does with the ring, on any thread.
+#[derive(Clone, Debug)]
+pub struct KernelProducer {
+    ring: SimRing,
+}
+
+impl KernelProducer {
+    /// `bpf_ringbuf_reserve` (or its dynptr form): space for `len` bytes.
+    ///
+    /// # Errors
+    /// [`Refused`]; a BPF program sees NULL for every reason.
+    pub fn reserve(
+        &self,
+        len: u64,
+    ) -> Result<KernelReservation<'_, MappedProducer<Arc<Mirror>>, Threads>, Refused> {
+        self.ring.shared.kernel.reserve(len)
+    }
+
+    /// `bpf_ringbuf_output`: reserve, copy, commit.
+    ///
+    /// # Errors
+    /// [`OutputError`], with the errno that the helper returns.
+    pub fn output(&self, data: &[u8], flags: Flags) -> Result<(), OutputError> {
+        self.ring.shared.kernel.output(data, flags)
+    }
+
+    /// `bpf_ringbuf_query`; see [`Query`](crate::Query) for the kinds.
+    pub fn query(&self, kind: u64) -> u64 {
+        self.ring.shared.kernel.query(kind)
+    }
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakeup {
+    /// There is something to read.
+    Ready,
+    /// The time is up. Look all the same: `NO_WAKEUP` records announce nothing.
+    TimedOut,
+}
+
+/// The right to consume a ring, held by its one consumer.
+#[derive(Debug)]
+pub struct Claim {
+    ring: SimRing,
+}
+
+impl AsRef<Mirror> for Claim {
+    fn as_ref(&self) -> &Mirror {
+        &self.ring.shared.mirror
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.ring.shared.claimed.store(false, Ordering::Release);
+    }
+}
+
+/// A [`Host`] of real threads: a mutex for the spinlock, an eventfd for the
+/// wait queue.
+#[derive(Debug)]
+pub struct Threads {
+    positions: Mutex<Positions>,
+    event: OwnedFd,
+    notifications: AtomicU64,
+}
+
+impl Threads {
+    fn new(positions: Positions) -> io::Result<Self> {
+        // SAFETY: no memory of ours is touched.
+        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: just created, owned by nobody else.
+        let event = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { positions: Mutex::new(positions), event, notifications: AtomicU64::new(0) })
+    }
+
+    fn clear(&self) {
+        let mut count = [0_u8; 8];
+        // SAFETY: an eventfd gives 8 bytes, which the buffer has. That nothing
+        // was there to read (EAGAIN) is fine.
+        unsafe { libc::read(self.event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+
+    fn poll(&self, timeout: Duration) -> io::Result<()> {
+        let millis = timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
+        let mut poll =
+            libc::pollfd { fd: self.event.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one pollfd, alive for the call.
+        match check(unsafe { libc::poll(&raw mut poll, 1, millis) }) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Host for Threads {
+    type Guard<'a> = MutexGuard<'a, Positions>;
+
+    fn lock(&self) -> Self::Guard<'_> {
+        // A panic while it is held leaves whole positions: each is one store.
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notify(&self) {
+        self.notifications.fetch_add(1, Ordering::Relaxed);
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: 8 readable bytes. A full counter (EAGAIN) is readable already.
+        unsafe { libc::write(self.event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    mirror: Arc<Mirror>,
+    width: Width,
+    kernel: KernelRing<KernelSide, Threads>,
+    claimed: AtomicBool,
+}
+
+/// Why a simulated ring could not be made or taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SimError {
+    /// A size that no ring buffer map can have.
+    Capacity(CapacityError),
+    /// The ring has a consumer already: there can be only one.
+    SecondConsumer,
+    /// The positions are out of range.
+    Corrupt(Corrupt),
+    /// The system refused memory or a file descriptor.
+    Io(io::Error),
+}
+
+impl fmt::Display for SimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capacity(error) => error.fmt(f),
+            Self::SecondConsumer => {
+                f.write_str("this ring has a consumer already: drop it, or share it")
+            }
+            Self::Corrupt(corrupt) => corrupt.fmt(f),
+            Self::Io(error) => write!(f, "the pages of the simulated ring: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SimError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Capacity(error) => Some(error),
+            Self::Corrupt(corrupt) => Some(corrupt),
+            Self::Io(error) => Some(error),
+            Self::SecondConsumer => None,
+        }
+    }
+}
+
+impl From<io::Error> for SimError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
