@@ -1,0 +1,35 @@
+//! One consumer of a map in this process.
+//!
+//! A ring has one consumer position, and two readers would each let producers
+//! write over what the other is reading. The kernel does not watch over that,
+//! so the process remembers which maps it reads: ids only, no rings.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::OpenError;
+
+static CLAIMED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// The right to consume the map with this id; dropping it gives it back. The
+/// mapping holds the map, so the id cannot come to mean another one meanwhile.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    id: u32,
+}
+
+impl Claim {
+    pub(crate) fn new(id: u32) -> Result<Self, OpenError> {
+        if claimed().insert(id) { Ok(Self { id }) } else { Err(OpenError::SecondConsumer { id }) }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        claimed().remove(&self.id);
+    }
+}
+
+fn claimed() -> MutexGuard<'static, BTreeSet<u32>> {
+    CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,200 @@
+//! [`OpenError`]: why a ring could not be opened, and what to do.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use ringbuf_core::{CapacityError, Corrupt};
+
+use crate::sys;
+
+/// Why a ring buffer map could not be opened or created. The text says what to
+/// do about it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file descriptor is not open (`EBADF`).
+    ClosedFd,
+    /// The file descriptor is open, but not a BPF map.
+    NotAMap,
+    /// A BPF map of another type.
+    WrongType {
+        /// The type, as a number of `enum bpf_map_type`.
+        map_type: u32,
+    },
+    /// A ring buffer map in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19): there
+    /// producers write over unread records, so a borrowed sample is not stable.
+    Overwrite,
+    /// The file descriptor was opened with `BPF_F_RDONLY`.
+    ReadOnlyFd,
+    /// The file descriptor was opened with `BPF_F_WRONLY`.
+    WriteOnlyFd,
+    /// The map is frozen (`BPF_MAP_FREEZE`): its consumer position can no
+    /// longer be mapped writable.
+    Frozen,
+    /// A size that no ring buffer map can have.
+    Capacity(CapacityError),
+    /// Not permitted.
+    Privilege {
+        /// What was tried.
+        operation: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// No map has this id.
+    NoSuchId {
+        /// The id.
+        id: u32,
+    },
+    /// Nothing is pinned at this path, or it is no path in bpffs.
+    NoSuchPin {
+        /// The path.
+        path: PathBuf,
+    },
+    /// This process has a consumer of this map already.
+    SecondConsumer {
+        /// The id of the map.
+        id: u32,
+    },
+    /// The kernel has no ring buffer maps: older than 5.8, or without bpf(2).
+    UnsupportedKernel,
+    /// The positions in the map are out of range.
+    Corrupt(Corrupt),
+    /// Anything else that the system refuses.
+    System {
+        /// What was tried.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    /// An error of the system, by its errno where that has one meaning.
+    pub(crate) fn system(operation: &'static str, source: io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::EBADF) => Self::ClosedFd,
+            Some(libc::ENOSYS) => Self::UnsupportedKernel,
+            _ => Self::System { operation, source },
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosedFd => {
+                f.write_str("the file descriptor is not open: keep the loader's object alive")
+            }
+            Self::NotAMap => f.write_str(
+                "the file descriptor is not a BPF map: pass the map's own descriptor, \
+                 not that of a program, link or file",
+            ),
+            Self::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF } => f.write_str(
+                "this map is a user ring buffer (BPF_MAP_TYPE_USER_RINGBUF): user space \
+                 produces into it and a BPF program drains it, so it has no reader here",
+            ),
+            Self::WrongType { map_type } => write!(
+                f,
+                "this map is a {} (type {map_type}), not a ring buffer: \
+                 open one of type BPF_MAP_TYPE_RINGBUF ({})",
+                type_name(*map_type),
+                sys::MAP_TYPE_RINGBUF
+            ),
+            Self::Overwrite => f.write_str(
+                "this ring buffer is in overwrite mode (BPF_F_RB_OVERWRITE): producers write \
+                 over unread records, so it cannot be read in place; create it without the flag",
+            ),
+            Self::ReadOnlyFd => f.write_str(
+                "the file descriptor is read-only (BPF_F_RDONLY): a reader stores the consumer \
+                 position; open the map without the flag",
+            ),
+            Self::WriteOnlyFd => f.write_str(
+                "the file descriptor is write-only (BPF_F_WRONLY): open the map without the flag",
+            ),
+            Self::Frozen => f.write_str(
+                "the map is frozen (BPF_MAP_FREEZE): its consumer position can no longer be \
+                 mapped; open the ring before freezing it, or do not freeze it",
+            ),
+            Self::Capacity(error) => error.fmt(f),
+            Self::Privilege { operation, needs } => {
+                write!(f, "not permitted to {operation}: it needs {needs}")
+            }
+            Self::NoSuchId { id } => write!(
+                f,
+                "no BPF map has the id {id}: list them with `bpftool map list`; \
+                 a map dies with its last descriptor, pin or program"
+            ),
+            Self::NoSuchPin { path } => write!(
+                f,
+                "nothing is pinned at {}: check the path, and that bpffs is mounted there \
+                 (`mount -t bpf bpf /sys/fs/bpf`)",
+                path.display()
+            ),
+            Self::SecondConsumer { id } => write!(
+                f,
+                "this process already reads ring buffer map {id}: a ring has one consumer; \
+                 drop the other, or share it"
+            ),
+            Self::UnsupportedKernel => {
+                f.write_str("this kernel has no ring buffer maps: they need Linux 5.8 or later")
+            }
+            Self::Corrupt(corrupt) => corrupt.fmt(f),
+            Self::System { operation, source } => write!(f, "could not {operation}: {source}"),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Capacity(error) => Some(error),
+            Self::Corrupt(corrupt) => Some(corrupt),
+            Self::System { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// The name of a map type, as people know it.
+fn type_name(map_type: u32) -> &'static str {
+    const NAMES: [&str; 35] = [
+        "map of no type",
+        "hash map",
+        "array",
+        "program array",
+        "perf event array",
+        "per-CPU hash map",
+        "per-CPU array",
+        "stack trace map",
+        "cgroup array",
+        "LRU hash map",
+        "LRU per-CPU hash map",
+        "LPM trie",
+        "array of maps",
+        "hash of maps",
+        "device map",
+        "socket map",
+        "CPU map",
+        "XDP socket map",
+        "socket hash",
+        "cgroup storage",
+        "reuseport socket array",
+        "per-CPU cgroup storage",
+        "queue",
+        "stack",
+        "socket storage",
+        "device hash",
+        "struct_ops map",
+        "ring buffer",
+        "inode storage",
+        "task storage",
+        "bloom filter",
+        "user ring buffer",
+        "cgroup local storage",
+        "arena",
+        "instruction array",
+    ];
+    usize::try_from(map_type).ok().and_then(|i| NAMES.get(i)).copied().unwrap_or("map")
+}

@@ -1,0 +1,226 @@
+//! [`Mapping`]: the pages of a ring buffer map, checked once at the door.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use ringbuf_core::{
+    AlignedBytes, Capacity, ConsumerMemory, Header, MappedConsumer, Offset, Position, SampleLen,
+    Width,
+};
+
+use crate::claim::Claim;
+use crate::sys::{self, MapInfo, NotReadable};
+use crate::{OpenError, width};
+
+/// A consumer's view of a mapped ring buffer map: [`RingBuf`](crate::RingBuf)
+/// without its descriptor.
+///
+/// For those who build their own reader, or wrap the memory to observe or to
+/// weaken single accesses in a test. While one lives, no other consumer of the
+/// map can be opened in this process.
+#[derive(Debug)]
+pub struct Mapping {
+    view: MappedConsumer<Maps>,
+    info: MapInfo,
+}
+
+impl Mapping {
+    /// Maps the ring behind `fd`: one writable page at offset 0, and the
+    /// producer page with both copies of the data read-only behind it
+    /// (`ringbuf_map_mmap_kern`, kernel/bpf/ringbuf.c, 5.8 to 7.3).
+    ///
+    /// # Errors
+    /// Every [`OpenError`] except those that name an id or a path.
+    pub fn new(fd: impl AsFd) -> Result<Self, OpenError> {
+        let info = sys::info(&fd).map_err(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => OpenError::NotAMap,
+            Some(libc::EPERM) => OpenError::Privilege {
+                operation: "ask what this file descriptor is",
+                needs: "CAP_BPF, or kernel.unprivileged_bpf_disabled=0, on kernels before 5.19",
+            },
+            _ => OpenError::system("ask what this file descriptor is", error),
+        })?;
+        sys::is_map(&fd).map_err(|why| match why {
+            NotReadable::NotAMap => OpenError::NotAMap,
+            NotReadable::WriteOnly => OpenError::WriteOnlyFd,
+        })?;
+        let page = sys::page_size();
+        let capacity = geometry(&info, page)?;
+        let width = width::kernel_width()?;
+        let claim = Claim::new(info.id)?;
+        let maps = Maps::new(&fd, capacity, page, claim)?;
+        let places = [
+            maps.consumer.as_mut_ptr(),
+            maps.rest.as_mut_ptr(),
+            maps.rest.as_mut_ptr().wrapping_add(page),
+        ];
+        let [consumer_page, producer_page, data] = places.map(|place| {
+            // SAFETY: a mapping is never at address 0, and the data begins a
+            // page into one of a page and more.
+            unsafe { NonNull::new_unchecked(place) }
+        });
+        // SAFETY: M1: both mappings live in `maps`, which the view keeps, with
+        // the permissions that a consumer needs; M2: the kernel maps the data
+        // twice in a row, for the size that it reports; M4: `width` is the
+        // kernel's; M5: see SAFETY.md, assumption A1.
+        let view = unsafe {
+            MappedConsumer::new(consumer_page, producer_page, data, capacity, width, maps)
+        };
+        Ok(Self { view, info })
+    }
+
+    /// The id of the map.
+    pub fn id(&self) -> u32 {
+        self.info.id
+    }
+
+    /// The name of the map, as far as the kernel keeps it (15 bytes).
+    pub fn name(&self) -> &str {
+        let bytes = self.info.name.split(|byte| *byte == 0).next().unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+// SAFETY: M1 to M5 as of the view; this only forwards.
+unsafe impl ConsumerMemory for Mapping {
+    type Sample<'a> = AlignedBytes<'a>;
+
+    #[inline]
+    fn capacity(&self) -> Capacity {
+        self.view.capacity()
+    }
+
+    #[inline]
+    fn width(&self) -> Width {
+        self.view.width()
+    }
+
+    fn initial_consumer_pos(&self) -> Position {
+        self.view.initial_consumer_pos()
+    }
+
+    #[inline]
+    fn load_producer_pos(&self, order: Ordering) -> Position {
+        self.view.load_producer_pos(order)
+    }
+
+    #[inline]
+    fn store_consumer_pos(&self, position: Position, order: Ordering) {
+        self.view.store_consumer_pos(position, order);
+    }
+
+    #[inline]
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        unsafe { self.view.load_header(at, order) }
+    }
+
+    #[inline]
+    unsafe fn sample(&self, at: Offset, len: SampleLen) -> AlignedBytes<'_> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.view.sample(at, len) }
+    }
+
+    #[inline]
+    fn fence(&self, order: Ordering) {
+        self.view.fence(order);
+    }
+}
+
+/// Whether a map can be read, and how large it is.
+fn geometry(info: &MapInfo, page: usize) -> Result<Capacity, OpenError> {
+    if info.map_type != sys::MAP_TYPE_RINGBUF {
+        return Err(OpenError::WrongType { map_type: info.map_type });
+    }
+    if info.map_flags & sys::F_RB_OVERWRITE != 0 {
+        return Err(OpenError::Overwrite);
+    }
+    Capacity::new(info.max_entries.into(), page as u64).map_err(OpenError::Capacity)
+}
+
+/// The two mappings, and the claim that they are the only ones here.
+#[derive(Debug)]
+struct Maps {
+    consumer: MmapRaw,
+    rest: MmapRaw,
+    _claim: Claim,
+}
+
+impl Maps {
+    fn new(
+        fd: &impl AsFd,
+        capacity: Capacity,
+        page: usize,
+        claim: Claim,
+    ) -> Result<Self, OpenError> {
+        let file = fd.as_fd().as_raw_fd();
+        let rest_len = usize::try_from(capacity.bytes())
+            .ok()
+            .and_then(|size| size.checked_mul(2)?.checked_add(page))
+            .ok_or_else(|| OpenError::System {
+                operation: "map the ring",
+                source: std::io::Error::other("it is larger than the address space"),
+            })?;
+        let consumer = MmapOptions::new().len(page).map_raw(file).map_err(|error| {
+            match error.raw_os_error() {
+                Some(libc::EACCES) => OpenError::ReadOnlyFd,
+                Some(libc::EPERM) => OpenError::Frozen,
+                _ => OpenError::system("map the consumer page", error),
+            }
+        })?;
+        let rest = MmapOptions::new()
+            .offset(page as u64)
+            .len(rest_len)
+            .map_raw_read_only(file)
+            .map_err(|error| OpenError::system("map the producer page and the data", error))?;
+        for map in [&consumer, &rest] {
+            map.advise(Advice::DontFork)
+                .map_err(|error| OpenError::system("keep the mapping from forks", error))?;
+        }
+        Ok(Self { consumer, rest, _claim: claim })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringbuf_core::CapacityError;
+
+    fn info(map_type: u32, max_entries: u32, map_flags: u32) -> MapInfo {
+        MapInfo { map_type, max_entries, map_flags, ..MapInfo::default() }
+    }
+
+    #[test]
+    fn only_plain_rings_of_sound_size_pass_the_door() {
+        let ring = sys::MAP_TYPE_RINGBUF;
+        assert_eq!(geometry(&info(ring, 8192, 0), 4096).unwrap().bytes(), 8192);
+        // BPF_F_NUMA_NODE does no harm.
+        assert!(geometry(&info(ring, 8192, 1 << 2), 4096).is_ok());
+        assert!(matches!(
+            geometry(&info(ring, 8192, sys::F_RB_OVERWRITE), 4096),
+            Err(OpenError::Overwrite)
+        ));
+        assert!(matches!(
+            geometry(&info(sys::MAP_TYPE_USER_RINGBUF, 8192, 0), 4096),
+            Err(OpenError::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF })
+        ));
+        assert!(matches!(
+            geometry(&info(ring, 4096, 0), 65536),
+            Err(OpenError::Capacity(CapacityError::BelowPage { .. }))
+        ));
+        assert!(matches!(
+            geometry(&info(ring, 12288, 0), 4096),
+            Err(OpenError::Capacity(CapacityError::NotPowerOfTwo { .. }))
+        ));
+    }
+
+    #[test]
+    fn a_map_has_one_claim_at_a_time() {
+        let claim = Claim::new(u32::MAX).unwrap();
+        assert!(matches!(Claim::new(u32::MAX), Err(OpenError::SecondConsumer { id: u32::MAX })));
+        drop(claim);
+        assert!(Claim::new(u32::MAX).is_ok());
+    }
+}

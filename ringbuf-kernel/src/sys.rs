@@ -1,0 +1,154 @@
+//! The few commands of bpf(2) that a reader needs.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+/// Map types, with the kernel's numbers (include/uapi/linux/bpf.h).
+pub(crate) const MAP_TYPE_RINGBUF: u32 = 27;
+pub(crate) const MAP_TYPE_USER_RINGBUF: u32 = 31;
+/// `BPF_F_RB_OVERWRITE` (6.19): producers write over unread records.
+pub(crate) const F_RB_OVERWRITE: u32 = 1 << 19;
+
+const MAP_CREATE: libc::c_int = 0;
+const MAP_GET_NEXT_KEY: libc::c_int = 4;
+const OBJ_GET: libc::c_int = 7;
+const MAP_GET_FD_BY_ID: libc::c_int = 14;
+const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+
+/// What the kernel says of a map: the beginning of `struct bpf_map_info`.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct MapInfo {
+    pub(crate) map_type: u32,
+    pub(crate) id: u32,
+    pub(crate) key_size: u32,
+    pub(crate) value_size: u32,
+    pub(crate) max_entries: u32,
+    pub(crate) map_flags: u32,
+    pub(crate) name: [u8; 16],
+}
+
+/// `BPF_MAP_CREATE` of a ring buffer map of `bytes`.
+pub(crate) fn create_ring(bytes: u32, name: &CStr) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attr {
+        map_type: u32,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+        map_flags: u32,
+        inner_map_fd: u32,
+        numa_node: u32,
+        map_name: [u8; 16],
+    }
+    let mut map_name = [0; 16];
+    for (to, from) in map_name.iter_mut().take(15).zip(name.to_bytes()) {
+        *to = *from;
+    }
+    let attr = Attr {
+        map_type: MAP_TYPE_RINGBUF,
+        key_size: 0,
+        value_size: 0,
+        max_entries: bytes,
+        map_flags: 0,
+        inner_map_fd: 0,
+        numa_node: 0,
+        map_name,
+    };
+    bpf(MAP_CREATE, &attr).map(owned)
+}
+
+/// `BPF_OBJ_GET`: a descriptor of what is pinned at `path`.
+pub(crate) fn get_pinned(path: &CStr) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attr {
+        pathname: u64,
+        bpf_fd: u32,
+        file_flags: u32,
+    }
+    let pathname = path.as_ptr().addr() as u64;
+    bpf(OBJ_GET, &Attr { pathname, bpf_fd: 0, file_flags: 0 }).map(owned)
+}
+
+/// `BPF_MAP_GET_FD_BY_ID`.
+pub(crate) fn get_by_id(id: u32) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Attr {
+        id: u32,
+        next_id: u32,
+        open_flags: u32,
+    }
+    bpf(MAP_GET_FD_BY_ID, &Attr { id, next_id: 0, open_flags: 0 }).map(owned)
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD`. Of a program, link or BTF it gives the beginning
+/// of another struct: ask [`is_map`] as well.
+pub(crate) fn info(fd: impl AsFd) -> io::Result<MapInfo> {
+    #[repr(C)]
+    struct Attr {
+        bpf_fd: u32,
+        info_len: u32,
+        info: u64,
+    }
+    let mut info = MapInfo::default();
+    let attr = Attr {
+        bpf_fd: fd.as_fd().as_raw_fd() as u32,
+        info_len: size_of::<MapInfo>() as u32,
+        info: (&raw mut info).addr() as u64,
+    };
+    // The kernel writes through the address; the compiler must not know better.
+    std::hint::black_box(&raw mut info);
+    bpf(OBJ_GET_INFO_BY_FD, &attr)?;
+    Ok(std::hint::black_box(info))
+}
+
+/// What a file descriptor is good for, found with a command that only maps
+/// take and that changes nothing: the first key, into nowhere.
+pub(crate) fn is_map(fd: impl AsFd) -> Result<(), NotReadable> {
+    #[repr(C)]
+    struct Attr {
+        map_fd: u32,
+        padding: u32,
+        key: u64,
+        next_key: u64,
+    }
+    let map_fd = fd.as_fd().as_raw_fd() as u32;
+    let attr = Attr { map_fd, padding: 0, key: 0, next_key: 0 };
+    match bpf(MAP_GET_NEXT_KEY, &attr).map_err(|error| error.raw_os_error()) {
+        Err(Some(libc::EINVAL | libc::EBADF)) => Err(NotReadable::NotAMap),
+        Err(Some(libc::EPERM)) => Err(NotReadable::WriteOnly),
+        // ENOTSUPP of a ring, EFAULT or ENOENT of maps that have keys.
+        _ => Ok(()),
+    }
+}
+
+/// Why [`is_map`] says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotReadable {
+    NotAMap,
+    WriteOnly,
+}
+
+/// Bytes of a page, at run time: 4, 16 and 64 KiB all exist.
+pub(crate) fn page_size() -> usize {
+    // SAFETY: asks for a constant of the system.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or(4096)
+}
+
+/// bpf(2) with `attr` as the beginning of its `union bpf_attr`; the kernel
+/// takes the rest as zero.
+fn bpf<A>(command: libc::c_int, attr: &A) -> io::Result<libc::c_long> {
+    // SAFETY: `attr` is a readable struct of the size given, laid out as the
+    // command wants it; the addresses in it are of live memory, large enough.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attr, size_of::<A>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A descriptor that the kernel has just given to us.
+fn owned(fd: libc::c_long) -> OwnedFd {
+    // SAFETY: returned by bpf(2) as a new descriptor, owned by nobody else.
+    unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) }
+}

@@ -1,0 +1,73 @@
+//! How wide the kernel's positions are.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use memmap2::MmapOptions;
+use ringbuf_core::Width;
+
+use crate::{OpenError, sys};
+
+/// The width of the kernel's `unsigned long`, and so of its positions.
+///
+/// A 64-bit process runs on a 64-bit kernel. A 32-bit process may run on
+/// either, and `uname` can lie (`personality(2)`), so it asks the kernel with
+/// a throw-away ring: a consumer position whose high word differs makes the
+/// ring readable only where positions have a high word.
+///
+/// # Errors
+/// In a 32-bit process: those of [`RingBuf::create`](crate::RingBuf::create).
+pub fn kernel_width() -> Result<Width, OpenError> {
+    if usize::BITS == 64 { Ok(Width::Bits64) } else { probe() }
+}
+
+/// Finds the width with a throw-away ring.
+fn probe() -> Result<Width, OpenError> {
+    let page = sys::page_size();
+    let error = |error| OpenError::system("find the kernel's word width", error);
+    let ring = sys::create_ring(u32::try_from(page).unwrap_or(u32::MAX), c"ringbuf_width")
+        .map_err(|source| match source.raw_os_error() {
+            Some(libc::EPERM) => OpenError::Privilege {
+                operation: "find the kernel's word width with a throw-away map",
+                needs: "CAP_BPF (or root), in a 32-bit process",
+            },
+            Some(libc::EINVAL) => OpenError::UnsupportedKernel,
+            _ => error(source),
+        })?;
+    let map = MmapOptions::new().len(page).map_raw(ring.as_raw_fd()).map_err(error)?;
+    let high = map.as_mut_ptr().wrapping_add(4).cast::<u32>();
+    // SAFETY: inside the mapped page, aligned; the map is ours alone.
+    unsafe { high.write_volatile(1) };
+    Ok(if is_readable(&ring).map_err(error)? { Width::Bits64 } else { Width::Bits32 })
+}
+
+fn is_readable(ring: &OwnedFd) -> std::io::Result<bool> {
+    let mut poll = libc::pollfd { fd: ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one pollfd, alive for the call.
+    match unsafe { libc::poll(&raw mut poll, 1, 0) } {
+        count if count < 0 => Err(std::io::Error::last_os_error()),
+        _ => Ok(poll.revents & libc::POLLIN != 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probe_agrees_with_a_64_bit_process() {
+        match probe() {
+            Ok(width) => assert_eq!(width, kernel_width().unwrap()),
+            Err(error) => skip("width::the_probe_agrees_with_a_64_bit_process", &error),
+        }
+    }
+
+    /// A skip is said, and counted by `cargo xtask test`.
+    fn skip(test: &str, reason: &OpenError) {
+        use std::io::Write;
+        eprintln!("SKIP {test}: {reason}");
+        if let Some(path) = std::env::var_os("RINGBUF_SKIP_LOG") {
+            let log = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            writeln!(log.unwrap(), "{test}\t{reason}").unwrap();
+        }
+    }
+}
