@@ -1,0 +1,93 @@
+//! The BPF programs of this project as libbpf-rs skeletons, one module per source file in
+//! `src/bpf/`. The first comment of each source file gives the layout of its records and the oldest
+//! kernel that loads it.
+//!
+//! A module holds what libbpf-cargo generates: `XxxSkelBuilder`, `OpenXxxSkel` (before loading:
+//! the size of a ring can still be changed), `XxxSkel` (maps, programs), and `types` (the global
+//! variables as `types::bss` and `types::data`, the arguments of `SEC("syscall")` programs under
+//! the names that they have in C).
+//!
+//! The global variables are memory shared with the kernel, which writes while a program runs:
+//! read them after the run, or through atomics.
+
+/// Includes the skeleton `$file` from the build script's directory, and hands on its items.
+macro_rules! skeleton {
+    ($file:literal) => {
+        #[expect(
+            missing_debug_implementations,
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            clippy::multiple_unsafe_ops_per_block,
+            clippy::undocumented_unsafe_blocks,
+            reason = "libbpf-cargo generates this module"
+        )]
+        mod skeleton {
+            include!(concat!(env!("OUT_DIR"), "/", $file));
+        }
+        pub use skeleton::*;
+    };
+}
+
+/// The arguments of a `SEC("syscall")` program: plain bytes, which the kernel copies in, the
+/// program may change, and the kernel copies back.
+///
+/// # Safety
+/// The type has no padding, and every pattern of bits is a value of it.
+pub unsafe trait Arguments: Copy {}
+
+/// One record per execve(2): who, when, which file. `exec.bpf.c`, Linux 5.8.
+///
+/// Map `events` (256 KiB), program `on_execve`, which `attach()` attaches.
+/// `types::bss`: `seen`, `failed`.
+pub mod exec {
+    skeleton!("exec.skel.rs");
+}
+
+/// Two producers of random records, for the exactly-once test. `load.bpf.c`, Linux 5.19.
+///
+/// Map `ring` (64 KiB), program `produce` with arguments `types::produce`.
+/// `types::bss`: `producers`, two of `types::producer`. `types::data`: `template_bytes`.
+pub mod load {
+    skeleton!("load.skel.rs");
+
+    // SAFETY: u32, u32, u64 in C layout: 16 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::produce {}
+
+    /// The `check` word of a record is `mix(word0 ^ size)`.
+    pub fn mix(word: u64) -> u64 {
+        let mut x = word;
+        x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ x >> 31
+    }
+
+    /// Where in `template_bytes` the rest of a record begins, given its producer's `seq`.
+    pub fn template_offset(seq: u64) -> usize {
+        (seq as usize & 0x1fff) * 8
+    }
+}
+
+/// One operation per run, chosen by the caller, and records held busy. `vectors.bpf.c`, Linux 5.19.
+///
+/// Map `ring` (4 KiB), programs `op` with arguments `types::op` (`kind` is a `types::op_kind`),
+/// `hold` and `hold_forged` with arguments `types::hold`.
+/// `types::bss`: `payload`, `go`, `holding`, `forged_4072`, `forged_4064`.
+pub mod vectors {
+    skeleton!("vectors.skel.rs");
+
+    // SAFETY: a transparent u32, u32, u64, i64 in C layout: 24 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::op {}
+    // SAFETY: u64, u32, u32 in C layout: 16 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::hold {}
+}
+
+/// Numbered records at a chosen pace. `wakeup.bpf.c`, Linux 5.17.
+///
+/// Map `ring` (4 KiB), program `emit` with arguments `types::emit`.
+/// `types::bss`: `emitted`, `failed`.
+pub mod wakeup {
+    skeleton!("wakeup.skel.rs");
+
+    // SAFETY: u32, u32, u64 in C layout: 16 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::emit {}
+}

@@ -1,0 +1,36 @@
+//! What live tests share: may BPF be used here, a ring's pages without any of this project's own
+//! code in between, program runs, waiting, CPUs.
+//!
+//! A live test begins with the gate, so that a machine that cannot run it says so, and a machine
+//! that must run it fails:
+//! ```no_run
+//! # fn wakes_a_sleeper() {
+//! if !ringbuf_tests::live("waiting::wakes_a_sleeper") {
+//!     return;
+//! }
+//! # }
+//! ```
+
+mod cpu;
+mod epoll;
+mod gate;
+mod globals;
+mod operations;
+mod ring;
+mod run;
+
+pub use cpu::{Pinned, online_cpus, pin_to_cpu};
+pub use epoll::{Epoll, Trigger, poll_now};
+pub use gate::{
+    has_pending_pos, has_tracepoint, kernel_release, live, live_since, page_size, skip,
+};
+pub use globals::Globals;
+pub use operations::Operations;
+pub use ring::{BUSY, DISCARD, Header, RawRing};
+pub use run::test_run;
+
+/// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.
+pub const NO_WAKEUP: u64 = 1;
+
+/// `BPF_RB_FORCE_WAKEUP`: the commit notifies whatever the consumer position is.
+pub const FORCE_WAKEUP: u64 = 2;

@@ -1,0 +1,218 @@
+//! Whatever is wrong with what a reader is given, it gets a typed error whose
+//! text says what to do.
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::thread;
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use libbpf_rs::{MapCore, MapHandle, MapType, libbpf_sys};
+use ringbuf_bpf::wakeup::WakeupSkelBuilder;
+use ringbuf_kernel::{CapacityError, OpenError, RingBuf};
+use ringbuf_tests::{kernel_release, live, live_since, page_size, skip};
+
+/// Opening must fail with `$pattern` and a text that has `$hint` in it.
+macro_rules! assert_refused {
+    ($result:expr, $pattern:pat, $hint:expr) => {{
+        let error = $result.expect_err("must be refused");
+        assert!(matches!(error, $pattern), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains($hint), "no {:?} in: {text}", $hint);
+        println!("{:28} {text}", stringify!($pattern).split('(').next().unwrap_or_default().trim());
+    }};
+}
+
+#[test]
+fn what_is_no_map() {
+    if !live("bad_input::what_is_no_map") {
+        return;
+    }
+    let file = File::open("/dev/null").expect("/dev/null");
+    assert_refused!(RingBuf::open(&file), OpenError::NotAMap, "pass the map's own descriptor");
+
+    let mut object = MaybeUninit::uninit();
+    let open = WakeupSkelBuilder::default().open(&mut object).expect("open");
+    let skeleton = open.load().expect("load of wakeup.bpf.c");
+    let program = skeleton.progs.emit.as_fd();
+    assert_refused!(RingBuf::open(program), OpenError::NotAMap, "not that of a program");
+
+    let number = file.as_raw_fd();
+    drop(file);
+    // SAFETY: the number is not -1. That it is open is what this test breaks:
+    // the kernel answers EBADF, and nothing else is done with it.
+    let closed = unsafe { BorrowedFd::borrow_raw(number.max(1000)) };
+    assert_refused!(RingBuf::open(closed), OpenError::ClosedFd, "not open");
+}
+
+#[test]
+fn maps_of_another_type() {
+    let test = "bad_input::maps_of_another_type";
+    if !live(test) {
+        return;
+    }
+    let hash = create(MapType::Hash, 4, 4, 16, 0).expect("hash map");
+    assert_refused!(RingBuf::open(&hash), OpenError::WrongType { map_type: 1 }, "hash map");
+    let array = create(MapType::Array, 4, 4, 16, 0).expect("array map");
+    assert_refused!(RingBuf::open(&array), OpenError::WrongType { map_type: 2 }, "array");
+    let page = page_size() as u32;
+    if kernel_release() < (6, 1) {
+        skip(test, "user ring buffers need Linux 6.1");
+    } else {
+        let user = create(MapType::UserRingBuf, 0, 0, page, 0).expect("user ring");
+        assert_refused!(
+            RingBuf::open(&user),
+            OpenError::WrongType { map_type: 31 },
+            "user space produces into it"
+        );
+    }
+}
+
+#[test]
+fn an_overwriting_ring() {
+    let test = "bad_input::an_overwriting_ring";
+    if !live_since(test, (6, 19)) {
+        // What the reader would say is tested on made-up flags in ringbuf-kernel.
+        return;
+    }
+    let ring = create(MapType::RingBuf, 0, 0, page_size() as u32, 1 << 19).expect("overwrite ring");
+    assert_refused!(RingBuf::open(&ring), OpenError::Overwrite, "overwrite mode");
+}
+
+#[test]
+fn descriptors_with_too_few_rights() {
+    if !live("bad_input::descriptors_with_too_few_rights") {
+        return;
+    }
+    let ring = create(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
+    let id = ring.info().expect("info").info.id;
+    let read_only = by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
+    assert_refused!(RingBuf::open(&read_only), OpenError::ReadOnlyFd, "without the flag");
+    let write_only = by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
+    assert_refused!(RingBuf::open(&write_only), OpenError::WriteOnlyFd, "without the flag");
+    RingBuf::open(&ring).expect("the map itself is good, and no claim was left behind");
+}
+
+#[test]
+fn a_frozen_map() {
+    if !live("bad_input::a_frozen_map") {
+        return;
+    }
+    let ring = create(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
+    ring.freeze().expect("freeze");
+    assert_refused!(RingBuf::open(&ring), OpenError::Frozen, "before freezing");
+}
+
+#[test]
+fn sizes_that_no_ring_has() {
+    use CapacityError::{NotPowerOfTwo, TooLarge, Zero};
+    if !live("bad_input::sizes_that_no_ring_has") {
+        return;
+    }
+    assert_refused!(RingBuf::create(0), OpenError::Capacity(Zero), "a power of two");
+    assert_refused!(RingBuf::create(4095), OpenError::Capacity(NotPowerOfTwo { .. }), "4096");
+    assert_refused!(RingBuf::create(12288), OpenError::Capacity(NotPowerOfTwo { .. }), "16384");
+    assert_refused!(RingBuf::create(1 << 32), OpenError::Capacity(TooLarge { .. }), "2 GiB");
+    let page = page_size() as u64;
+    assert_eq!(RingBuf::create(page).expect("one page").capacity().bytes(), page);
+}
+
+#[test]
+fn ids_and_paths_of_nothing() {
+    if !live("bad_input::ids_and_paths_of_nothing") {
+        return;
+    }
+    let id = u32::MAX - 1;
+    assert_refused!(RingBuf::from_id(id), OpenError::NoSuchId { .. }, "bpftool map list");
+    let nowhere = "/sys/fs/bpf/there is no such pin";
+    assert_refused!(RingBuf::from_pin(nowhere), OpenError::NoSuchPin { .. }, "mount -t bpf");
+    assert_refused!(RingBuf::from_pin("a\0b"), OpenError::NoSuchPin { .. }, "check the path");
+    assert_refused!(RingBuf::from_pin("/etc/passwd"), OpenError::Privilege { .. }, "bpffs");
+}
+
+#[test]
+fn a_second_consumer() {
+    if !live("bad_input::a_second_consumer") {
+        return;
+    }
+    let first = RingBuf::create(page_size() as u64).expect("ring");
+    let second = || RingBuf::open(&first);
+    assert_refused!(second(), OpenError::SecondConsumer { .. }, "a ring has one consumer");
+    assert_refused!(
+        RingBuf::from_id(first.id()),
+        OpenError::SecondConsumer { .. },
+        "drop the other"
+    );
+    let fd = first.as_fd().try_clone_to_owned().expect("dup");
+    drop(first);
+    RingBuf::open(&fd).expect("free again");
+}
+
+#[test]
+fn no_privilege() {
+    let test = "bad_input::no_privilege";
+    if !live(test) {
+        return;
+    }
+    let disabled = std::fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled");
+    if disabled.is_ok_and(|value| value.trim() == "0") {
+        skip(test, "this kernel lets everybody create maps");
+        return;
+    }
+    let good = create(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
+    let id = good.info().expect("info").info.id;
+    // Credentials belong to a thread, so only this one becomes nobody.
+    thread::spawn(move || {
+        become_nobody().expect("setresuid");
+        assert_refused!(RingBuf::create(4096), OpenError::Privilege { .. }, "CAP_BPF");
+        assert_refused!(RingBuf::from_id(id), OpenError::Privilege { .. }, "CAP_SYS_ADMIN");
+        // A descriptor that was handed down is enough, where the kernel lets it.
+        match RingBuf::open(&good) {
+            Ok(ring) => println!("nobody may read ring {} by its descriptor", ring.id()),
+            Err(error) => assert!(matches!(error, OpenError::Privilege { .. }), "{error:?}"),
+        }
+    })
+    .join()
+    .expect("the unprivileged thread");
+}
+
+fn create(
+    kind: MapType,
+    key: u32,
+    value: u32,
+    entries: u32,
+    flags: u32,
+) -> libbpf_rs::Result<MapHandle> {
+    let options = libbpf_sys::bpf_map_create_opts {
+        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
+        map_flags: flags,
+        ..Default::default()
+    };
+    MapHandle::create(kind, Some("bad_input"), key, value, entries, &options)
+}
+
+/// A descriptor of the map with this id, with `open_flags`.
+fn by_id(id: u32, open_flags: u32) -> io::Result<OwnedFd> {
+    let options = libbpf_sys::bpf_get_fd_by_id_opts {
+        sz: size_of::<libbpf_sys::bpf_get_fd_by_id_opts>() as libbpf_sys::size_t,
+        open_flags,
+        ..Default::default()
+    };
+    // SAFETY: the options are a valid struct of the size that they state.
+    let fd = unsafe { libbpf_sys::bpf_map_get_fd_by_id_opts(id, &raw const options) };
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(-fd));
+    }
+    // SAFETY: just made, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Makes the calling thread, and no other, one of user nobody.
+fn become_nobody() -> io::Result<()> {
+    let nobody: libc::uid_t = 65534;
+    // SAFETY: takes numbers only. The system call itself, unlike the function
+    // of the same name in libc, changes the calling thread alone.
+    let result = unsafe { libc::syscall(libc::SYS_setresuid, nobody, nobody, nobody) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

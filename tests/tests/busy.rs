@@ -1,0 +1,132 @@
+//! A record that is reserved and not committed: what it hides, what poll(2) and epoll say of it,
+//! and that the kernel never reuses its space, wherever the consumer says that it is. The name in
+//! a message is the fact's name in the measurements on twelve kernels.
+
+use std::time::Duration;
+
+use ringbuf_bpf::vectors::types::op_kind;
+use ringbuf_tests::{
+    BUSY, DISCARD, Epoll, Operations, Trigger, has_pending_pos, live_since, online_cpus, page_size,
+    poll_now, skip,
+};
+
+/// Nothing within this time counts as silence.
+const SILENCE: Duration = Duration::from_millis(30);
+
+const READABLE: u32 = 0x41;
+const IN: u32 = 0x1;
+
+#[test]
+fn a_busy_record_hides_what_is_behind_it_until_it_is_submitted() {
+    let Some(operations) = fresh("busy::a_busy_record_hides") else { return };
+    let ring = operations.ring();
+    let [level, edge] = both(&operations);
+    let [fresh_level, fresh_edge] = operations.while_held(false, 0, || {
+        let (p, n) = (ring.producer_pos(), ring.pending_pos());
+        let headers = [ring.header(0).len, ring.header(16).len];
+        assert_eq!((p, n, headers), (32, 0, [8 | BUSY, 8]), "busy.a_held_b_committed");
+        assert_eq!(poll_now(operations.map()).expect("poll"), READABLE, "busy.poll");
+        assert_eq!([wait(&level), wait(&edge)], [0, 0], "busy.old_items");
+        let [fresh_level, fresh_edge] = both(&operations);
+        assert_eq!(events_of_100(&fresh_level), 100, "busy.fresh_lt_spins_of_100");
+        assert_eq!(events_of_100(&fresh_edge), 1, "busy.fresh_et_of_100");
+        assert_eq!(operations.run(op_kind::QUERY, 0, 0), 32, "busy.avail");
+        assert_eq!(submit_8(&operations), 1, "busy.adaptive_behind_busy: ret");
+        assert_eq!(wait(&edge), 0, "busy.adaptive_behind_busy: et");
+        [fresh_level, fresh_edge]
+    });
+    assert_eq!(ring.header(0).len, 8, "busy.a_committed: hdr_a");
+    assert_eq!(wait(&level), IN, "busy.a_committed: lt");
+    assert_eq!([wait(&edge), wait(&edge)], [IN, 0], "busy.a_committed: et, et_again");
+    assert_eq!(wait(&fresh_edge), IN, "busy.a_committed: fresh_et");
+    ring.catch_up();
+    assert_eq!([wait(&level), wait(&edge), wait(&fresh_level)], [0, 0, 0], "busy.consumed");
+}
+
+#[test]
+fn a_busy_record_that_is_discarded_notifies_too() {
+    let Some(operations) = fresh("busy::a_busy_record_that_is_discarded") else { return };
+    let [_, edge] = both(&operations);
+    operations.while_held(true, 0, || {
+        assert_eq!(wait(&edge), 0, "busy.still_held_2");
+    });
+    assert_eq!(wait(&edge), IN, "busy.a_discarded_with_b_behind: et");
+    let header = operations.ring().header(0).len;
+    assert_eq!(header, 8 | DISCARD, "busy.a_discarded_with_b_behind: hdr_a");
+}
+
+#[test]
+fn a_forged_consumer_position_does_not_free_a_busy_record() {
+    let Some(operations) = fresh("busy::forged_position") else { return };
+    if !guarded("busy::forged_position") {
+        return;
+    }
+    let granted = operations.while_held_forged(|| {
+        operations.ring().catch_up();
+    });
+    assert_eq!(granted, (false, true), "forge.pending_a_4072_4064");
+    let (p, n) = (operations.ring().producer_pos(), operations.ring().pending_pos());
+    assert_eq!((p, n), (4088, 0), "forge.pending_end");
+}
+
+#[test]
+fn with_a_forged_consumer_position_one_lap_fits_behind_a_busy_record() {
+    let Some(operations) = fresh("busy::one_lap_behind_busy") else { return };
+    if !guarded("busy::one_lap_behind_busy") {
+        return;
+    }
+    let ring = operations.ring();
+    operations.while_held(false, 0, || {
+        ring.catch_up();
+        let ret = operations.run(op_kind::RESERVE_SUBMIT, 4072, 0);
+        assert_eq!((ret, ring.pending_pos()), (0, 0), "busy.forged_past_a_reserve_4072");
+        // Record B is the first behind A.
+        let mut behind = 1;
+        while behind < 600 && submit_8(&operations) == 1 {
+            behind += 1;
+            ring.catch_up();
+        }
+        let end = (behind, ring.producer_pos(), ring.pending_pos());
+        assert_eq!(end, (254, 4080, 0), "busy.records_behind_busy_with_forged_c");
+    });
+}
+
+/// A fresh ring of one page, or nothing where this cannot be tested.
+fn fresh(test: &str) -> Option<Operations> {
+    if !live_since(test, (5, 19)) {
+        return None;
+    }
+    if page_size() != 4096 {
+        skip(test, "written for pages of 4 KiB");
+        return None;
+    }
+    if online_cpus().len() < 2 {
+        skip(test, "needs two CPUs: one holds a record busy, the other looks");
+        return None;
+    }
+    Some(Operations::load(4096).expect("load of vectors.bpf.c"))
+}
+
+/// Whether the kernel guards busy records; without that, forging overwrites kernel state.
+fn guarded(test: &str) -> bool {
+    if !has_pending_pos() {
+        skip(test, "this kernel has no pending position: it would let records overlap");
+    }
+    has_pending_pos()
+}
+
+fn both(operations: &Operations) -> [Epoll; 2] {
+    [Trigger::Level, Trigger::Edge].map(|t| Epoll::new(operations.map(), t).expect("epoll"))
+}
+
+fn submit_8(operations: &Operations) -> i64 {
+    operations.run(op_kind::RESERVE_SUBMIT, 8, 0)
+}
+
+fn events_of_100(epoll: &Epoll) -> usize {
+    (0..100).filter(|_| epoll.wait(Duration::ZERO).expect("epoll_wait") != 0).count()
+}
+
+fn wait(epoll: &Epoll) -> u32 {
+    epoll.wait(SILENCE).expect("epoll_wait")
+}

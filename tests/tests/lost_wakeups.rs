@@ -1,0 +1,214 @@
+//! The fence in `Consumer::arm` is what keeps wakeups from being lost: the same
+//! consumer, on the same kernel pages, hangs without it and never with it.
+//!
+//! The loss needs the load of the producer's words to pass the store of the
+//! consumer position. Stores that miss the cache, made just before, keep the
+//! position in the store buffer for longer and so provoke it.
+//! RINGBUF_SECONDS says how long the sound consumer runs (8 without it).
+
+use std::cell::{Cell, RefCell};
+use std::env;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use ringbuf_bpf::wakeup::types::emit;
+use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
+use ringbuf_core::{Header, Offset, SampleLen, Width};
+use ringbuf_kernel::{
+    AlignedBytes, Armed, Capacity, Consumer, ConsumerMemory, Mapping, Next, Position,
+};
+use ringbuf_tests::{
+    BUSY, Epoll, RawRing, Trigger, live_since, online_cpus, pin_to_cpu, skip, test_run,
+};
+
+const TEST: &str = "lost_wakeups::only_without_the_fence";
+
+#[test]
+fn only_without_the_fence() {
+    if !live_since(TEST, (5, 17)) {
+        return;
+    }
+    let cpus = online_cpus();
+    if cpus.len() < 2 {
+        skip(TEST, "needs two CPUs, one for the producer and one for the consumer");
+        return;
+    }
+    let seconds = env::var("RINGBUF_SECONDS").map_or(8, |n| n.parse().expect("a number"));
+    let mut object = MaybeUninit::uninit();
+    let open = WakeupSkelBuilder::default().open(&mut object).expect("open");
+    let skeleton = open.load().expect("load of wakeup.bpf.c");
+
+    // Until the loss has shown itself a few times, or a minute of trying.
+    let without = stress(&skeleton, &cpus, false, Duration::from_secs(60), 5);
+    println!("edge-triggered, without the fence: {without:?}");
+    let with = stress(&skeleton, &cpus, true, Duration::from_secs(seconds), 1);
+    println!("edge-triggered, with the fence:    {with:?}");
+
+    assert_eq!(with.lost, 0, "a wakeup was lost: a committed record, and nobody announced it");
+    assert!(with.rounds > 100, "the sound consumer makes progress");
+    assert!(
+        without.lost > 0,
+        "without the fence no wakeup was lost in {} rounds: this run proves nothing about it",
+        without.rounds
+    );
+}
+
+/// What one run saw.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcome {
+    /// Bursts of records.
+    rounds: u64,
+    records: u64,
+    /// Committed records at the consumer's position while epoll said nothing
+    /// for 250 ms.
+    lost: u64,
+}
+
+/// Bursts from one CPU, a consumer on the other, for `time` or until `losses`.
+fn stress(
+    skeleton: &WakeupSkel<'_>,
+    cpus: &[usize],
+    fence: bool,
+    time: Duration,
+    losses: u64,
+) -> Outcome {
+    let raw = RawRing::of(&skeleton.maps.ring).expect("mmap");
+    let mapping = Mapping::new(&skeleton.maps.ring).expect("the ring maps");
+    let memory = ColdStores { mapping, fence, cold: RefCell::default(), random: Cell::new(777) };
+    // SAFETY: C1: the only consumer of a ring that this test has loaded.
+    let mut consumer = unsafe { Consumer::new(memory) }.expect("a sound ring");
+    let epoll = Epoll::new(&skeleton.maps.ring, Trigger::Edge).expect("epoll");
+    let _pinned = pin_to_cpu(cpus[0]).expect("pin");
+
+    let stop = AtomicBool::new(false);
+    let mut outcome = Outcome::default();
+    thread::scope(|scope| {
+        let producer = scope.spawn(|| {
+            let _pinned = pin_to_cpu(cpus[1]).expect("pin");
+            produce_bursts(skeleton, &raw, &stop)
+        });
+        let started = Instant::now();
+        while started.elapsed() < time && outcome.lost < losses {
+            // As libbpf reads: one record, one store of the position.
+            while let Next::Record(_) = consumer.batch().next().expect("a sound ring") {
+                outcome.records += 1;
+            }
+            if consumer.arm() == Armed::Ready {
+                continue;
+            }
+            let silent = |millis| epoll.wait(Duration::from_millis(millis)).expect("wait") == 0;
+            if silent(100) && is_committed(&raw) && silent(150) {
+                outcome.lost += 1;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        outcome.rounds = producer.join().expect("the producer ends");
+    });
+    outcome
+}
+
+/// Emits small bursts, each once the last one is read; counts them.
+fn produce_bursts(skeleton: &WakeupSkel<'_>, raw: &RawRing, stop: &AtomicBool) -> u64 {
+    let (mut rounds, mut random) = (0, 12345);
+    while !stop.load(Ordering::Relaxed) {
+        let count = 2 + xorshift(&mut random) % 6;
+        let delay = xorshift(&mut random) % 48;
+        let mut arguments = emit { count, delay, flags: 0 };
+        assert_eq!(test_run(&skeleton.progs.emit, &mut arguments).expect("emit"), 0);
+        rounds += 1;
+        let sent = Instant::now();
+        while raw.consumer_pos() != raw.producer_pos()
+            && !stop.load(Ordering::Relaxed)
+            && sent.elapsed() < Duration::from_millis(500)
+        {
+            std::hint::spin_loop();
+        }
+    }
+    rounds
+}
+
+/// Whether a committed record stands at the published consumer position.
+fn is_committed(raw: &RawRing) -> bool {
+    let position = raw.consumer_pos();
+    position != raw.producer_pos() && raw.header(position).len & BUSY == 0
+}
+
+/// The kernel's pages, with stores that miss the cache before each store of
+/// the consumer position; without the fence if so wished.
+struct ColdStores {
+    mapping: Mapping,
+    fence: bool,
+    cold: RefCell<Cold>,
+    random: Cell<u32>,
+}
+
+/// More memory than the caches hold.
+struct Cold(Vec<u8>);
+
+impl Default for Cold {
+    fn default() -> Self {
+        // Written, so that every page exists.
+        Self(vec![1; 1 << 28])
+    }
+}
+
+const COLD_STORES: usize = 4;
+
+// SAFETY: M1 to M4 as of the mapping. With `fence` off, M3 is broken on
+// purpose: no fence is no memory unsafety, it only loses wakeups.
+unsafe impl ConsumerMemory for ColdStores {
+    type Sample<'a> = AlignedBytes<'a>;
+
+    fn capacity(&self) -> Capacity {
+        self.mapping.capacity()
+    }
+
+    fn width(&self) -> Width {
+        self.mapping.width()
+    }
+
+    fn initial_consumer_pos(&self) -> Position {
+        self.mapping.initial_consumer_pos()
+    }
+
+    fn load_producer_pos(&self, order: Ordering) -> Position {
+        self.mapping.load_producer_pos(order)
+    }
+
+    fn store_consumer_pos(&self, position: Position, order: Ordering) {
+        let mut random = self.random.get();
+        let cold = &mut self.cold.borrow_mut().0;
+        for _ in 0..COLD_STORES {
+            let at = xorshift(&mut random) as usize % cold.len();
+            cold[at & !63] = 1;
+        }
+        self.random.set(random);
+        self.mapping.store_consumer_pos(position, order);
+    }
+
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        unsafe { self.mapping.load_header(at, order) }
+    }
+
+    unsafe fn sample(&self, at: Offset, len: SampleLen) -> AlignedBytes<'_> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.mapping.sample(at, len) }
+    }
+
+    fn fence(&self, order: Ordering) {
+        if self.fence {
+            self.mapping.fence(order);
+        }
+    }
+}
+
+fn xorshift(state: &mut u32) -> u32 {
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    *state
+}

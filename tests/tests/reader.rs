@@ -1,0 +1,236 @@
+//! The reader on the live map: waiting, handing over, starting again.
+
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use ringbuf_bpf::vectors::types::op_kind;
+use ringbuf_bpf::wakeup::types::emit;
+use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
+use ringbuf_kernel::{Armed, Next, Poller, RingBuf, WaitError, Wakeup};
+use ringbuf_tests::{
+    FORCE_WAKEUP, NO_WAKEUP, Operations, live, live_since, page_size, poll_now, test_run,
+};
+
+const LONG: Option<Duration> = Some(Duration::from_secs(10));
+const SHORT: Option<Duration> = Some(Duration::from_millis(30));
+
+#[test]
+fn a_commit_wakes_the_poller() {
+    let Some(load) = Load::new("reader::a_commit_wakes_the_poller") else { return };
+    let mut ring = load.open();
+    let mut poller = Poller::new(&ring).expect("epoll");
+    // So that only the notification, and no look in between, can end the wait.
+    poller.bound(Duration::from_secs(60));
+    assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            load.emit(3, 0);
+        });
+        let started = Instant::now();
+        assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+        assert!(started.elapsed() < Duration::from_secs(5), "woken, not timed out");
+    });
+    assert_eq!(read(&mut ring), [0, 1, 2]);
+    assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
+    assert_eq!(ring.lag().expect("sound"), 0);
+}
+
+#[test]
+fn silent_records_are_noticed_within_the_bound() {
+    let Some(load) = Load::new("reader::silent_records") else { return };
+    let mut ring = load.open();
+    let mut poller = Poller::new(&ring).expect("epoll");
+    poller.bound(Duration::from_millis(20));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            load.emit(2, NO_WAKEUP);
+        });
+        let started = Instant::now();
+        assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+        assert!(started.elapsed() < Duration::from_secs(5), "noticed by looking");
+    });
+    assert_eq!(read(&mut ring), [0, 1]);
+    load.emit(1, FORCE_WAKEUP);
+    assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+    assert_eq!(read(&mut ring), [2]);
+}
+
+#[test]
+fn a_busy_head_is_waited_for_and_not_spun_on() {
+    if !live_since("reader::a_busy_head", (5, 19)) {
+        return;
+    }
+    let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
+    let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
+    let mut poller = Poller::new(&ring).expect("epoll");
+    operations.while_held(false, 0, || {
+        assert_eq!(poll_now(ring.as_fd()).expect("poll") & 1, 1, "poll(2) calls it readable");
+        assert!(matches!(ring.batch().next(), Ok(Next::Busy)));
+        assert_eq!(ring.arm(), Armed::Sleep);
+        let before = switches();
+        assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
+        assert!(switches() - before < 10, "asleep, not spinning");
+        assert_eq!(ring.lag().expect("sound"), 32, "both records count");
+    });
+    assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+    let batch = ring.batch();
+    let mut lens = Vec::new();
+    while let Next::Record(record) = batch.next().expect("sound") {
+        lens.push(record.len());
+    }
+    assert_eq!(lens, [8, 8]);
+}
+
+#[test]
+fn reading_goes_on_where_the_last_reader_stopped() {
+    let Some(load) = Load::new("reader::reading_goes_on") else { return };
+    load.emit(6, 0);
+    let mut ring = load.open();
+    let batch = ring.batch().at_most(2);
+    assert_eq!(numbers(&batch), [0, 1]);
+    drop(batch);
+    let batch = ring.batch();
+    assert_eq!(numbers(&batch), [2, 3, 4, 5]);
+    batch.keep();
+    let batch = ring.batch().within(1);
+    assert_eq!(numbers(&batch), [2], "kept records come again");
+    std::mem::forget(batch);
+    ring.release_after(1 << 20);
+    let batch = ring.batch().at_most(1);
+    assert_eq!(numbers(&batch), [2], "so do those of a forgotten batch");
+    drop(batch);
+    drop(ring);
+
+    let mut ring = load.open();
+    assert_eq!(read(&mut ring), [3, 4, 5], "dropping a reader publishes");
+    assert_eq!(ring.counts().delivered, 3);
+}
+
+#[test]
+fn rings_open_by_id_and_by_pin() {
+    let Some(load) = Load::new("reader::rings_open_by_id_and_by_pin") else { return };
+    load.emit(2, 0);
+    let id = load.open().id();
+    let mut ring = RingBuf::from_id(id).expect("by id");
+    assert_eq!((ring.id(), ring.name()), (id, "ring"));
+    assert_eq!(read(&mut ring), [0, 1]);
+    drop(ring);
+
+    let bpffs = BpfFs::mount();
+    let path = bpffs.0.path().join("ring");
+    load.pin(&path);
+    load.emit(1, 0);
+    let mut ring = RingBuf::from_pin(&path).expect("by pin");
+    assert_eq!(read(&mut ring), [2]);
+}
+
+#[test]
+fn records_of_each_kind_read_as_written() {
+    if !live_since("reader::records_of_each_kind", (5, 19)) {
+        return;
+    }
+    let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
+    let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
+    operations.run(op_kind::RESERVE_SUBMIT, 0, 0);
+    operations.run(op_kind::RESERVE_DISCARD, 8, 0);
+    operations.run(op_kind::OUTPUT, 13, 0);
+    let batch = ring.batch();
+    let Ok(Next::Record(empty)) = batch.next() else { panic!("the record of no byte") };
+    let Ok(Next::Record(output)) = batch.next() else { panic!("the record of 13 bytes") };
+    // Both at once; a record derefs to its bytes.
+    assert!(empty.is_empty() && output[..] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    let (words, rest) = output.words();
+    assert_eq!((words, rest), (&[u64::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7])][..], &output[8..]));
+    assert!(matches!(batch.next(), Ok(Next::Empty)));
+    drop(batch);
+    assert_eq!((ring.counts().delivered, ring.counts().discarded), (2, 1));
+}
+
+#[test]
+fn a_poller_is_for_one_ring() {
+    if !live("reader::a_poller_is_for_one_ring") {
+        return;
+    }
+    let [first, mut second] =
+        [0, 1].map(|_| RingBuf::create(page_size() as u64).expect("a ring of one page"));
+    let mut poller = Poller::new(&first).expect("epoll");
+    assert!(matches!(poller.wait(&mut second, SHORT), Err(WaitError::OtherRing { .. })));
+}
+
+/// The wakeup programs, and a ring of one page.
+struct Load(WakeupSkel<'static>);
+
+impl Load {
+    fn new(test: &str) -> Option<Self> {
+        live_since(test, (5, 17)).then(|| {
+            let object = Box::leak(Box::new(MaybeUninit::uninit()));
+            let open = WakeupSkelBuilder::default().open(object).expect("open");
+            Self(open.load().expect("load of wakeup.bpf.c"))
+        })
+    }
+
+    fn open(&self) -> RingBuf {
+        RingBuf::open(&self.0.maps.ring).expect("the ring opens")
+    }
+
+    fn emit(&self, count: u32, flags: u64) {
+        let mut arguments = emit { count, delay: 0, flags };
+        assert_eq!(test_run(&self.0.progs.emit, &mut arguments).expect("emit"), 0);
+    }
+
+    fn pin(&self, path: &std::path::Path) {
+        use libbpf_rs::{MapCore, MapHandle};
+        let id = self.0.maps.ring.info().expect("info").info.id;
+        MapHandle::from_map_id(id).expect("by id").pin(path).expect("pin");
+    }
+}
+
+/// Takes all that is there.
+fn read(ring: &mut RingBuf) -> Vec<u64> {
+    numbers(&ring.batch())
+}
+
+fn numbers(batch: &ringbuf_kernel::Batch<'_, ringbuf_kernel::Mapping>) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while let Next::Record(record) = batch.next().expect("sound") {
+        numbers.push(record.words().0[0]);
+    }
+    numbers
+}
+
+/// How often this thread has gone to sleep.
+fn switches() -> i64 {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: room for one rusage.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    // SAFETY: zeroed, then filled: plain numbers.
+    unsafe { usage.assume_init() }.ru_nvcsw
+}
+
+/// A bpffs of our own, gone with the test.
+struct BpfFs(tempfile::TempDir);
+
+impl BpfFs {
+    fn mount() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = std::ffi::CString::new(dir.path().to_str().expect("UTF-8")).expect("no NUL");
+        let name = c"bpf".as_ptr();
+        // SAFETY: three C strings, alive for the call.
+        let mounted = unsafe { libc::mount(name, path.as_ptr(), name, 0, std::ptr::null()) };
+        assert_eq!(mounted, 0, "mount: {}", std::io::Error::last_os_error());
+        Self(dir)
+    }
+}
+
+impl Drop for BpfFs {
+    fn drop(&mut self) {
+        let path = std::ffi::CString::new(self.0.path().to_str().expect("UTF-8")).expect("no NUL");
+        // SAFETY: a C string.
+        unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
+    }
+}
