@@ -1,0 +1,84 @@
+//! Instructions per record of a drain, counted by callgrind: ours beside the C
+//! loop in `c/c_loop.c`. Exact and repeatable, unlike time.
+//!
+//! `icount` prints the table; `icount --check` also fails if ours needs more
+//! than the C loop that stores the position once. Exit code 77: valgrind is
+//! missing.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+use ringbuf_bench::{FilledRing, Sizes, drain_rust, run_c, run_c_each};
+
+const CAPACITY: usize = 1 << 20;
+const LOOPS: [&str; 3] = ["drain_rust", "drain_c", "drain_c_each"];
+const SIZES: [&str; 4] = ["8", "64", "256", "mixed"];
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => table(false),
+        ["--check"] => table(true),
+        ["run", which, size] => run(which, size),
+        _ => bail!("usage: icount [--check]"),
+    }
+}
+
+fn table(check: bool) -> anyhow::Result<ExitCode> {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("valgrind is missing: install it (Debian: apt install valgrind)");
+        return Ok(ExitCode::from(77));
+    }
+    println!("instructions per record, drain of a full {} KiB ring", CAPACITY / 1024);
+    println!("{:>8} {:>12} {:>12} {:>14} {:>8}", "bytes", "rust", "C", "C, store each", "rust/C");
+    let mut worse = 0;
+    for size in SIZES {
+        let mut counts = [0.0; 3];
+        for (count, which) in counts.iter_mut().zip(LOOPS) {
+            *count = measure(which, size)?;
+        }
+        let [rust, c, each] = counts;
+        println!("{size:>8} {rust:>12.2} {c:>12.2} {each:>14.2} {:>8.3}", rust / c);
+        // A fixed cost of a few dozen instructions a run is not a cost a record.
+        worse += usize::from(rust > c + 0.05);
+    }
+    if check && worse > 0 {
+        bail!(
+            "{worse} of {} drains cost more instructions per record than the C loop",
+            SIZES.len()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Instructions per record inside one loop, callback included.
+fn measure(which: &str, size: &str) -> anyhow::Result<f64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(format!("--toggle-collect={which}"))
+        .arg(std::env::current_exe()?)
+        .args(["run", which, size])
+        .output()
+        .context("running valgrind")?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let collected = stderr
+        .lines()
+        .find_map(|line| line.split_once("Collected : ").map(|(_, count)| count.trim()))
+        .with_context(|| format!("no count from callgrind:\n{stderr}"))?;
+    let records: f64 = String::from_utf8_lossy(&output.stdout).trim().parse()?;
+    Ok(collected.parse::<f64>()? / records)
+}
+
+fn run(which: &str, size: &str) -> anyhow::Result<ExitCode> {
+    let sizes = if size == "mixed" { Sizes::Mixed } else { Sizes::Equal(size.parse()?) };
+    let ring = FilledRing::new(CAPACITY, sizes);
+    let records = match which {
+        "drain_rust" => drain_rust(&mut ring.consumer()),
+        "drain_c" => run_c(&ring),
+        "drain_c_each" => run_c_each(&ring),
+        _ => bail!("no loop {which}"),
+    };
+    anyhow::ensure!(records == ring.records(), "{records} delivered of {}", ring.records());
+    println!("{records}");
+    Ok(ExitCode::SUCCESS)
+}

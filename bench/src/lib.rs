@@ -1,0 +1,163 @@
+//! The two loops that are compared, and a ring to drain.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use ringbuf_core::{Capacity, Consumer, Header, MappedConsumer, Next, SampleLen, Width};
+
+const PAGE: usize = 4096;
+
+/// Sizes of the samples in a filled ring, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Sizes {
+    /// All the same.
+    Equal(u64),
+    /// 0 to 512, from a fixed sequence; every 16th record is discarded.
+    Mixed,
+}
+
+/// A ring filled once from its beginning, so that no sample wraps and plain
+/// memory serves.
+#[derive(Debug)]
+pub struct FilledRing {
+    memory: Arc<Block>,
+    capacity: usize,
+    records: u64,
+}
+
+impl FilledRing {
+    /// A ring of `capacity` bytes, full of committed records.
+    pub fn new(capacity: usize, sizes: Sizes) -> Self {
+        let memory = Arc::new(Block::new(2 * PAGE + capacity));
+        let mut ring = Self { memory, capacity, records: 0 };
+        let (mut at, mut random) = (0, 1_u64);
+        loop {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (len, discard) = match sizes {
+                Sizes::Equal(len) => (len, false),
+                Sizes::Mixed => ((random >> 33) % 513, (random >> 50) % 16 == 0),
+            };
+            let header = Header::busy(SampleLen::new(len).expect("below 2^30"));
+            let footprint = header.footprint() as usize;
+            if at + footprint > capacity - 8 {
+                break;
+            }
+            let header = if discard { header.discarded() } else { header.submitted() };
+            ring.memory.write(2 * PAGE + at, u64::from(header.to_bits()));
+            ring.records += u64::from(!discard);
+            at += footprint;
+        }
+        ring.memory.write(PAGE, at as u64);
+        ring
+    }
+
+    /// How many records a drain delivers.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Our consumer over it.
+    pub fn consumer(&self) -> Consumer<MappedConsumer<Arc<Block>>> {
+        let places = [0, PAGE, 2 * PAGE].map(|at| self.memory.at(at));
+        let capacity = Capacity::new(self.capacity as u64, PAGE as u64).expect("a power of two");
+        let keep = self.memory.clone();
+        // SAFETY: M1 to M5, as far as this drain goes: no record wraps, so the
+        // second copy of the data is never touched; nobody else has the block.
+        let memory = unsafe {
+            MappedConsumer::new(places[0], places[1], places[2], capacity, Width::Bits64, keep)
+        };
+        // SAFETY: C1: the callers drain once, from one thread.
+        unsafe { Consumer::new(memory) }.expect("positions are in range")
+    }
+
+    /// The C loop's view of it.
+    pub fn c_ring(&self) -> CRing {
+        CRing {
+            consumer_pos: self.memory.at(0).cast().as_ptr(),
+            producer_pos: self.memory.at(PAGE).cast().as_ptr(),
+            data: self.memory.at(2 * PAGE).as_ptr(),
+            mask: self.capacity as u64 - 1,
+        }
+    }
+}
+
+/// `struct ring` of c_loop.c.
+#[derive(Debug)]
+#[repr(C)]
+pub struct CRing {
+    consumer_pos: *mut u64,
+    producer_pos: *const u64,
+    data: *const u8,
+    mask: u64,
+}
+
+unsafe extern "C" {
+    safe fn on_sample(sample: *const u8, len: u64);
+    fn drain_c(ring: *const CRing) -> u64;
+    fn drain_c_each(ring: *const CRing) -> u64;
+}
+
+/// Drains with our consumer, one batch; returns the records delivered.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn drain_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> u64 {
+    let batch = consumer.batch();
+    while let Ok(Next::Record(record)) = batch.next() {
+        on_sample(record.as_ptr(), record.len() as u64);
+    }
+    batch.delivered()
+}
+
+/// Drains with the C loop that stores the position once.
+pub fn run_c(ring: &FilledRing) -> u64 {
+    // SAFETY: the view is alive for the call and nobody else uses the ring.
+    unsafe { drain_c(&ring.c_ring()) }
+}
+
+/// Drains with the C loop that stores the position after each record.
+pub fn run_c_each(ring: &FilledRing) -> u64 {
+    // SAFETY: as above.
+    unsafe { drain_c_each(&ring.c_ring()) }
+}
+
+/// Zeroed memory on a page boundary.
+#[derive(Debug)]
+pub struct Block {
+    base: NonNull<u8>,
+    layout: Layout,
+}
+
+// SAFETY: owned memory without thread affinity; access is by the loops' rules.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    fn new(len: usize) -> Self {
+        let layout = Layout::from_size_align(len, PAGE).expect("a sane size");
+        // SAFETY: the layout is not empty.
+        let base = unsafe { alloc_zeroed(layout) };
+        let base = NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout));
+        Self { base, layout }
+    }
+
+    fn at(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset < self.layout.size());
+        // SAFETY: in bounds, checked above.
+        unsafe { self.base.add(offset) }
+    }
+
+    fn write(&self, offset: usize, value: u64) {
+        assert!(offset % 8 == 0 && offset + 8 <= self.layout.size());
+        // SAFETY: in bounds and aligned, checked above.
+        unsafe { self.at(offset).cast::<u64>().write(value) };
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with this layout.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) };
+    }
+}

@@ -1,0 +1,216 @@
+//! The house rules that no compiler checks.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::run;
+use crate::workspace::Workspace;
+
+/// A source file longer than this wants to be two.
+const LONGEST: usize = 450;
+/// What a newcomer types, and what README.md therefore shows.
+const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
+// The needles are put together so that this file does not contain them.
+const IGNORED: &str = concat!("#[", "ignore");
+const MARKS: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), STUB];
+const STUB: &str = concat!("To be ", "written");
+
+/// A text file of the repository.
+#[derive(Debug)]
+struct File {
+    path: String,
+    text: String,
+}
+
+impl File {
+    /// `path:line: text` of every line for which `test` holds.
+    fn lines_where(&self, test: impl Fn(&str) -> bool) -> Vec<String> {
+        let hits = self.text.lines().enumerate().filter(|(_, line)| test(line));
+        hits.map(|(n, line)| format!("{}:{}: {}", self.path, n + 1, line.trim())).collect()
+    }
+
+    fn is(&self, endings: &[&str]) -> bool {
+        endings.iter().any(|end| self.path.ends_with(end))
+    }
+}
+
+/// Every rule with what breaks it; an empty list is a rule that holds.
+pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
+    let root = &workspace.root;
+    let (files, unreadable) = match files(root) {
+        Ok(files) => (files, Vec::new()),
+        Err(error) => (Vec::new(), vec![format!("{error:#}")]),
+    };
+    let every = |test: fn(&File) -> Vec<String>| files.iter().flat_map(test).collect();
+    vec![
+        ("the files can be listed", unreadable),
+        ("ringbuf-core depends on nothing", tree(root, "ringbuf-core", "normal", alone)),
+        ("ringbuf-kernel needs no C library", tree(root, "ringbuf-kernel", "normal,build", no_c)),
+        ("no source file is longer than 450 lines", every(too_long)),
+        ("no test is ignored", every(ignored)),
+        ("nothing is left unfinished", every(unfinished)),
+        ("README.md shows the two commands", readme(&files)),
+        ("ringbuf-core is no_std and has no cfg", core(&files)),
+    ]
+}
+
+/// All text files that belong to the repository, also those not yet added.
+fn files(root: &Path) -> Result<Vec<File>> {
+    let mut git = std::process::Command::new("git");
+    git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let list = run::output(&mut git)?;
+    // A file may be listed and gone, or hold no text: neither is ours to judge.
+    let read = |path: &str| {
+        let text = fs::read_to_string(root.join(path)).ok()?;
+        Some(File { path: path.to_owned(), text })
+    };
+    Ok(list.split_terminator('\0').filter_map(read).collect())
+}
+
+/// Judges the names of the packages that cargo lists for one crate, its own first.
+fn tree(root: &Path, package: &str, edges: &str, judge: fn(&[&str]) -> Vec<String>) -> Vec<String> {
+    let mut cargo = run::cargo();
+    cargo.current_dir(root).args(["tree", "--locked", "--prefix", "none", "-p", package]);
+    cargo.args(["-e", edges]);
+    match run::output(&mut cargo) {
+        Ok(list) => {
+            let names: Vec<_> =
+                list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+            judge(&names)
+        }
+        Err(error) => vec![format!("{error:#}")],
+    }
+}
+
+fn alone(names: &[&str]) -> Vec<String> {
+    let mut broken: Vec<_> =
+        names.iter().skip(1).map(|name| format!("depends on {name}")).collect();
+    if names.is_empty() {
+        broken.push("cargo lists nothing".to_owned());
+    }
+    broken
+}
+
+fn no_c(names: &[&str]) -> Vec<String> {
+    let c = |name: &&&str| {
+        let sys = name.ends_with("-sys") && **name != "linux-raw-sys";
+        sys || name.starts_with("libbpf") || **name == "cc"
+    };
+    names.iter().filter(c).map(|name| format!("depends on {name}")).collect()
+}
+
+fn too_long(file: &File) -> Vec<String> {
+    let lines = file.text.lines().count();
+    if file.is(&[".rs", ".c"]) && lines > LONGEST {
+        return vec![format!("{}: {lines} lines", file.path)];
+    }
+    Vec::new()
+}
+
+fn ignored(file: &File) -> Vec<String> {
+    if !file.is(&[".rs"]) {
+        return Vec::new();
+    }
+    file.lines_where(|line| line.contains(IGNORED))
+}
+
+fn unfinished(file: &File) -> Vec<String> {
+    if !file.is(&[".rs", ".c", ".h", ".toml", ".md", ".sh", ".yml", ".ci/run"]) {
+        return Vec::new();
+    }
+    file.lines_where(|line| MARKS.iter().any(|mark| has_word(line, mark)))
+}
+
+/// Whether `word` stands in `line` and is not a part of a longer one (`mktemp` likes its X).
+fn has_word(line: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part))
+}
+
+fn readme(files: &[File]) -> Vec<String> {
+    let Some(readme) = files.iter().find(|file| file.path == "README.md") else {
+        return vec!["there is no README.md".to_owned()];
+    };
+    let missing = COMMANDS.iter().filter(|command| !readme.text.contains(**command));
+    missing.map(|command| format!("README.md: no `{command}`")).collect()
+}
+
+fn core(files: &[File]) -> Vec<String> {
+    let ours = files.iter().filter(|f| f.path.starts_with("ringbuf-core/src/") && f.is(&[".rs"]));
+    let mut broken: Vec<_> = ours.flat_map(|file| file.lines_where(has_cfg)).collect();
+    let no_std = |f: &File| {
+        f.path == "ringbuf-core/src/lib.rs" && f.text.lines().any(|l| l.trim() == "#![no_std]")
+    };
+    if !files.iter().any(no_std) {
+        broken.push("ringbuf-core/src/lib.rs: no #![no_std]".to_owned());
+    }
+    broken
+}
+
+/// Whether a line of code (not of a comment) depends on a configuration other than `test`.
+fn has_cfg(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let code = code.replace("cfg(test)", "");
+    code.contains("cfg(") || code.contains("cfg!(")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> File {
+        File { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn dependencies() {
+        assert!(alone(&["ringbuf-core"]).is_empty());
+        assert_eq!(alone(&["ringbuf-core", "libc"]), ["depends on libc"]);
+        assert_eq!(alone(&[]).len(), 1);
+        assert!(no_c(&["ringbuf-kernel", "libc", "memmap2", "linux-raw-sys"]).is_empty());
+        let broken = no_c(&["libbpf-rs", "zstd-sys", "cc", "ccc"]);
+        assert_eq!(broken, ["depends on libbpf-rs", "depends on zstd-sys", "depends on cc"]);
+    }
+
+    #[test]
+    fn length_counts_in_sources_only() {
+        let long = "x\n".repeat(LONGEST + 1);
+        assert_eq!(too_long(&file("a/b.rs", &long)), ["a/b.rs: 451 lines"]);
+        assert_eq!(too_long(&file("exec.bpf.c", &long)).len(), 1);
+        assert!(too_long(&file("vmlinux.h", &long)).is_empty());
+        assert!(too_long(&file("a.rs", &long[2..])).is_empty());
+    }
+
+    #[test]
+    fn marks_are_found_as_words() {
+        for mark in MARKS {
+            assert_eq!(unfinished(&file("a.md", &format!("ok\n {mark}: x\n"))).len(), 1, "{mark}");
+            assert!(unfinished(&file("a.md", &format!("A{mark}S_{mark}"))).is_empty(), "{mark}");
+            assert!(unfinished(&file("a.bin", mark)).is_empty(), "{mark}");
+        }
+        let hit = ignored(&file("t.rs", &format!("\n{IGNORED} = \"slow\"]")));
+        assert_eq!(hit, [format!("t.rs:2: {IGNORED} = \"slow\"]")]);
+    }
+
+    #[test]
+    fn the_readme_shows_both_commands() {
+        assert_eq!(readme(&[]).len(), 1);
+        assert_eq!(readme(&[file("README.md", COMMANDS[0])]).len(), 1);
+        assert!(readme(&[file("README.md", &COMMANDS.join("\n"))]).is_empty());
+    }
+
+    #[test]
+    fn core_has_no_configuration() {
+        assert!(!has_cfg("#[cfg(test)]"));
+        assert!(!has_cfg("//! no cfg(loom) here"));
+        assert!(!has_cfg("#![cfg_attr(docsrs, feature(x))]"));
+        assert!(has_cfg("#[cfg(loom)]"));
+        assert!(has_cfg("if cfg!(miri) {"));
+        let good = file("ringbuf-core/src/lib.rs", "//! x\n#![no_std]\n");
+        assert!(core(&[good]).is_empty());
+        assert_eq!(core(&[file("ringbuf-core/src/lib.rs", "#[cfg(unix)]\n")]).len(), 2);
+    }
+}

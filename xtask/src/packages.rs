@@ -1,0 +1,264 @@
+//! System packages: which are missing, why they are needed, and how to get them.
+
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run;
+
+/// A system package, by its Debian name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    why: &'static str,
+    probe: Probe,
+}
+
+/// How to tell that a package is there without asking a package manager.
+#[derive(Debug, PartialEq, Eq)]
+enum Probe {
+    /// The command runs.
+    Runs(&'static str),
+    /// The header is installed, or pkg-config knows the library.
+    Header(&'static str, &'static str),
+}
+
+/// What the BPF programs and the crates that load them are built with.
+pub(crate) const BPF: &[Package] = &[
+    Package { name: "clang", why: "compiles the BPF programs", probe: Probe::Runs("clang") },
+    Package {
+        name: "libelf-dev",
+        why: "libbpf reads BPF object files with it",
+        probe: Probe::Header("libelf.h", "libelf"),
+    },
+    Package {
+        name: "zlib1g-dev",
+        why: "libelf and libbpf need it",
+        probe: Probe::Header("zlib.h", "zlib"),
+    },
+    Package { name: "pkg-config", why: "finds the libraries", probe: Probe::Runs("pkg-config") },
+    Package { name: "make", why: "builds libbpf", probe: Probe::Runs("make") },
+    Package { name: "gcc", why: "compiles libbpf", probe: Probe::Runs("gcc") },
+];
+
+/// What counts instructions.
+pub(crate) const VALGRIND: &[Package] = &[Package {
+    name: "valgrind",
+    why: "counts instructions per record",
+    probe: Probe::Runs("valgrind"),
+}];
+
+/// What is to be done about missing packages.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    Nothing,
+    /// `--no-install`.
+    Refused,
+    NoApt,
+    NoSudo,
+    Ask,
+    Install,
+}
+
+/// What the plan depends on.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    no_install: bool,
+    terminal: bool,
+    apt: bool,
+    root: bool,
+    sudo: bool,
+}
+
+impl Setting {
+    fn of_this_machine(no_install: bool) -> Self {
+        let ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        Self {
+            no_install,
+            terminal: !ci && std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
+            apt: run::find("apt-get").is_some(),
+            root: is_root(),
+            sudo: run::find("sudo").is_some(),
+        }
+    }
+
+    fn plan(self, missing: usize) -> Plan {
+        match self {
+            _ if missing == 0 => Plan::Nothing,
+            Self { no_install: true, .. } => Plan::Refused,
+            Self { apt: false, .. } => Plan::NoApt,
+            Self { root: false, sudo: false, .. } => Plan::NoSudo,
+            Self { terminal: true, .. } => Plan::Ask,
+            _ => Plan::Install,
+        }
+    }
+}
+
+/// Installs what is missing, unless that is refused or impossible. Returns the names of what is
+/// missing in the end; a failed install is an error.
+pub(crate) fn ensure(needed: &[&'static Package], no_install: bool) -> Result<Vec<&'static str>> {
+    let missing = missing(needed, there);
+    let setting = Setting::of_this_machine(no_install);
+    let plan = setting.plan(missing.len());
+    let names: Vec<_> = missing.iter().map(|package| package.name).collect();
+    if plan != Plan::Nothing {
+        eprint!("{}", explain(&missing));
+    }
+    let go = match plan {
+        Plan::Nothing => return Ok(names),
+        Plan::Refused => {
+            eprintln!("Installing nothing, as asked (--no-install).");
+            false
+        }
+        Plan::NoApt => {
+            eprintln!(
+                "There is no apt-get here. Please install these with your package manager; the \
+                 names above are Debian's."
+            );
+            false
+        }
+        Plan::NoSudo => {
+            eprintln!(
+                "Installing needs root, and there is no sudo. As root: {}",
+                by_hand(&names, true)
+            );
+            false
+        }
+        Plan::Ask => ask(&format!("Install them now ({})?", by_hand(&names, setting.root)))?,
+        Plan::Install => true,
+    };
+    if !go {
+        return Ok(names);
+    }
+    install(&names, setting.root)?;
+    let still: Vec<_> = missing.iter().filter(|p| !there(p)).map(|p| p.name).collect();
+    if !still.is_empty() {
+        bail!("apt-get installed them, yet these do not work: {}", still.join(" "));
+    }
+    Ok(still)
+}
+
+fn missing(needed: &[&'static Package], there: impl Fn(&Package) -> bool) -> Vec<&'static Package> {
+    needed.iter().copied().filter(|package| !there(package)).collect()
+}
+
+fn there(package: &Package) -> bool {
+    match package.probe {
+        Probe::Runs(program) => run::works(program, &["--version"]),
+        Probe::Header(header, library) => {
+            ["/usr/include", "/usr/local/include"]
+                .iter()
+                .any(|at| Path::new(at).join(header).exists())
+                || run::works("pkg-config", &["--exists", library])
+        }
+    }
+}
+
+fn explain(missing: &[&Package]) -> String {
+    let lines = missing.iter().map(|p| format!("  {:<12} {}\n", p.name, p.why));
+    std::iter::once("Missing system packages:\n".to_owned()).chain(lines).collect()
+}
+
+fn by_hand(names: &[&str], root: bool) -> String {
+    let sudo = if root { "" } else { "sudo " };
+    format!("{sudo}apt-get install {}", names.join(" "))
+}
+
+fn ask(question: &str) -> Result<bool> {
+    print!("{question} [Y/n] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    let bytes = std::io::stdin().read_line(&mut answer)?;
+    Ok(bytes > 0 && means_yes(&answer))
+}
+
+fn means_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes")
+}
+
+fn install(names: &[&str], root: bool) -> Result<()> {
+    eprintln!("Installing: {}", names.join(" "));
+    let update = apt(root, &["update"]).status().context("cannot start apt-get update")?;
+    if !update.success() {
+        eprintln!("apt-get update: {update}; trying with the package lists at hand");
+    }
+    let mut command = apt(root, &["install", "--yes", "--no-install-recommends"]);
+    let status = command.args(names).status().context("cannot start apt-get install")?;
+    if !status.success() {
+        bail!("apt-get: {status}. By hand: {}", by_hand(names, root));
+    }
+    Ok(())
+}
+
+/// apt-get that asks nothing and prints errors only. sudo may still ask for its password.
+fn apt(root: bool, args: &[&str]) -> Command {
+    const QUIET: &str = "DEBIAN_FRONTEND=noninteractive";
+    let mut command = Command::new(if root { "env" } else { "sudo" });
+    if !root {
+        command.arg("env");
+    }
+    command.args([QUIET, "apt-get", "-qq"]).args(args).stdout(Stdio::null());
+    command
+}
+
+/// Whether we run as root: /proc/self belongs to the effective user.
+pub(crate) fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FREE: Setting =
+        Setting { no_install: false, terminal: false, apt: true, root: true, sudo: true };
+
+    #[test]
+    fn only_what_the_probe_misses_is_missing() {
+        let needed: Vec<_> = BPF.iter().chain(VALGRIND).collect();
+        let gone = missing(&needed, |p| p.name != "clang" && p.name != "valgrind");
+        let names: Vec<_> = gone.iter().map(|p| p.name).collect();
+        assert_eq!(names, ["clang", "valgrind"]);
+        let text = explain(&gone);
+        assert!(text.contains("clang        compiles the BPF programs"), "{text}");
+        assert!(!text.contains("libelf"), "{text}");
+    }
+
+    #[test]
+    fn nothing_missing_means_nothing_to_do() {
+        assert_eq!(Setting { apt: false, ..FREE }.plan(0), Plan::Nothing);
+    }
+
+    #[test]
+    fn what_to_do_about_missing_packages() {
+        assert_eq!(FREE.plan(1), Plan::Install);
+        assert_eq!(Setting { terminal: true, ..FREE }.plan(1), Plan::Ask);
+        assert_eq!(Setting { root: false, ..FREE }.plan(1), Plan::Install);
+        assert_eq!(Setting { root: false, sudo: false, ..FREE }.plan(1), Plan::NoSudo);
+        assert_eq!(Setting { sudo: false, ..FREE }.plan(1), Plan::Install);
+        assert_eq!(Setting { apt: false, terminal: true, ..FREE }.plan(1), Plan::NoApt);
+        assert_eq!(Setting { no_install: true, terminal: true, ..FREE }.plan(1), Plan::Refused);
+    }
+
+    #[test]
+    fn enter_means_yes() {
+        for (answer, yes) in [("\n", true), ("Y\n", true), ("yes\n", true), ("n\n", false)] {
+            assert_eq!(means_yes(answer), yes, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_by_hand_names_sudo_where_it_is_needed() {
+        assert_eq!(by_hand(&["clang", "make"], false), "sudo apt-get install clang make");
+        assert_eq!(by_hand(&["clang"], true), "apt-get install clang");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_missing() {
+        let none = Package { name: "x", why: "y", probe: Probe::Runs("ringbuf-no-such-program") };
+        assert!(!there(&none));
+    }
+}

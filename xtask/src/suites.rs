@@ -1,0 +1,269 @@
+//! The list of suites of `cargo xtask test`: what each shows, needs and runs.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::packages::{self, Package};
+use crate::run;
+
+pub(crate) const LOOM: &str =
+    "test --release -p ringbuf-sim --test loom --locked --no-fail-fast -- --nocapture";
+pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --locked";
+/// The gate is the same whatever the caller's environment says.
+const KNOBS: [&str; 3] = ["RINGBUF_LOOM_BOUND", "RINGBUF_RECORDS", "RINGBUF_SECONDS"];
+
+/// One row of the table at the end.
+#[derive(Debug)]
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) shows: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) work: Work,
+}
+
+/// What a suite needs besides Rust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// The BPF packages; without them it checks the default members only.
+    BpfOrLess,
+    /// The BPF packages and the kernel file systems that the live tests use.
+    Live,
+    /// The BPF packages and valgrind.
+    Valgrind,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Commands whose exit status is the result.
+    Check(fn(&Scope) -> Vec<Step>),
+    /// Commands that print the results of cargo test.
+    Tests(fn(&Scope) -> Vec<Step>),
+    /// A command that may say by exit code 77 that it cannot run here, and why on standard error.
+    Measure(fn(&Scope) -> Vec<Step>),
+    House,
+}
+
+pub(crate) const SUITES: &[Suite] = &[
+    Suite {
+        name: "fmt",
+        shows: "the code is formatted",
+        needs: Needs::Nothing,
+        work: Work::Check(|_| vec![Step::cargo("fmt --all --check")]),
+    },
+    Suite {
+        name: "clippy",
+        shows: "no lint of the workspace is broken",
+        needs: Needs::BpfOrLess,
+        work: Work::Check(|scope| {
+            let all = scope.all();
+            vec![Step::cargo(&format!("clippy {all} --all-targets --locked -- -D warnings"))]
+        }),
+    },
+    Suite {
+        name: "house",
+        shows: "the rules that no compiler checks",
+        needs: Needs::Nothing,
+        work: Work::House,
+    },
+    Suite {
+        name: "xtask",
+        shows: "these tasks read results and packages rightly",
+        needs: Needs::Nothing,
+        work: Work::Tests(|_| vec![Step::cargo("test -p xtask --locked --no-fail-fast")]),
+    },
+    Suite {
+        name: "units",
+        shows: "unit, property, integration and documentation tests",
+        needs: Needs::BpfOrLess,
+        work: Work::Tests(units),
+    },
+    Suite {
+        name: "loom",
+        shows: "every interleaving of small configurations; each ordering is needed",
+        needs: Needs::Nothing,
+        work: Work::Tests(|_| vec![Step::cargo(LOOM)]),
+    },
+    Suite {
+        name: "docs",
+        shows: "the documentation builds, every link leads somewhere",
+        needs: Needs::BpfOrLess,
+        work: Work::Check(|scope| {
+            let doc = Step::cargo(&format!("doc {} --no-deps --locked", scope.all()));
+            vec![doc.env("RUSTDOCFLAGS", "-D warnings")]
+        }),
+    },
+    Suite {
+        name: "live",
+        shows: "the running kernel and our reader agree",
+        needs: Needs::Live,
+        work: Work::Tests(|_| {
+            let all = "test --release -p ringbuf-tests --locked --no-fail-fast";
+            vec![Step::cargo(&format!("{all} -- --test-threads=1 --nocapture"))]
+        }),
+    },
+    Suite {
+        name: "icount",
+        shows: "instructions per record under callgrind, beside the C loop",
+        needs: Needs::Valgrind,
+        work: Work::Measure(|_| vec![Step::cargo(&format!("{ICOUNT} -- --check"))]),
+    },
+];
+
+/// The loom models are in ringbuf-sim's test target `loom` and have a suite of their own, so that
+/// crate's targets are named one by one.
+fn units(scope: &Scope) -> Vec<Step> {
+    const OWN_SUITE: [&str; 2] = ["ringbuf-sim", "xtask"];
+    let tests: String = scope.sim_tests.iter().map(|name| format!(" --test {name}")).collect();
+    let others = if scope.bpf {
+        "--workspace --exclude ringbuf-tests --exclude ringbuf-sim --exclude xtask".to_owned()
+    } else {
+        let members = scope.default_members.iter().map(String::as_str);
+        let members = members.filter(|name| !OWN_SUITE.contains(name));
+        members.map(|name| format!("-p {name} ")).collect()
+    };
+    vec![
+        Step::cargo(&format!("test {others} --locked --no-fail-fast")),
+        Step::cargo(&format!(
+            "test -p ringbuf-sim --lib --bins --examples{tests} --locked --no-fail-fast"
+        )),
+        Step::cargo("test -p ringbuf-sim --doc --locked"),
+    ]
+}
+
+/// What the suites may cover on this machine.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) default_members: &'a [String],
+    pub(crate) sim_tests: &'a [String],
+    /// Whether the BPF packages are there.
+    pub(crate) bpf: bool,
+}
+
+impl Scope<'_> {
+    /// All crates, or those that need nothing but Rust, which cargo takes if none is named.
+    fn all(&self) -> &'static str {
+        if self.bpf { "--workspace" } else { "" }
+    }
+}
+
+/// One cargo command.
+#[derive(Debug)]
+pub(crate) struct Step {
+    args: Vec<String>,
+    env: Vec<(&'static str, String)>,
+}
+
+impl Step {
+    /// `line` is split at white space.
+    pub(crate) fn cargo(line: &str) -> Self {
+        Self { args: line.split_whitespace().map(str::to_owned).collect(), env: Vec::new() }
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.env.push((name, value.to_string()));
+        self
+    }
+
+    pub(crate) fn command(&self, root: &Path) -> Command {
+        let mut command = run::cargo();
+        command.current_dir(root).args(&self.args);
+        for knob in KNOBS {
+            command.env_remove(knob);
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs it with our own input and output and returns its exit code.
+    pub(crate) fn run_alone(&self, root: &Path) -> Result<u8> {
+        let mut command = self.command(root);
+        let set: String = self.env.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+        eprintln!("xtask: {set}{}", run::describe(&command));
+        Ok(run::exit_code(command.status()?))
+    }
+}
+
+/// The names of the suites, in the order in which they run.
+pub(crate) fn names() -> Vec<&'static str> {
+    SUITES.iter().map(|suite| suite.name).collect()
+}
+
+pub(crate) fn list() {
+    for Suite { name, shows, .. } in SUITES {
+        run::echo(format!("{name:<8} {shows}\n").as_bytes());
+    }
+}
+
+pub(crate) fn packages_for(suites: &[&Suite]) -> Vec<&'static Package> {
+    let mut needed: Vec<&Package> = Vec::new();
+    for package in suites.iter().flat_map(|suite| suite.needs.packages()) {
+        if !needed.contains(&package) {
+            needed.push(package);
+        }
+    }
+    needed
+}
+
+impl Needs {
+    pub(crate) fn packages(self) -> Vec<&'static Package> {
+        let bpf = if self == Self::Nothing { &[] } else { packages::BPF };
+        let valgrind = if self == Self::Valgrind { packages::VALGRIND } else { &[] };
+        bpf.iter().chain(valgrind).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(|step| step.args.join(" ")).collect()
+    }
+
+    fn suite(name: &str) -> &'static Suite {
+        SUITES.iter().find(|suite| suite.name == name).unwrap()
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut all = names();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), SUITES.len());
+    }
+
+    #[test]
+    fn units_run_everything_but_the_loom_models() {
+        let default_members = ["ringbuf-core", "ringbuf-sim", "xtask"].map(str::to_owned);
+        let sim_tests = ["oracle".to_owned()];
+        let scope = Scope { default_members: &default_members, sim_tests: &sim_tests, bpf: false };
+        let got = lines(&units(&scope));
+        assert_eq!(got[0], "test -p ringbuf-core --locked --no-fail-fast");
+        let sim = "test -p ringbuf-sim --lib --bins --examples --test oracle --locked";
+        assert_eq!(got[1], format!("{sim} --no-fail-fast"));
+        let got = lines(&units(&Scope { bpf: true, ..scope }));
+        assert!(got[0].starts_with("test --workspace --exclude ringbuf-tests "), "{}", got[0]);
+    }
+
+    #[test]
+    fn only_what_the_chosen_suites_need_is_asked_for() {
+        assert!(packages_for(&[suite("fmt"), suite("house"), suite("loom")]).is_empty());
+        let both = packages_for(&[suite("live"), suite("icount")]);
+        assert_eq!(both.len(), packages::BPF.len() + packages::VALGRIND.len());
+    }
+
+    #[test]
+    fn the_environment_of_the_caller_does_not_shrink_the_gate() {
+        let command = Step::cargo(LOOM).command(Path::new("."));
+        let unset: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+        assert_eq!(unset.len(), KNOBS.len());
+        let deep = Step::cargo(LOOM).env(KNOBS[0], 3);
+        let deep = deep.command(Path::new("."));
+        assert!(
+            deep.get_envs().any(|(name, value)| name == KNOBS[0] && value == Some("3".as_ref()))
+        );
+    }
+}
