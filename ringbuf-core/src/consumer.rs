@@ -134,12 +134,14 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// included, as of now.
     ///
     /// # Errors
-    /// [`Corrupt`] if the producer position is out of range.
+    /// [`Corrupt`] if the producer position is out of range, now and at each
+    /// later call.
     pub fn lag(&mut self) -> Result<u64, Corrupt> {
         if let Some(corrupt) = self.walk.corrupt.get() {
             return Err(corrupt);
         }
-        self.available = walk::refresh(&self.memory, self.consumed)?;
+        self.available = walk::refresh(&self.memory, self.consumed)
+            .inspect_err(|corrupt| self.walk.corrupt.set(Some(*corrupt)))?;
         Ok(self.available)
     }
 

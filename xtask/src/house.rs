@@ -12,6 +12,8 @@ use crate::workspace::Workspace;
 const LONGEST: usize = 450;
 /// What a newcomer types, and what README.md therefore shows.
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
+/// The program that README.md shows.
+const EXAMPLE: &str = "ringbuf-kernel/examples/embed.rs";
 // The needles are put together so that this file does not contain them.
 const IGNORED: &str = concat!("#[", "ignore");
 const MARKS: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), STUB];
@@ -52,6 +54,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("no test is ignored", every(ignored)),
         ("nothing is left unfinished", every(unfinished)),
         ("README.md shows the two commands", readme(&files)),
+        ("README.md shows the example that is compiled", example(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
     ]
 }
@@ -138,6 +141,16 @@ fn readme(files: &[File]) -> Vec<String> {
     missing.map(|command| format!("README.md: no `{command}`")).collect()
 }
 
+/// The program in README.md is the one that the compiler sees, from its first `use` on.
+fn example(files: &[File]) -> Vec<String> {
+    let text = |path: &str| files.iter().find(|file| file.path == path).map(|file| &file.text);
+    let program = text(EXAMPLE).and_then(|text| text.find("use ").map(|at| &text[at..]));
+    match (program, text("README.md")) {
+        (Some(program), Some(readme)) if readme.contains(program) => Vec::new(),
+        _ => vec![format!("README.md: not the program of {EXAMPLE}")],
+    }
+}
+
 fn core(files: &[File]) -> Vec<String> {
     let ours = files.iter().filter(|f| f.path.starts_with("ringbuf-core/src/") && f.is(&[".rs"]));
     let mut broken: Vec<_> = ours.flat_map(|file| file.lines_where(has_cfg)).collect();
@@ -200,6 +213,16 @@ mod tests {
         assert_eq!(readme(&[]).len(), 1);
         assert_eq!(readme(&[file("README.md", COMMANDS[0])]).len(), 1);
         assert!(readme(&[file("README.md", &COMMANDS.join("\n"))]).is_empty());
+    }
+
+    #[test]
+    fn the_readme_shows_the_compiled_program() {
+        let program = "//! docs\n\nuse a::b;\n\nfn main() {}\n";
+        let shown = file("README.md", "```rust\nuse a::b;\n\nfn main() {}\n```\n");
+        assert!(example(&[file(EXAMPLE, program), shown]).is_empty());
+        let stale = file("README.md", "```rust\nuse a::c;\n\nfn main() {}\n```\n");
+        assert_eq!(example(&[file(EXAMPLE, program), stale]).len(), 1);
+        assert_eq!(example(&[]).len(), 1);
     }
 
     #[test]
