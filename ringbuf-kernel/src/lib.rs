@@ -47,4 +47,5 @@ pub use ringbuf_core::{
     AlignedBytes, Armed, Batch, Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt,
     CorruptReason, Counts, Next, Position, Record,
 };
+pub use sys::page_size;
 pub use width::kernel_width;

@@ -147,6 +147,12 @@ impl RingBuf {
         self.consumer.memory().capacity()
     }
 
+    /// The consumer itself, for code that is generic over the memory: it reads
+    /// this ring or a simulated one.
+    pub fn consumer(&mut self) -> &mut Consumer<Mapping> {
+        &mut self.consumer
+    }
+
     /// The id of the map.
     pub fn id(&self) -> u32 {
         self.consumer.memory().id()

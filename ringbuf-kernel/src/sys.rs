@@ -131,8 +131,9 @@ pub(crate) enum NotReadable {
     WriteOnly,
 }
 
-/// Bytes of a page, at run time: 4, 16 and 64 KiB all exist.
-pub(crate) fn page_size() -> usize {
+/// Bytes of a page on this machine, found at run time: 4, 16 and 64 KiB all
+/// exist. It is the size of the smallest ring, and every ring is a multiple.
+pub fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(page).unwrap_or(4096)
