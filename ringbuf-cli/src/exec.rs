@@ -1,0 +1,205 @@
+//! The run loop of `ringbuf exec`, over the kernel's ring or a simulated one.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use ringbuf_core::{AlignedBytes, Batch, ConsumerMemory, Corrupt, Next};
+
+use crate::event::Event;
+use crate::format::Format;
+use crate::summary::{Summary, Tally};
+
+/// Ring space that one batch reads at most: what is held while its lines are made.
+const CHUNK: u64 = 64 * 1024;
+/// The longest wait without a look at the clock and at the signals.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// How long the last drain waits for records that are reserved and not yet committed.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A ring whose records are those of `exec.bpf.c`.
+pub(crate) trait Source {
+    type Memory: for<'a> ConsumerMemory<Sample<'a> = AlignedBytes<'a>>;
+
+    fn batch(&mut self) -> Batch<'_, Self::Memory>;
+    /// Waits until there is something to read, `timeout` at most, or less.
+    fn wait(&mut self, timeout: Duration) -> anyhow::Result<()>;
+    /// Ends the producers. What they have produced stays.
+    fn detach(&mut self);
+    fn lag(&mut self) -> Result<u64, Corrupt>;
+    fn discarded(&self) -> u64;
+    /// Reservations that failed; asked after [`detach`](Self::detach).
+    fn failed(&self) -> u64;
+}
+
+/// What to print, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) format: Format,
+    /// Lines to print.
+    pub(crate) count: Option<u64>,
+    pub(crate) duration: Option<Duration>,
+}
+
+/// Prints the events of `source` to `out` until the options or `stop` say so,
+/// and tells how it went in any case.
+pub(crate) fn run<S: Source>(
+    source: S,
+    options: Options,
+    stop: &AtomicBool,
+    out: impl Write,
+) -> (Summary, anyhow::Result<()>) {
+    let started = Instant::now();
+    let (text, tally) = (String::new(), Tally::default());
+    let mut session = Session { source, options, out, text, tally };
+    let mut result = session.stream(started, stop);
+    session.source.detach();
+    if result.is_ok() {
+        result = session.drain();
+    }
+    let summary = Summary {
+        tally: session.tally,
+        discarded: session.source.discarded(),
+        failed_reservations: session.source.failed(),
+        lag_bytes: session.source.lag().ok(),
+        seconds: started.elapsed(),
+    };
+    let result = match result {
+        // Whoever read our output has seen enough: `| head`.
+        Ok(()) | Err(Halt::Closed) => Ok(()),
+        Err(Halt::Failed(error)) => Err(error),
+    };
+    (summary, result)
+}
+
+/// Why nothing more can be printed.
+#[derive(Debug)]
+enum Halt {
+    /// Nobody reads the output any more.
+    Closed,
+    Failed(anyhow::Error),
+}
+
+impl From<Corrupt> for Halt {
+    fn from(corrupt: Corrupt) -> Self {
+        Self::Failed(corrupt.into())
+    }
+}
+
+impl From<anyhow::Error> for Halt {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+#[derive(Debug)]
+struct Session<S, W> {
+    source: S,
+    options: Options,
+    out: W,
+    /// The lines of one batch.
+    text: String,
+    tally: Tally,
+}
+
+/// What one batch came to.
+#[derive(Debug)]
+struct Read {
+    /// Bytes of ring space read.
+    held: u64,
+    /// Whether there was nothing more to read then.
+    dry: bool,
+}
+
+impl<S: Source, W: Write> Session<S, W> {
+    /// Until the count, the time or a signal ends it.
+    fn stream(&mut self, started: Instant, stop: &AtomicBool) -> Result<(), Halt> {
+        // A time too far to represent is for ever.
+        let deadline = self.options.duration.and_then(|time| started.checked_add(time));
+        let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        self.text.push_str(self.options.format.header());
+        self.write_out()?;
+        while !self.complete() && !stop.load(Ordering::Relaxed) {
+            let wait = left().map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
+            if wait.is_zero() {
+                break;
+            }
+            if self.read(CHUNK)?.dry && !self.complete() {
+                self.source.wait(wait)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is in the ring by now, unless the count is complete. A record
+    /// that somebody has reserved gets a moment to be committed.
+    fn drain(&mut self) -> Result<(), Halt> {
+        let mut left = self.source.lag()?;
+        let deadline = Instant::now() + PATIENCE;
+        while left > 0 && !self.complete() {
+            let read = self.read(left.min(CHUNK))?;
+            left = left.saturating_sub(read.held);
+            if left > 0 && read.dry {
+                let wait = deadline.saturating_duration_since(Instant::now());
+                if wait.is_zero() {
+                    break;
+                }
+                self.source.wait(wait)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(&self) -> bool {
+        self.wanted() == 0
+    }
+
+    /// Lines still to print.
+    fn wanted(&self) -> u64 {
+        self.options.count.unwrap_or(u64::MAX).saturating_sub(self.tally.delivered)
+    }
+
+    /// One batch of `bytes` about. Writing may block, so it comes after the
+    /// space is given back.
+    fn read(&mut self, bytes: u64) -> Result<Read, Halt> {
+        let (wanted, format) = (self.wanted(), self.options.format);
+        let mut tally = Tally::default();
+        let batch = self.source.batch().at_most(wanted).within(bytes);
+        let end = loop {
+            match batch.next() {
+                Ok(Next::Record(record)) => match Event::decode(&record) {
+                    Ok(event) => {
+                        format.line(&event, &mut self.text);
+                        tally.delivered += 1;
+                        tally.bytes += u64::from(record.sample_len().get());
+                    }
+                    Err(malformed) => {
+                        tally.malformed += 1;
+                        tally.first_malformed.get_or_insert(malformed);
+                    }
+                },
+                Ok(Next::Empty | Next::Busy) => break Ok(true),
+                Ok(Next::Limit) => break Ok(false),
+                Err(corrupt) => break Err(corrupt),
+            }
+        };
+        let held = batch.held();
+        drop(batch);
+        self.write_out()?;
+        self.tally.add(&tally);
+        Ok(Read { held, dry: end? })
+    }
+
+    fn write_out(&mut self) -> Result<(), Halt> {
+        let written = self.out.write_all(self.text.as_bytes()).and_then(|()| self.out.flush());
+        self.text.clear();
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Halt::Closed),
+            written => Ok(written.context("cannot write the events")?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

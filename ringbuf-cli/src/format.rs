@@ -1,0 +1,233 @@
+//! Events as text: two columns, six columns, or JSON. Pure functions.
+//!
+//! Names are any bytes. In the columns whatever could end a line, drive a
+//! terminal or turn the direction of writing is escaped, and so is the
+//! backslash: what is printed says exactly which bytes the name has.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::io;
+
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+
+use crate::event::Event;
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Columns,
+    Wide,
+    Json,
+}
+
+impl Format {
+    /// The line above the events, if the format has one.
+    pub(crate) fn header(self) -> &'static str {
+        match self {
+            Self::Columns => "PID      FILENAME\n",
+            Self::Wide => {
+                "TIME              PID      PPID     UID      COMM             FILENAME\n"
+            }
+            Self::Json => "",
+        }
+    }
+
+    /// Appends the line of `event` to `out`.
+    pub(crate) fn line(self, event: &Event<'_>, out: &mut String) {
+        match self {
+            Self::Columns => columns(event, out),
+            Self::Wide => wide(event, out),
+            Self::Json => out.push_str(&json(event)),
+        }
+        out.push('\n');
+    }
+}
+
+fn columns(event: &Event<'_>, out: &mut String) {
+    append(out, format_args!("{:<8} {}", event.pid, filename(event)));
+}
+
+fn wide(event: &Event<'_>, out: &mut String) {
+    let (seconds, micros) = (event.time_ns / 1_000_000_000, event.time_ns % 1_000_000_000 / 1_000);
+    let time = format!("{seconds}.{micros:06}");
+    let (Event { pid, ppid, uid, .. }, comm, name) = (event, escape(event.comm), filename(event));
+    append(out, format_args!("{time:<17} {pid:<8} {ppid:<8} {uid:<8} {comm:<16} {name}"));
+}
+
+/// Writing to a string cannot fail.
+fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
+    let _infallible = out.write_fmt(text);
+}
+
+fn filename(event: &Event<'_>) -> String {
+    match event.filename {
+        Ok(name) => escape(name),
+        Err(errno) => format!("<unreadable: errno {}>", errno.unsigned_abs()),
+    }
+}
+
+/// The bytes of a name for the eye.
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\t' => text.push_str("\\t"),
+                '\\' => text.push_str("\\\\"),
+                _ if is_harmful(c) => hex(c.encode_utf8(&mut [0; 4]).as_bytes(), "\\x", &mut text),
+                _ => text.push(c),
+            }
+        }
+        hex(chunk.invalid(), "\\x", &mut text);
+    }
+    text
+}
+
+/// Control characters (C0, DEL, C1), separators of lines, and the invisible
+/// characters that turn the direction of writing or stand for nothing.
+fn is_harmful(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+        | '\u{feff}');
+    c.is_control() || invisible
+}
+
+/// Appends `before` and two digits for each byte.
+fn hex(bytes: &[u8], before: &str, out: &mut String) {
+    for byte in bytes {
+        append(out, format_args!("{before}{byte:02x}"));
+    }
+}
+
+/// One object: the fields of the record, with strings where bytes are UTF-8.
+#[derive(Serialize)]
+struct Object<'a> {
+    time_ns: u64,
+    pid: u32,
+    ppid: u32,
+    uid: u32,
+    comm: Cow<'a, str>,
+    /// `null` if it could not be read; then there is an `error`.
+    filename: Option<Cow<'a, str>>,
+    /// The bytes of a name that is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename_hex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<i32>,
+}
+
+fn json(event: &Event<'_>) -> String {
+    let Event { time_ns, pid, ppid, uid, .. } = *event;
+    let filename = event.filename.ok().map(String::from_utf8_lossy);
+    let lossy = event.filename.ok().filter(|bytes| std::str::from_utf8(bytes).is_err());
+    let filename_hex = lossy.map(|bytes| {
+        let mut digits = String::new();
+        hex(bytes, "", &mut digits);
+        digits
+    });
+    let (comm, error) = (String::from_utf8_lossy(event.comm), event.filename.err());
+    to_json(&Object { time_ns, pid, ppid, uid, comm, filename, filename_hex, error })
+}
+
+/// `value` as JSON on one line that is safe on a terminal.
+pub(crate) fn to_json(value: &impl Serialize) -> String {
+    let mut line = Vec::new();
+    let done = value.serialize(&mut serde_json::Serializer::with_formatter(&mut line, Safe));
+    debug_assert!(done.is_ok(), "plain fields into memory");
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// JSON as usual, which lets DEL, C1 and the like through, with those escaped too.
+struct Safe;
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut plain = fragment;
+        while let Some((at, c)) = plain.char_indices().find(|(_, c)| is_harmful(*c)) {
+            writer.write_all(&plain.as_bytes()[..at])?;
+            // All of them are below U+10000: one unit each.
+            write!(writer, "\\u{:04x}", u32::from(c))?;
+            plain = &plain[at + c.len_utf8()..];
+        }
+        writer.write_all(plain.as_bytes())
+    }
+}
+
+/// For `serialize_with`: seconds with three decimals.
+pub(crate) fn milliseconds<S: Serializer>(
+    time: &std::time::Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((time.as_secs_f64() * 1e3).round() / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(format: Format, comm: &[u8], filename: Result<&[u8], i32>) -> String {
+        let time_ns = 12_345_678_901_234;
+        let event = Event { time_ns, pid: 43674, ppid: 1, uid: 1000, comm, filename };
+        let mut out = String::new();
+        format.line(&event, &mut out);
+        out
+    }
+
+    #[test]
+    fn two_columns() {
+        let columns = |name| line(Format::Columns, b"bash", name);
+        assert_eq!(Format::Columns.header(), "PID      FILENAME\n");
+        assert_eq!(columns(Ok(b"/bin/zsh")), "43674    /bin/zsh\n");
+        assert_eq!(columns(Ok(b"")), "43674    \n");
+        assert_eq!(columns(Err(-14)), "43674    <unreadable: errno 14>\n");
+        assert_eq!(columns(Err(i32::MIN)), "43674    <unreadable: errno 2147483648>\n");
+    }
+
+    #[test]
+    fn six_columns() {
+        let want = "TIME              PID      PPID     UID      COMM             FILENAME\n\
+                    12345.678901      43674    1        1000     tmux: server     /bin/zsh\n";
+        let got = line(Format::Wide, b"tmux: server", Ok(b"/bin/zsh"));
+        assert_eq!(Format::Wide.header().to_owned() + &got, want);
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line_or_drive_the_terminal() {
+        let name = b"/t/\x1b[2J\nx\r\t\x00\x7f\\\xc2\x9b1m\xe2\x80\xae\xff \xc3\xa9";
+        let want =
+            "43674    /t/\\x1b[2J\\nx\\r\\t\\x00\\x7f\\\\\\xc2\\x9b1m\\xe2\\x80\\xae\\xff é\n";
+        assert_eq!(line(Format::Columns, b"", Ok(name)), want);
+        let wide = line(Format::Wide, b"a\nb\x1b", Ok(b"x"));
+        assert_eq!(wide, "12345.678901      43674    1        1000     a\\nb\\x1b         x\n");
+    }
+
+    #[test]
+    fn objects() {
+        let json = |name| line(Format::Json, b"bash", name);
+        let start = r#"{"time_ns":12345678901234,"pid":43674,"ppid":1,"uid":1000,"comm":"bash","#;
+        assert_eq!(Format::Json.header(), "");
+        assert_eq!(json(Ok(b"/bin/zsh")), format!("{start}\"filename\":\"/bin/zsh\"}}\n"));
+        assert_eq!(json(Err(-14)), format!("{start}\"filename\":null,\"error\":-14}}\n"));
+        let odd = json(Ok(b"/\xff\"\n"));
+        assert_eq!(
+            odd,
+            format!("{start}\"filename\":\"/\u{fffd}\\\"\\n\",\"filename_hex\":\"2fff220a\"}}\n")
+        );
+    }
+
+    #[test]
+    fn objects_are_safe_on_a_terminal_and_mean_the_same() {
+        let name = "/\x1b\x7f\u{9b}a\u{202e}é";
+        let got = line(Format::Json, b"", Ok(name.as_bytes()));
+        assert!(got.contains(r#""filename":"/\u001b\u007f\u009ba\u202eé""#), "{got}");
+        let value: serde_json::Value = serde_json::from_str(&got).unwrap();
+        assert_eq!(value["filename"], name);
+    }
+}

@@ -1,0 +1,130 @@
+//! The running kernel: loads the BPF program, attaches it, and reads its ring.
+
+use std::io::{self, Write};
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
+use libbpf_rs::{ErrorKind, OpenObject, PrintLevel};
+use ringbuf_bpf::exec::{ExecSkel, ExecSkelBuilder};
+use ringbuf_core::{Batch, Corrupt};
+use ringbuf_kernel::{Mapping, Poller, RingBuf};
+
+use crate::exec::Source;
+use crate::preflight;
+
+/// What libbpf has warned of: told if something fails.
+static WARNINGS: Mutex<String> = Mutex::new(String::new());
+/// The last lines of it are the telling ones.
+const TOLD: usize = 12;
+
+/// The attached program and its ring.
+pub(crate) struct Live<'a> {
+    ring: RingBuf,
+    poller: Poller,
+    skeleton: ExecSkel<'a>,
+}
+
+impl<'a> Live<'a> {
+    /// Loads and attaches the program, with a ring of `bytes`.
+    ///
+    /// The error says what is missing on this machine, or what failed.
+    pub(crate) fn attach(
+        object: &'a mut MaybeUninit<OpenObject>,
+        bytes: u32,
+        verbose: bool,
+    ) -> Result<Self> {
+        if verbose {
+            libbpf_rs::set_print(Some((PrintLevel::Debug, print)));
+        } else {
+            libbpf_rs::set_print(Some((PrintLevel::Warn, remember)));
+        }
+        if let Err(missing) = preflight::check(Path::new("/")) {
+            anyhow::bail!("{missing}");
+        }
+        let mut opened = ExecSkelBuilder::default()
+            .open(object)
+            .map_err(|error| refused("cannot read the BPF program", &error))?;
+        opened
+            .maps
+            .events
+            .set_max_entries(bytes)
+            .map_err(|error| refused("cannot set the size of the ring", &error))?;
+        let mut skeleton = opened
+            .load()
+            .map_err(|error| refused("the kernel does not load the BPF program", &error))?;
+        let mut ring = RingBuf::open(&skeleton.maps.events)?;
+        // libbpf rounds up a size that is less than a page here.
+        let found = ring.capacity().bytes();
+        ensure!(
+            found == u64::from(bytes),
+            "a ring of {bytes} bytes is not possible here: the smallest has {found} bytes"
+        );
+        ring.release_after(found / 4);
+        let poller = Poller::new(&ring).context("cannot wait for the ring")?;
+        let tracepoint = "cannot attach the BPF program to syscalls/sys_enter_execve";
+        skeleton.attach().map_err(|error| refused(tracepoint, &error))?;
+        ensure!(skeleton.links.on_execve.is_some(), "{tracepoint}: libbpf gave no link");
+        Ok(Self { ring, poller, skeleton })
+    }
+}
+
+impl Source for Live<'_> {
+    type Memory = Mapping;
+
+    fn batch(&mut self) -> Batch<'_, Mapping> {
+        self.ring.batch()
+    }
+
+    fn wait(&mut self, timeout: Duration) -> Result<()> {
+        self.poller.wait(&mut self.ring, Some(timeout))?;
+        Ok(())
+    }
+
+    fn detach(&mut self) {
+        // The kernel waits for programs that still run before this returns.
+        self.skeleton.links.on_execve = None;
+    }
+
+    fn lag(&mut self) -> Result<u64, Corrupt> {
+        self.ring.lag()
+    }
+
+    fn discarded(&self) -> u64 {
+        self.ring.counts().discarded
+    }
+
+    fn failed(&self) -> u64 {
+        self.skeleton.maps.bss_data.as_ref().map_or(0, |bss| bss.failed)
+    }
+}
+
+/// The error `what`, with all that libbpf has to say about it.
+fn refused(what: &str, error: &libbpf_rs::Error) -> anyhow::Error {
+    let mut text = format!("{what}: {error:#}");
+    let warnings = WARNINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines: Vec<_> = warnings.lines().collect();
+    for line in lines.iter().skip(lines.len().saturating_sub(TOLD)) {
+        text.push_str("\n    ");
+        text.push_str(line);
+    }
+    if error.kind() == ErrorKind::PermissionDenied {
+        text.push_str(
+            "\nthe capabilities are there, so something else forbids it: a container \
+             or user namespace (run it on the host), a seccomp filter, or kernel lockdown",
+        );
+    }
+    anyhow::Error::msg(text)
+}
+
+fn remember(_: PrintLevel, text: String) {
+    WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+}
+
+fn print(_: PrintLevel, text: String) {
+    // Where standard error is closed, nobody wants to read it.
+    let _closed = io::stderr().write_all(text.as_bytes());
+}

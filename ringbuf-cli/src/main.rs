@@ -1,0 +1,136 @@
+//! The command `ringbuf`: see what BPF ring buffers do.
+//!
+//! Thin over the crates: `exec.rs` is the loop that an own reader would have,
+//! `live.rs` what it takes to get a ring from a BPF program.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod event;
+mod exec;
+mod format;
+#[cfg(feature = "bpf")]
+mod live;
+#[cfg(feature = "bpf")]
+mod preflight;
+mod sim;
+mod size;
+mod summary;
+
+use std::io::{self, Write};
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::cli::{Cli, Command, Exec};
+use crate::exec::Source;
+use crate::format::Format;
+use crate::sim::Sim;
+
+/// A second signal ends the command at once, where the first could not.
+const INTERRUPTED: i32 = 130;
+/// One Ctrl-C may arrive twice: `timeout` signals the command and its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let Command::Exec(arguments) = Cli::parse().command;
+    match exec(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn exec(arguments: &Exec) -> Result<(), Failure> {
+    let stop = stop_on_signals().context("cannot watch for signals").map_err(Failure::Running)?;
+    if !arguments.sim {
+        return live(arguments, &stop);
+    }
+    tell("ringbuf: simulated (--sim): these processes are made up, none of them runs");
+    let sim = Sim::start(arguments.ring_size.into(), arguments.seed)
+        .context("cannot start the simulation")
+        .map_err(Failure::Running)?;
+    run(sim, arguments, &stop)
+}
+
+#[cfg(feature = "bpf")]
+fn live(arguments: &Exec, stop: &AtomicBool) -> Result<(), Failure> {
+    let mut object = std::mem::MaybeUninit::uninit();
+    let verbose = arguments.verbose || std::env::var_os("RINGBUF_DEBUG").is_some();
+    let live = live::Live::attach(&mut object, arguments.ring_size, verbose);
+    run(live.map_err(Failure::Cannot)?, arguments, stop)
+}
+
+#[cfg(not(feature = "bpf"))]
+fn live(_: &Exec, _: &AtomicBool) -> Result<(), Failure> {
+    Err(Failure::Cannot(anyhow::anyhow!(
+        "this build has no BPF programs (it was built with --no-default-features). For one that \
+         has: `cargo build -p ringbuf-cli`, which needs clang and, to build libbpf, libelf-dev \
+         zlib1g-dev pkg-config make gcc (`cargo xtask demo` installs them)"
+    )))
+}
+
+/// Prints the events, and the summary in any case.
+fn run(source: impl Source, arguments: &Exec, stop: &AtomicBool) -> Result<(), Failure> {
+    let options = arguments.options();
+    let (summary, result) = exec::run(source, options, stop, io::stdout().lock());
+    tell(&match options.format {
+        Format::Json => summary.to_json(),
+        Format::Columns | Format::Wide => summary.to_string(),
+    });
+    result.map_err(Failure::Running)
+}
+
+/// A flag that the first Ctrl-C or SIGTERM sets.
+fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (flag, mut signals) = (Arc::clone(&stop), Signals::new([SIGINT, SIGTERM])?);
+    thread::spawn(move || {
+        let mut first: Option<Instant> = None;
+        for _ in signals.forever() {
+            flag.store(true, Ordering::Relaxed);
+            if first.get_or_insert_with(Instant::now).elapsed() > SAME_SIGNAL {
+                process::exit(INTERRUPTED);
+            }
+        }
+    });
+    Ok(stop)
+}
+
+/// Why the command fails, and with which exit code. Usage (2) is clap's.
+#[derive(Debug)]
+enum Failure {
+    /// While running: 1.
+    Running(anyhow::Error),
+    /// Before the first line, for something that this machine lacks: 3.
+    Cannot(anyhow::Error),
+}
+
+impl Failure {
+    fn tell(&self) -> ExitCode {
+        match self {
+            Self::Running(error) => {
+                tell(&format!("ringbuf: {error:#}"));
+                ExitCode::from(1)
+            }
+            Self::Cannot(error) => {
+                tell(&format!(
+                    "ringbuf: cannot read this kernel's events: {error:#}\n\
+                     ringbuf: `ringbuf exec --sim` works here: \
+                     the same output, from simulated processes"
+                ));
+                ExitCode::from(3)
+            }
+        }
+    }
+}
+
+/// Prints a line to standard error; where that is closed, nobody wants to know.
+fn tell(text: &str) {
+    let _closed = writeln!(io::stderr(), "{text}");
+}

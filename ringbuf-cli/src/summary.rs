@@ -1,0 +1,134 @@
+//! [`Summary`]: what became of the records, told once at the end.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::event::Malformed;
+use crate::format::{milliseconds, to_json};
+
+/// The account of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
+    /// Records that their program gave up.
+    pub(crate) discarded: u64,
+    /// Reservations that the ring refused: events lost.
+    pub(crate) failed_reservations: u64,
+    /// Bytes still in the ring; `None` if the ring cannot say.
+    pub(crate) lag_bytes: Option<u64>,
+    #[serde(serialize_with = "milliseconds")]
+    pub(crate) seconds: Duration,
+}
+
+/// What was read and written out.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Tally {
+    /// Events written out, one line each.
+    pub(crate) delivered: u64,
+    /// Bytes in their records, without headers.
+    pub(crate) bytes: u64,
+    /// Records that are no event.
+    pub(crate) malformed: u64,
+    /// What was wrong with the first of those.
+    #[serde(skip)]
+    pub(crate) first_malformed: Option<Malformed>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.delivered += other.delivered;
+        self.bytes += other.bytes;
+        self.malformed += other.malformed;
+        self.first_malformed = self.first_malformed.or(other.first_malformed);
+    }
+}
+
+impl Summary {
+    /// One JSON object on one line.
+    pub(crate) fn to_json(&self) -> String {
+        to_json(self)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { delivered, bytes, malformed, first_malformed } = self.tally;
+        write!(
+            f,
+            "ringbuf: {} delivered ({}) in {:.1} s; {} discarded, {} failed, ",
+            count(delivered, "event"),
+            count(bytes, "byte"),
+            self.seconds.as_secs_f64(),
+            count(self.discarded, "record"),
+            count(self.failed_reservations, "reservation"),
+        )?;
+        match self.lag_bytes {
+            Some(lag) => write!(f, "{} of lag at the end", count(lag, "byte"))?,
+            None => f.write_str("lag at the end unknown")?,
+        }
+        if let Some(first) = first_malformed {
+            let records = count(malformed, "malformed record");
+            write!(f, "\nringbuf: {records} left out; the first: {first}")?;
+        }
+        if self.failed_reservations > 0 {
+            let (lost, were) = (
+                count(self.failed_reservations, "event"),
+                if self.failed_reservations == 1 { "was" } else { "were" },
+            );
+            write!(f, "\nringbuf: {lost} {were} lost, not fitting into the ring: ")?;
+            f.write_str("try a larger --ring-size")?;
+        }
+        Ok(())
+    }
+}
+
+/// `1 event`, `2 events`.
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(n: u64, first_malformed: Option<Malformed>) -> Summary {
+        let malformed = u64::from(first_malformed.is_some());
+        Summary {
+            tally: Tally { delivered: n, bytes: n, malformed, first_malformed },
+            discarded: n,
+            failed_reservations: n,
+            lag_bytes: Some(n),
+            seconds: Duration::from_micros(1_234_567),
+        }
+    }
+
+    #[test]
+    fn none_one_and_many() {
+        let none = "ringbuf: 0 events delivered (0 bytes) in 1.2 s; 0 records discarded, \
+                    0 reservations failed, 0 bytes of lag at the end";
+        assert_eq!(summary(0, None).to_string(), none);
+        let one = "ringbuf: 1 event delivered (1 byte) in 1.2 s; 1 record discarded, \
+                   1 reservation failed, 1 byte of lag at the end\n\
+                   ringbuf: 1 malformed record left out; the first: \
+                   a record of 3 bytes, where 40 is the least\n\
+                   ringbuf: 1 event was lost, not fitting into the ring: try a larger --ring-size";
+        assert_eq!(summary(1, Some(Malformed::Short { len: 3 })).to_string(), one);
+        let two = "ringbuf: 2 events delivered (2 bytes) in 1.2 s; 2 records discarded, \
+                   2 reservations failed, 2 bytes of lag at the end\n\
+                   ringbuf: 2 events were lost, not fitting into the ring: try a larger --ring-size";
+        assert_eq!(summary(2, None).to_string(), two);
+    }
+
+    #[test]
+    fn as_json() {
+        let mut summary = summary(2, Some(Malformed::Short { len: 3 }));
+        let want = r#"{"delivered":2,"bytes":2,"malformed":1,"discarded":2,"failed_reservations":2,"lag_bytes":2,"seconds":1.235}"#;
+        assert_eq!(summary.to_json(), want);
+        summary.lag_bytes = None;
+        assert!(summary.to_json().contains(r#""lag_bytes":null"#));
+    }
+}

@@ -1,0 +1,184 @@
+//! `ringbuf exec`, run as a person would. Here: what needs no kernel support.
+
+mod common;
+#[cfg(feature = "bpf")]
+mod live;
+
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+use common::{Running, output, text};
+use serde_json::Value;
+
+const HEADER: &str = "PID      FILENAME";
+const SIMULATED: &str = "ringbuf: simulated (--sim)";
+
+#[test]
+fn sim_prints_so_many_lines() {
+    let output = output(&["--sim", "--count", "5"]);
+    assert_eq!(output.status.code(), Some(0));
+    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert_eq!((lines[0], lines.len()), (HEADER, 6));
+    for line in &lines[1..] {
+        let (pid, name) = line.split_at(9);
+        assert!(pid.trim_end().parse::<u32>().is_ok(), "{line}");
+        assert!(name.starts_with("/usr/"), "{line}");
+    }
+    let error: Vec<_> = text(&output.stderr).lines().collect();
+    assert_eq!(error.len(), 2, "{error:?}");
+    assert!(error[0].starts_with(SIMULATED), "{error:?}");
+    assert!(error[1].starts_with("ringbuf: 5 events delivered ("), "{error:?}");
+}
+
+#[test]
+fn sim_json_is_json() {
+    let output = output(&["--sim", "--json", "--count", "3"]);
+    assert_eq!(output.status.code(), Some(0));
+    let events = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap());
+    let events: Vec<Value> = events.collect();
+    assert_eq!(events.len(), 3);
+    for event in &events {
+        let object = event.as_object().unwrap();
+        let keys: Vec<_> = object.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["comm", "filename", "pid", "ppid", "time_ns", "uid"]);
+        assert!(event["pid"].is_u64() && event["filename"].is_string());
+    }
+    let summary: Value =
+        serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["delivered"], &summary["malformed"]), (&3.into(), &0.into()));
+    for number in ["bytes", "discarded", "failed_reservations", "lag_bytes"] {
+        assert!(summary[number].is_u64(), "{number} in {summary}");
+    }
+    assert!(summary["seconds"].is_f64());
+}
+
+#[test]
+fn sim_wide_has_six_columns() {
+    let output = output(&["--sim", "--wide", "--count", "4"]);
+    assert_eq!(output.status.code(), Some(0));
+    let rows = text(&output.stdout).lines().map(|line| line.split_whitespace().collect());
+    let rows: Vec<Vec<_>> = rows.collect();
+    assert_eq!(rows.len(), 5);
+    assert_eq!(rows[0], ["TIME", "PID", "PPID", "UID", "COMM", "FILENAME"]);
+    assert!(rows.iter().all(|row| row.len() == 6), "{rows:?}");
+}
+
+#[test]
+fn the_same_seed_makes_up_the_same_processes() {
+    let pids = |seed| {
+        let output = output(&["--sim", "--json", "--count", "6", "--seed", seed]);
+        let mut lines: Vec<_> = text(&output.stdout).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(pids("7"), pids("7"));
+    assert_ne!(pids("7"), pids("8"));
+}
+
+#[test]
+fn sim_ends_after_its_duration() {
+    let started = Instant::now();
+    let output = output(&["--sim", "--duration", "300ms"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(started.elapsed() >= Duration::from_millis(300));
+    let error = text(&output.stderr);
+    assert!(error.contains(" delivered (") && error.contains("of lag at the end"), "{error}");
+}
+
+#[test]
+fn a_signal_ends_it_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let running = Running::start(&["--sim"]);
+        assert_eq!(running.line(), HEADER);
+        running.line();
+        running.signal(signal);
+        // As from `timeout`, which signals the command and its group.
+        running.signal(signal);
+        let (status, _, error) = running.end();
+        assert_eq!(status.code(), Some(0), "SIG{signal}: {error}");
+        assert!(error.contains(", 0 bytes of lag at the end"), "SIG{signal}: {error}");
+    }
+}
+
+#[test]
+fn a_reader_who_leaves_ends_it_quietly() {
+    let (running, mut out) = Running::with_pipe(&["--sim"]);
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), HEADER);
+    drop(out);
+    let (status, _, error) = running.end();
+    assert_eq!(status.code(), Some(0), "{error}");
+    assert_eq!(error.lines().count(), 2, "{error}");
+    assert!(error.contains(" delivered ("), "{error}");
+}
+
+#[test]
+fn wrong_usage() {
+    let cases = [
+        (["--sim", "--ring-size", "12288"], "no power of two: the next that works is 16384"),
+        (["--sim", "--ring-size", "2KiB"], "less than a page"),
+        (["--sim", "--ring-size", "256KB"], "give bytes, KiB or MiB"),
+        (["--sim", "--count", "none"], "invalid digit"),
+        (["--sim", "--duration", "5"], "time unit needed"),
+        (["--sim", "--wide", "--json"], "cannot be used with"),
+    ];
+    for (arguments, words) in cases {
+        let output = output(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(words), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn the_help_teaches() {
+    let output = output(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = text(&output.stdout);
+    for words in ["Examples:", "CAP_BPF and CAP_PERFMON", "Exit code:", "Summary,", "--sim"] {
+        assert!(help.contains(words), "{words}");
+    }
+    assert!(help.matches("ringbuf exec").count() >= 3);
+}
+
+#[cfg(feature = "bpf")]
+#[test]
+fn without_privilege_it_says_what_is_missing() {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    // Needs root to become nobody; whoever is nobody already runs it as it is.
+    let root = fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t0\t");
+    // The build's folder may be closed to others.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("ringbuf");
+    fs::copy(env!("CARGO_BIN_EXE_ringbuf"), &program).unwrap();
+    for path in [folder.path(), &program] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = std::process::Command::new(&program);
+    if root {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.args(["exec", "--duration", "1ms"]).output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    for words in ["CAP_BPF and CAP_PERFMON", "`sudo ringbuf exec`", "`ringbuf exec --sim`"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(output.stdout.is_empty());
+}
+
+#[cfg(not(feature = "bpf"))]
+#[test]
+fn without_bpf_programs_it_says_what_to_build() {
+    let output = output(&["--duration", "1ms"]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    for words in ["cargo build -p ringbuf-cli", "clang", "`ringbuf exec --sim`"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(output.stdout.is_empty());
+}
