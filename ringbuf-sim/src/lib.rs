@@ -33,6 +33,7 @@ mod host;
 mod kernel;
 mod memory;
 mod mirror;
+pub mod oracle;
 mod ring;
 
 pub use host::{Host, Positions};

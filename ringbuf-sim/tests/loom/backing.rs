@@ -1,0 +1,328 @@
+//! One small ring in loom's memory, with the view of each role over it.
+//!
+//! Positions and length words are loom's atomics: every value that the memory
+//! model allows a load to see is tried. Samples are loom's cells, one for each
+//! eight bytes, which remember who touched them: two accesses that nothing
+//! orders, one of them a write, fail the model, whatever they happened to
+//! read. A header's cell is marked as well, as written by whoever writes the
+//! header first and as read by whoever loads it, so that a header of the last
+//! lap, or space that is reused too early, is a race and not luck.
+//!
+//! No party loads through loom a word that it alone stores: loom 0.7 then
+//! explores less than there is (its issues 166 and 392).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{self, Relaxed};
+use std::thread::panicking;
+
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
+use loom::sync::{Mutex, MutexGuard};
+use ringbuf_core::{
+    Capacity, Consumer, ConsumerMemory, Header, Offset, PageOffset, Position, Producer,
+    ProducerMemory, SampleLen, Width,
+};
+use ringbuf_sim::{Host, KernelMemory, KernelRing, Positions};
+
+use crate::weaken::Site;
+
+const PAGE: u64 = 32;
+const WIDTH: Width = Width::Bits64;
+
+/// The words and the data of a ring.
+pub(crate) struct Shared {
+    consumer_pos: AtomicU64,
+    producer_pos: AtomicU64,
+    headers: Vec<AtomicU32>,
+    cells: Vec<UnsafeCell<u64>>,
+    capacity: Capacity,
+    variant: Variant,
+}
+
+/// How a model runs: as the code is, or with one thing changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Variant {
+    /// The one access that is weaker than the code asks for.
+    pub(crate) weak: Option<Site>,
+    /// The consumer's acquire loads are relaxed loads and a fence, as they are
+    /// over memory mapped read-only.
+    pub(crate) fenced: bool,
+}
+
+// SAFETY: the cells are touched only under the contracts of the role traits,
+// and loom fails the model if that was not enough.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    pub(crate) fn new(bytes: u64, variant: Variant) -> Arc<Self> {
+        let slots = bytes / 8;
+        Arc::new(Self {
+            consumer_pos: AtomicU64::new(0),
+            producer_pos: AtomicU64::new(0),
+            headers: (0..slots).map(|_| AtomicU32::new(0)).collect(),
+            cells: (0..slots).map(|_| UnsafeCell::new(0)).collect(),
+            capacity: Capacity::new(bytes, PAGE).unwrap(),
+            variant,
+        })
+    }
+
+    /// The ring as the kernel holds it.
+    pub(crate) fn kernel_ring(self: &Arc<Self>) -> Arc<KernelRing<ProducerView, LoomHost>> {
+        let memory = ProducerView { shared: self.clone(), role: Role::Kernel };
+        // SAFETY: P1: each model takes one producing side, once.
+        Arc::new(unsafe { KernelRing::new(memory, LoomHost::new()) })
+    }
+
+    /// The producer of a user ring.
+    pub(crate) fn producer(self: &Arc<Self>) -> Producer<ProducerView> {
+        let memory = ProducerView { shared: self.clone(), role: Role::User };
+        // SAFETY: P1: each model takes one producing side, once.
+        unsafe { Producer::new(memory) }
+    }
+
+    pub(crate) fn consumer(self: &Arc<Self>) -> Consumer<ConsumerView> {
+        // SAFETY: C1: each model takes one consumer, once.
+        unsafe { Consumer::new(ConsumerView(self.clone())) }.unwrap()
+    }
+
+    fn order(&self, site: Site, order: Ordering) -> Ordering {
+        if self.variant.weak == Some(site) { Relaxed } else { order }
+    }
+
+    fn fence(&self, site: Site, order: Ordering) {
+        if self.variant.weak != Some(site) {
+            fence(order);
+        }
+    }
+
+    /// The slot `words` words behind the header at `at`; after the last one
+    /// comes the first, where the second copy of the data would begin.
+    fn slot(&self, at: Offset, words: usize) -> usize {
+        (at.index() / 8 + words) % self.cells.len()
+    }
+
+    fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        let slot = self.slot(at, 0);
+        let header = Header::from_bits(self.headers[slot].load(order));
+        self.cells[slot].with(|_| ());
+        header
+    }
+
+    /// A load by the consumer, in the way that the variant says.
+    fn consumer_load<T>(&self, site: Site, order: Ordering, load: impl Fn(Ordering) -> T) -> T {
+        let order = self.order(site, order);
+        if !self.variant.fenced {
+            return load(order);
+        }
+        let value = load(Relaxed);
+        if order != Relaxed {
+            fence(order);
+        }
+        value
+    }
+}
+
+/// What the consumer may touch.
+pub(crate) struct ConsumerView(Arc<Shared>);
+
+// SAFETY: M1 to M5 by construction: each method is one access of loom's, as
+// strong as asked unless the model is told to be wrong.
+unsafe impl ConsumerMemory for ConsumerView {
+    type Sample<'a> = Words<'a>;
+
+    fn capacity(&self) -> Capacity {
+        self.0.capacity
+    }
+
+    fn width(&self) -> Width {
+        WIDTH
+    }
+
+    fn initial_consumer_pos(&self) -> Position {
+        Position::default()
+    }
+
+    fn load_producer_pos(&self, order: Ordering) -> Position {
+        let site = Site::ConsumerLoadProducerPos;
+        let load = |order| Position::new(self.0.producer_pos.load(order), WIDTH);
+        self.0.consumer_load(site, order, load)
+    }
+
+    fn store_consumer_pos(&self, position: Position, order: Ordering) {
+        // An execution that failed is over: unwinding drops the consumer.
+        if !panicking() {
+            let order = self.0.order(Site::ConsumerStoreConsumerPos, order);
+            self.0.consumer_pos.store(position.get(), order);
+        }
+    }
+
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        let site = Site::ConsumerLoadHeader;
+        self.0.consumer_load(site, order, |order| self.0.load_header(at, order))
+    }
+
+    unsafe fn sample(&self, at: Offset, len: SampleLen) -> Words<'_> {
+        Words::new(&self.0, at, len)
+    }
+
+    fn fence(&self, order: Ordering) {
+        self.0.fence(Site::ConsumerFence, order);
+    }
+}
+
+/// Who produces: the same accesses, with orderings of their own.
+#[derive(Clone, Copy)]
+enum Role {
+    Kernel,
+    User,
+}
+
+/// What a producer may touch.
+pub(crate) struct ProducerView {
+    shared: Arc<Shared>,
+    role: Role,
+}
+
+// SAFETY: as for the consumer.
+unsafe impl ProducerMemory for ProducerView {
+    type SampleMut<'a> = Words<'a>;
+
+    fn capacity(&self) -> Capacity {
+        self.shared.capacity
+    }
+
+    fn width(&self) -> Width {
+        WIDTH
+    }
+
+    fn initial_producer_pos(&self) -> Position {
+        Position::default()
+    }
+
+    fn load_consumer_pos(&self, order: Ordering) -> Position {
+        let site = match self.role {
+            Role::Kernel => Site::KernelLoadConsumerPos,
+            Role::User => Site::ProducerLoadConsumerPos,
+        };
+        Position::new(self.shared.consumer_pos.load(self.shared.order(site, order)), WIDTH)
+    }
+
+    fn store_producer_pos(&self, position: Position, order: Ordering) {
+        let site = match self.role {
+            Role::Kernel => Site::KernelStoreProducerPos,
+            Role::User => Site::ProducerStoreProducerPos,
+        };
+        self.shared.producer_pos.store(position.get(), self.shared.order(site, order));
+    }
+
+    unsafe fn write_header(&self, at: Offset, header: Header, _: PageOffset) {
+        let slot = self.shared.slot(at, 0);
+        self.shared.cells[slot].with_mut(|_| ());
+        self.shared.headers[slot].store(header.to_bits(), Relaxed);
+    }
+
+    unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
+        if !panicking() {
+            let order = self.shared.order(Site::ProducerStoreHeader, order);
+            self.shared.headers[self.shared.slot(at, 0)].store(header.to_bits(), order);
+        }
+    }
+
+    unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> Words<'_> {
+        Words::new(&self.shared, at, len)
+    }
+}
+
+// SAFETY: as for the consumer.
+unsafe impl KernelMemory for ProducerView {
+    fn page_size(&self) -> u64 {
+        PAGE
+    }
+
+    /// Not a word of loom's: the kernel stores it for itself, under its lock.
+    fn store_pending_pos(&self, _: Position, _: Ordering) {}
+
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        self.shared.load_header(at, order)
+    }
+
+    unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
+        if !panicking() {
+            let order = self.shared.order(Site::KernelSwapHeader, order);
+            self.shared.headers[self.shared.slot(at, 0)].swap(header.to_bits(), order);
+        }
+    }
+
+    fn fence(&self, order: Ordering) {
+        self.shared.fence(Site::KernelCommitFence, order);
+    }
+}
+
+/// A sample, word by word.
+pub(crate) struct Words<'a> {
+    shared: &'a Shared,
+    at: Offset,
+    len: usize,
+}
+
+impl<'a> Words<'a> {
+    fn new(shared: &'a Shared, at: Offset, len: SampleLen) -> Self {
+        assert_eq!(len.index() % 8, 0, "these samples are whole words");
+        Self { shared, at, len: len.index() / 8 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, word: usize) -> u64 {
+        // SAFETY: loom has just found that nothing writes this cell meanwhile.
+        self.cell(word).with(|value| unsafe { *value })
+    }
+
+    pub(crate) fn set(&mut self, word: usize, value: u64) {
+        // SAFETY: loom has just found that nothing else uses this cell.
+        self.cell(word).with_mut(|place| unsafe { *place = value });
+    }
+
+    fn cell(&self, word: usize) -> &UnsafeCell<u64> {
+        assert!(word < self.len, "outside the sample");
+        &self.shared.cells[self.shared.slot(self.at, 1 + word)]
+    }
+}
+
+/// The kernel's surroundings: a lock, and a count of notifications that orders
+/// nothing.
+pub(crate) struct LoomHost {
+    positions: Mutex<Positions>,
+    notified: AtomicUsize,
+}
+
+impl LoomHost {
+    fn new() -> Self {
+        let start = Position::default();
+        let positions = Mutex::new(Positions { produced: start, pending: start });
+        Self { positions, notified: AtomicUsize::new(0) }
+    }
+
+    /// Notifications so far.
+    pub(crate) fn notified(&self) -> usize {
+        self.notified.load(Relaxed)
+    }
+}
+
+impl Host for LoomHost {
+    type Guard<'a> = MutexGuard<'a, Positions>;
+
+    fn lock(&self) -> Self::Guard<'_> {
+        self.positions.lock().unwrap()
+    }
+
+    fn notify(&self) {
+        if !panicking() {
+            self.notified.fetch_add(1, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Every interleaving of a small ring, and every value that its loads may see:
+//! the protocol core and the simulated kernel under loom, unchanged.
+//!
+//! Two questions. Do the models hold as the code is (`holds`)? And is each
+//! ordering in the code needed (`weaken`): does a named model fail when this one
+//! access becomes `Relaxed`, this one fence vanishes?
+//!
+//! Rules of a model: no party loads through loom a word that it alone stores;
+//! only fences are `SeqCst` (loom takes a `SeqCst` access for an `AcqRel` one);
+//! it names the outcomes that it must have seen and a floor of executions.
+//!
+//! What loom cannot show: a load that sees a store which depends on it (load
+//! buffering). `RINGBUF_LOOM_BOUND` sets the preemption bound, 2 by default.
+
+mod backing;
+mod explore;
+mod models;
+mod weaken;
+
+/// The models as the code is; printed with `--nocapture`.
+mod holds {
+    macro_rules! holds {
+        ($($test:ident $model:ident)*) => {
+            $(#[test]
+            fn $test() {
+                crate::models::$model.holds();
+            })*
+        };
+    }
+    holds! {
+        hand_over HAND_OVER
+        discard DISCARD
+        reuse REUSE
+        wrap WRAP
+        two_producers TWO_PRODUCERS
+        reversed REVERSED
+        others_space OTHERS_SPACE
+        wakeup WAKEUP
+        wakeup_two WAKEUP_TWO
+        wakeup_busy WAKEUP_BUSY
+        lagging_release LAGGING_RELEASE
+        user_hand_over USER_HAND_OVER
+        user_reuse USER_REUSE
+    }
+}

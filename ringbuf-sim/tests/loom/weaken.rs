@@ -1,0 +1,139 @@
+//! Each ordering, weakened alone: the models that must then fail.
+//!
+//! No row, because the code asks for nothing there:
+//! - the walk over committed records under the producers' lock loads headers
+//!   `Relaxed`: what is written later depends on the value, and the space was
+//!   released by the consumer, which is what the acquire of the consumer
+//!   position orders;
+//! - the pending position is stored `Relaxed`, for observers only;
+//! - a commit loads the consumer position `Relaxed`: it only decides whether
+//!   to notify, and the fence before it does the ordering;
+//! - a new header is stored `Relaxed`: the producer position publishes it.
+
+use std::cell::Cell;
+use std::panic;
+use std::sync::Once;
+
+use crate::backing::Variant;
+use crate::explore::Model;
+use crate::models::*;
+
+/// Every access that has an ordering, and every fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    ConsumerLoadProducerPos,
+    ConsumerLoadHeader,
+    ConsumerStoreConsumerPos,
+    ConsumerFence,
+    /// In a reservation.
+    KernelLoadConsumerPos,
+    KernelStoreProducerPos,
+    KernelSwapHeader,
+    KernelCommitFence,
+    ProducerLoadConsumerPos,
+    ProducerStoreProducerPos,
+    ProducerStoreHeader,
+}
+
+const SITES: [Site; 11] = [
+    Site::ConsumerLoadProducerPos,
+    Site::ConsumerLoadHeader,
+    Site::ConsumerStoreConsumerPos,
+    Site::ConsumerFence,
+    Site::KernelLoadConsumerPos,
+    Site::KernelStoreProducerPos,
+    Site::KernelSwapHeader,
+    Site::KernelCommitFence,
+    Site::ProducerLoadConsumerPos,
+    Site::ProducerStoreProducerPos,
+    Site::ProducerStoreHeader,
+];
+
+/// How a model fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// Two accesses that nothing orders.
+    Race,
+    /// A sleeper that nobody will wake.
+    LostWakeup,
+}
+
+impl Failure {
+    /// What the message of its panic has in it.
+    fn says(self) -> &'static str {
+        match self {
+            Self::Race => "Causality violation",
+            Self::LostWakeup => "lost wakeup",
+        }
+    }
+}
+
+impl Site {
+    /// The models that must fail without it, and how.
+    fn needed_by(self) -> (Failure, &'static [Model]) {
+        use Failure::{LostWakeup, Race};
+        match self {
+            Self::ConsumerLoadProducerPos => (Race, &[HAND_OVER, REUSE, USER_HAND_OVER]),
+            Self::ConsumerLoadHeader => (Race, &[HAND_OVER, TWO_PRODUCERS, USER_HAND_OVER]),
+            Self::ConsumerStoreConsumerPos => (Race, &[REUSE, WRAP, USER_REUSE]),
+            Self::ConsumerFence => (LostWakeup, &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE]),
+            Self::KernelLoadConsumerPos => (Race, &[WRAP, REUSE]),
+            Self::KernelStoreProducerPos => (Race, &[HAND_OVER, REUSE]),
+            Self::KernelSwapHeader => (Race, &[HAND_OVER, TWO_PRODUCERS]),
+            Self::KernelCommitFence => (LostWakeup, &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE]),
+            Self::ProducerLoadConsumerPos => (Race, &[USER_REUSE]),
+            Self::ProducerStoreProducerPos => (Race, &[USER_HAND_OVER]),
+            Self::ProducerStoreHeader => (Race, &[USER_HAND_OVER]),
+        }
+    }
+}
+
+#[test]
+fn every_ordering_is_needed() {
+    let mut wrong = Vec::new();
+    for site in SITES {
+        let (failure, models) = site.needed_by();
+        assert!(!models.is_empty(), "{site:?} has no row");
+        for model in models {
+            for fenced in [false, true] {
+                let how = if fenced { " (read-only mapping)" } else { "" };
+                let row = format!("{site:?} weakened: {}{how}", model.name);
+                match failure_of(model, site, fenced) {
+                    Some(message) if message.contains(failure.says()) => {
+                        println!("{row} fails: {failure:?}");
+                    }
+                    other => wrong.push(format!("{row}: {failure:?} expected, saw {other:?}")),
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The message with which the model fails, if it does.
+fn failure_of(model: &Model, site: Site, fenced: bool) -> Option<String> {
+    silence();
+    QUIET.set(true);
+    let result = panic::catch_unwind(|| model.explore(Variant { weak: Some(site), fenced }));
+    QUIET.set(false);
+    let payload = result.err()?;
+    let text = payload.downcast_ref::<String>().cloned();
+    Some(text.or_else(|| Some((*payload.downcast_ref::<&str>()?).into())).unwrap_or_default())
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Panics that are looked for stay off the screen; others do not.
+fn silence() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                loud(info);
+            }
+        }));
+    });
+}

@@ -1,0 +1,202 @@
+//! Real threads: everything arrives, exactly once, in order, and nobody sleeps
+//! over it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ringbuf_core::Next;
+use ringbuf_sim::{Flags, SimRing, Wakeup};
+
+const PRODUCERS: usize = 2;
+const RECORDS: u64 = 200_000;
+const CAPACITY: u64 = 64 * 1024;
+/// Longer than any scheduler's whim: who waits so long was not woken.
+const NEVER: Duration = Duration::from_secs(20);
+
+/// What a producer does with its record of this number.
+#[derive(Clone, Copy)]
+struct Plan {
+    len: usize,
+    flags: Flags,
+    discard: bool,
+}
+
+impl Plan {
+    /// The same for both sides: a hash of who and which.
+    fn of(producer: usize, number: u64, mixed: bool) -> Self {
+        let mut hash = number.wrapping_mul(PRODUCERS as u64).wrapping_add(producer as u64 + 1);
+        hash = (hash ^ (hash >> 16)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash = (hash ^ (hash >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let flags = match hash >> 40 & 63 {
+            0 if mixed => Flags::NO_WAKEUP,
+            1 if mixed => Flags::FORCE_WAKEUP,
+            _ => Flags::ADAPTIVE,
+        };
+        Self { len: (hash >> 20) as usize % 200, flags, discard: hash >> 50 & 15 == 0 }
+    }
+
+    /// Whether the record says on arrival which it is.
+    fn is_named(self) -> bool {
+        self.len >= NAME && !self.discard
+    }
+}
+
+/// Bytes of a producer and a number, at the start of a sample that has room.
+const NAME: usize = 9;
+
+/// The sample of a record that is long enough for its name.
+fn sample(producer: usize, number: u64) -> impl Iterator<Item = u8> {
+    let filler = (0..).map(move |index: u64| (number ^ index.wrapping_mul(167)) as u8);
+    [producer as u8].into_iter().chain(number.to_le_bytes()).chain(filler)
+}
+
+/// Writes all records of one producer, in order, however often it is refused.
+/// Returns attempts and refusals.
+fn produce(ring: &SimRing, producer: usize, mixed: bool) -> (u64, u64) {
+    let program = ring.producer();
+    let (mut attempts, mut refused) = (0, 0);
+    for number in 0..RECORDS {
+        let plan = Plan::of(producer, number, mixed);
+        let mut reservation = loop {
+            attempts += 1;
+            match program.reserve(plan.len as u64) {
+                Ok(reservation) => break reservation,
+                Err(_) => refused += 1,
+            }
+            thread::yield_now();
+        };
+        let bytes = sample(producer, number).skip(if plan.len < NAME { NAME } else { 0 });
+        reservation.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+        if plan.discard {
+            reservation.discard(plan.flags);
+        } else {
+            reservation.submit(plan.flags);
+        }
+    }
+    (attempts, refused)
+}
+
+/// Checks what arrives against the plans.
+struct Arrivals {
+    mixed: bool,
+    next: [u64; PRODUCERS],
+    short: u64,
+}
+
+impl Arrivals {
+    fn new(mixed: bool) -> Self {
+        Self { mixed, next: [0; PRODUCERS], short: 0 }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        if bytes.len() < NAME {
+            self.short += 1;
+            return;
+        }
+        let producer = usize::from(bytes[0]);
+        let number = u64::from_le_bytes(bytes[1..NAME].try_into().unwrap());
+        // Nothing that has a name is skipped, nothing comes twice.
+        let plan = |number| Plan::of(producer, number, self.mixed);
+        let expected = (self.next[producer]..).find(|number| plan(*number).is_named());
+        assert_eq!(Some(number), expected, "of producer {producer}");
+        assert_eq!(bytes.len(), plan(number).len);
+        assert!(bytes.iter().copied().eq(sample(producer, number).take(bytes.len())));
+        self.next[producer] = number + 1;
+    }
+
+    /// Everything arrived.
+    fn check(&self) {
+        let plans =
+            |producer| (0..RECORDS).map(move |number| Plan::of(producer, number, self.mixed));
+        for producer in 0..PRODUCERS {
+            let rest = plans(producer).skip(self.next[producer] as usize);
+            assert_eq!(rest.filter(|plan| plan.is_named()).count(), 0, "of {producer} are missing");
+        }
+        let short = |plan: &Plan| plan.len < NAME && !plan.discard;
+        let short: usize = (0..PRODUCERS).map(|who| plans(who).filter(short).count()).sum();
+        assert_eq!(self.short, short as u64);
+    }
+}
+
+/// What the reader does when it has read everything.
+#[derive(Clone, Copy, PartialEq)]
+enum Idle {
+    /// Sleeps, at most so long.
+    Wait(Duration),
+    /// Looks again.
+    Spin,
+}
+
+/// All producers against one reader. Returns how often they notified.
+fn run(mixed: bool, idle: Idle, release_after: u64) -> u64 {
+    let start = Instant::now();
+    let ring = SimRing::new(CAPACITY).unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    consumer.release_after(release_after);
+    let mut arrivals = Arrivals::new(mixed);
+    let (mut attempts, mut refused) = (0, 0);
+    thread::scope(|scope| {
+        let ring = &ring;
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|producer| scope.spawn(move || produce(ring, producer, mixed)))
+            .collect();
+        let total = RECORDS * PRODUCERS as u64;
+        loop {
+            let batch = consumer.batch();
+            while let Next::Record(record) = batch.next().unwrap() {
+                arrivals.take(&record);
+            }
+            drop(batch);
+            let counts = consumer.counts();
+            if counts.delivered + counts.discarded == total {
+                break;
+            }
+            assert!(start.elapsed() < 6 * NEVER, "still waiting: {counts}");
+            match idle {
+                Idle::Spin => thread::yield_now(),
+                Idle::Wait(limit) => {
+                    let woken = ring.wait(&mut consumer, limit).unwrap();
+                    let slept_over_it = woken == Wakeup::TimedOut && limit == NEVER;
+                    assert!(!slept_over_it, "nobody woke the reader: {counts}");
+                }
+            }
+        }
+        for producer in producers {
+            let (tried, failed) = producer.join().unwrap();
+            (attempts, refused) = (attempts + tried, refused + failed);
+        }
+    });
+    arrivals.check();
+    let counts = consumer.counts();
+    assert_eq!(attempts, counts.delivered + counts.discarded + refused, "{counts}");
+    let (notified, took) = (ring.notifications(), start.elapsed());
+    println!("{counts}; {refused} of {attempts} refused; {notified} notifications; {took:.1?}");
+    notified
+}
+
+#[test]
+fn nobody_sleeps_over_an_adaptive_record() {
+    run(false, Idle::Wait(NEVER), 0);
+}
+
+#[test]
+fn nobody_sleeps_over_an_adaptive_record_with_a_late_release() {
+    run(false, Idle::Wait(NEVER), CAPACITY / 4);
+}
+
+/// After an unread `NO_WAKEUP` record the adaptive ones are silent: the bound
+/// of the wait is what saves the reader.
+#[test]
+fn mixed_flags_need_the_bound_of_the_wait() {
+    run(true, Idle::Wait(Duration::from_millis(1)), 0);
+}
+
+/// Who publishes each batch at once is notified for it, asleep or not. By how
+/// much depends on who else uses the processors: `tests/consumer.rs` asserts it
+/// in lockstep, here it is printed.
+#[test]
+fn a_late_release_saves_notifications() {
+    let at_once = run(false, Idle::Spin, 0);
+    let late = run(false, Idle::Spin, CAPACITY / 4);
+    println!("notifications: {at_once} when published at once, {late} with a quarter held back");
+}
