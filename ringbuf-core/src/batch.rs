@@ -62,7 +62,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     }
 
     /// Bounds the batch to `bytes` of ring space: the record that reaches the
-    /// bound is the last, however long it is.
+    /// bound is the last, however long it is, delivered or skipped.
     #[must_use]
     pub fn within(self, bytes: u64) -> Self {
         self.consumer.walk.max_bytes.set(bytes);

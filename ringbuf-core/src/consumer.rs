@@ -192,7 +192,7 @@ impl<M: ConsumerMemory> Drop for Consumer<M> {
 pub enum Armed {
     /// Nothing to read: the next commit will notify. Block, with a bound.
     Sleep,
-    /// There is something to read (or to report): do not block.
+    /// There is something to read, to skip or to report: do not block.
     Ready,
 }
 

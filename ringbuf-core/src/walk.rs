@@ -194,35 +194,36 @@ impl<M: ConsumerMemory> Consumer<M> {
         let Cursor { mut position, window } = cursor;
         let walk = &self.walk;
         let mut available = window + walk.beyond.get();
-        let held = position.distance(self.consumed, self.memory.width());
-        let bounded = walk.max_records.get() != u64::MAX || walk.max_bytes.get() != u64::MAX;
-        let found = if let Some(corrupt) = walk.corrupt.get() {
-            Step::Corrupt(corrupt)
-        } else if delivered >= walk.max_records.get() || held >= walk.max_bytes.get() {
-            Step::Limit
-        } else {
-            loop {
-                let header = match look(&self.memory, position, &mut available) {
-                    Ok(Head::Committed(header)) => header,
-                    Ok(Head::Busy) => break Step::Busy,
-                    Ok(Head::Empty) => break Step::Empty,
-                    Err(corrupt) => {
-                        walk.corrupt.set(Some(corrupt));
-                        break Step::Corrupt(corrupt);
-                    }
-                };
-                available -= header.footprint();
-                let at = position;
-                position = position.advance_unwrapped(header.footprint());
-                if header.is_discarded() {
-                    walk.discarded.set(walk.discarded.get() + 1);
+        let (max_records, max_bytes) = (walk.max_records.get(), walk.max_bytes.get());
+        let bounded = max_records != u64::MAX || max_bytes != u64::MAX;
+        let found = loop {
+            if let Some(corrupt) = walk.corrupt.get() {
+                break Step::Corrupt(corrupt);
+            }
+            let held = position.distance(self.consumed, self.memory.width());
+            if delivered >= max_records || held >= max_bytes {
+                break Step::Limit;
+            }
+            let header = match look(&self.memory, position, &mut available) {
+                Ok(Head::Committed(header)) => header,
+                Ok(Head::Busy) => break Step::Busy,
+                Ok(Head::Empty) => break Step::Empty,
+                Err(corrupt) => {
+                    walk.corrupt.set(Some(corrupt));
                     continue;
                 }
-                // A bounded batch comes back here for each record.
-                let window = if bounded { 0 } else { available.min(MAX_WINDOW) };
-                walk.beyond.set(available - window);
-                return (Cursor { position, window }, at, Step::Record(header.len()));
+            };
+            let at = position;
+            position = position.advance_unwrapped(header.footprint());
+            available -= header.footprint();
+            if header.is_discarded() {
+                walk.discarded.set(walk.discarded.get() + 1);
+                continue;
             }
+            // A bounded batch comes back here for each record.
+            let window = if bounded { 0 } else { available.min(MAX_WINDOW) };
+            walk.beyond.set(available - window);
+            return (Cursor { position, window }, at, Step::Record(header.len()));
         };
         walk.beyond.set(available);
         (Cursor { position, window: 0 }, position, found)

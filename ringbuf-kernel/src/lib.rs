@@ -21,8 +21,8 @@
 //!
 //! [`RingBuf`] is core's [`Consumer`] over the mapped pages: the code that the
 //! models explore. [`Poller`] blocks in edge-triggered epoll, by the idle
-//! protocol. For your own event loop, register [`RingBuf::as_fd`] for
-//! `EPOLLIN` (edge-triggered if you can), and before each wait drain to
+//! protocol. For your own event loop, register the ring's descriptor (`as_fd`)
+//! for `EPOLLIN`, edge-triggered if you can, and before each wait drain to
 //! [`Next::Empty`] or [`Next::Busy`] and call [`RingBuf::arm`].
 //!
 //! # What others may do meanwhile

@@ -144,12 +144,13 @@ impl Model {
     }
 
     /// Section 4.1: the next record. The bounds are looked at before each
-    /// record that is delivered, not before each that is skipped.
+    /// record, delivered or skipped.
     pub(super) fn next(&self, walk: &mut Walk) -> Found {
-        if walk.counts.delivered >= walk.max_records || walk.held() >= walk.max_bytes {
-            return Found::Limit;
-        }
-        while let Some(record) = self.record(walk.at) {
+        loop {
+            if walk.counts.delivered >= walk.max_records || walk.held() >= walk.max_bytes {
+                return Found::Limit;
+            }
+            let Some(record) = self.record(walk.at) else { return Found::Empty };
             match record.state {
                 State::Busy => return Found::Busy,
                 State::Discarded => walk.counts.discarded += 1,
@@ -160,7 +161,6 @@ impl Model {
                 return Found::Record(*record);
             }
         }
-        Found::Empty
     }
 
     /// The batch is dropped.
