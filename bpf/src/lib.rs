@@ -4,11 +4,15 @@
 //!
 //! A module holds what libbpf-cargo generates: `XxxSkelBuilder`, `OpenXxxSkel` (before loading:
 //! the size of a ring can still be changed), `XxxSkel` (maps, programs), and `types` (the global
-//! variables as `types::bss` and `types::data`, the arguments of `SEC("syscall")` programs under
-//! the names that they have in C).
+//! variables as `types::bss` and `types::data`, the arguments of programs that are run on demand
+//! under the names that they have in C).
 //!
 //! The global variables are memory shared with the kernel, which writes while a program runs:
 //! read them after the run, or through atomics.
+
+mod everywhere;
+
+pub use everywhere::Everywhere;
 
 /// Includes the skeleton `$file` from the build script's directory, and hands on its items.
 macro_rules! skeleton {
@@ -28,8 +32,8 @@ macro_rules! skeleton {
     };
 }
 
-/// The arguments of a `SEC("syscall")` program: plain bytes, which the kernel copies in, the
-/// program may change, and the kernel copies back.
+/// The arguments of a program that is run on demand (`SEC("raw_tp")`): plain bytes, at most 96,
+/// which the kernel copies in and the program reads.
 ///
 /// # Safety
 /// The type has no padding, and every pattern of bits is a value of it.
@@ -37,15 +41,17 @@ pub unsafe trait Arguments: Copy {}
 
 /// One record per execve(2): who, when, which file. `exec.bpf.c`, Linux 5.8.
 ///
-/// Map `events` (256 KiB), program `on_execve`, which `attach()` attaches.
+/// Map `events` (256 KiB), program `on_execve`, which `attach()` attaches. On Linux 7.1 it takes
+/// [`Everywhere::open`] with `syscalls/sys_enter_execve` as well to see all CPUs.
 /// `types::bss`: `seen`, `failed`.
 pub mod exec {
     skeleton!("exec.skel.rs");
 }
 
-/// Two producers of random records, for the exactly-once test. `load.bpf.c`, Linux 5.19.
+/// Two producers of random records, for the exactly-once test. `load.bpf.c`, Linux 5.10.
 ///
-/// Map `ring` (64 KiB), program `produce` with arguments `types::produce`.
+/// Map `ring` (64 KiB), program `produce` with arguments `types::produce`. `types::rodata`, to set
+/// before loading: `with_dynptr` (Linux 5.19).
 /// `types::bss`: `producers`, two of `types::producer`. `types::data`: `template_bytes`.
 pub mod load {
     skeleton!("load.skel.rs");
@@ -67,21 +73,33 @@ pub mod load {
     }
 }
 
-/// One operation per run, chosen by the caller, and records held busy. `vectors.bpf.c`, Linux 5.19.
+/// Drains a user ring and keeps what it saw. `user_drain.bpf.c`, Linux 6.1.
+///
+/// Map `user_ring` (4 KiB), program `drain` with arguments `types::drain`.
+/// `types::bss`: `result`, `nested_result`, `calls`, `nested_calls`, `copied`, `sizes`, `bytes`.
+pub mod user_drain {
+    skeleton!("user_drain.skel.rs");
+
+    // SAFETY: u64, u32, u32 in C layout: 16 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::drain {}
+}
+
+/// One operation per run, chosen by the caller, and records held busy. `vectors.bpf.c`, Linux 5.10.
 ///
 /// Map `ring` (4 KiB), programs `op` with arguments `types::op` (`kind` is a `types::op_kind`),
-/// `hold` and `hold_forged` with arguments `types::hold`.
-/// `types::bss`: `payload`, `go`, `holding`, `forged_4072`, `forged_4064`.
+/// `hold` and `hold_forged` with arguments `types::hold`. `types::rodata`, to set before loading:
+/// `with_dynptr` (Linux 5.19).
+/// `types::bss`: `payload`, `go`, `holding`, `released`, `result`, `forged_4072`, `forged_4064`.
 pub mod vectors {
     skeleton!("vectors.skel.rs");
 
-    // SAFETY: a transparent u32, u32, u64, i64 in C layout: 24 bytes, no padding, no invalid value.
+    // SAFETY: a transparent u32, u32, u64 in C layout: 16 bytes, no padding, no invalid value.
     unsafe impl super::Arguments for types::op {}
-    // SAFETY: u64, u32, u32 in C layout: 16 bytes, no padding, no invalid value.
+    // SAFETY: u64, u64 in C layout: 16 bytes, no padding, no invalid value.
     unsafe impl super::Arguments for types::hold {}
 }
 
-/// Numbered records at a chosen pace. `wakeup.bpf.c`, Linux 5.17.
+/// Numbered records at a chosen pace. `wakeup.bpf.c`, Linux 5.10.
 ///
 /// Map `ring` (4 KiB), program `emit` with arguments `types::emit`.
 /// `types::bss`: `emitted`, `failed`.

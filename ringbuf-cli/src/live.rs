@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, OpenObject, PrintLevel};
+use ringbuf_bpf::Everywhere;
 use ringbuf_bpf::exec::{ExecSkel, ExecSkelBuilder};
 use ringbuf_core::{Batch, Corrupt};
 use ringbuf_kernel::{Mapping, Poller, RingBuf};
@@ -26,6 +27,8 @@ pub(crate) struct Live<'a> {
     ring: RingBuf,
     poller: Poller,
     skeleton: ExecSkel<'a>,
+    /// Linux 7.1 runs the program only on CPUs that have an event of their own.
+    _everywhere: Everywhere,
 }
 
 impl<'a> Live<'a> {
@@ -68,7 +71,9 @@ impl<'a> Live<'a> {
         let tracepoint = "cannot attach the BPF program to syscalls/sys_enter_execve";
         skeleton.attach().map_err(|error| refused(tracepoint, &error))?;
         ensure!(skeleton.links.on_execve.is_some(), "{tracepoint}: libbpf gave no link");
-        Ok(Self { ring, poller, skeleton })
+        let everywhere = Everywhere::open("syscalls/sys_enter_execve")
+            .context("cannot open the tracepoint on every CPU")?;
+        Ok(Self { ring, poller, skeleton, _everywhere: everywhere })
     }
 }
 

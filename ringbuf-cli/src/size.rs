@@ -13,6 +13,7 @@ pub(crate) fn parse(text: &str) -> Result<u32, String> {
         "" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
         _ => return Err("give bytes, KiB or MiB, as in 65536, 256KiB or 1MiB".to_owned()),
     };
     let bytes = match number.parse::<u64>() {
@@ -33,6 +34,7 @@ mod tests {
         assert_eq!(parse("256KiB"), Ok(256 * 1024));
         assert_eq!(parse("1 MiB"), Ok(1024 * 1024));
         assert_eq!(parse("2048MiB"), Ok(1 << 31));
+        assert_eq!(parse("2GiB"), Ok(1 << 31));
     }
 
     #[test]

@@ -105,7 +105,8 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         self.delivered.get()
     }
 
-    /// Ends the batch without consuming: its records are delivered again.
+    /// Ends the batch without consuming: its records are delivered again,
+    /// unless the ring turns out corrupt in between.
     pub fn keep(self) {
         // The consumer is as it was; nothing else is owned.
         let _ = ManuallyDrop::new(self);

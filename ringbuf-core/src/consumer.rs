@@ -49,7 +49,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         if !start.is_aligned() {
             return Err(Corrupt { position: start, reason: CorruptReason::ConsumerMisaligned });
         }
-        let available = walk::refresh(&memory, start)?;
+        let available = walk::refresh(&memory, start, 0)?;
         Ok(Self {
             memory,
             consumed: start,
@@ -68,9 +68,10 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// record, so a reader that keeps up and publishes at once makes the traced
     /// program pay for nearly every record. Holding back costs capacity: the
     /// producers see a ring smaller by `bytes`. A quarter of the capacity is a
-    /// good value; at half of it and above producers may starve.
+    /// good value; more than half of it counts as half, so that producers are
+    /// never left without space by a reader that keeps up.
     pub fn release_after(&mut self, bytes: u64) {
-        self.release_after = bytes;
+        self.release_after = bytes.min(self.memory.capacity().bytes() / 2);
     }
 
     /// A run of records, read in place and given back together. Nothing is
@@ -90,7 +91,9 @@ impl<M: ConsumerMemory> Consumer<M> {
     pub fn publish(&mut self) {
         let consumed = self.position();
         if self.published != consumed {
-            self.memory.store_consumer_pos(consumed, Release);
+            // SAFETY: C1 by the contract of `new`; a batch, which lends samples, borrows
+            // this consumer, so none lives (T4).
+            unsafe { self.memory.store_consumer_pos(consumed, Release) };
             self.published = consumed;
         }
     }
@@ -123,7 +126,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         if self.walk.corrupt.get().is_some() {
             return Armed::Ready;
         }
-        match walk::look(&self.memory, self.consumed, &mut self.available) {
+        match walk::look(&self.memory, self.consumed, 0, &mut self.available) {
             Ok(Head::Empty | Head::Busy) => Armed::Sleep,
             // A corrupt ring is for `Batch::next` to report.
             Ok(Head::Committed(_)) | Err(_) => Armed::Ready,
@@ -140,7 +143,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         if let Some(corrupt) = self.walk.corrupt.get() {
             return Err(corrupt);
         }
-        self.available = walk::refresh(&self.memory, self.consumed)
+        self.available = walk::refresh(&self.memory, self.consumed, 0)
             .inspect_err(|corrupt| self.walk.corrupt.set(Some(*corrupt)))?;
         Ok(self.available)
     }

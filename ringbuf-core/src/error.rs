@@ -119,7 +119,7 @@ impl fmt::Display for Corrupt {
                 write!(f, "a record of {footprint} bytes where {available} were produced; ")?;
             }
         }
-        f.write_str("does another process write the consumer position of this map?")
+        f.write_str("does somebody else write a position of this map?")
     }
 }
 

@@ -98,7 +98,7 @@ unsafe impl<K> ConsumerMemory for MappedConsumer<K> {
     }
 
     #[inline]
-    fn store_consumer_pos(&self, position: Position, order: Ordering) {
+    unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
         self.pages.store_position(self.pages.consumer_pos, position, order);
     }
 
@@ -145,7 +145,7 @@ unsafe impl<K> ProducerMemory for MappedProducer<K> {
         self.pages.load_position(self.pages.consumer_pos, order)
     }
 
-    fn store_producer_pos(&self, position: Position, order: Ordering) {
+    unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
         self.pages.store_position(self.pages.producer_pos, position, order);
     }
 
@@ -171,7 +171,8 @@ impl<K> MappedProducer<K> {
     /// headers of others (`pending_pos`) and exchanges its own.
     ///
     /// # Safety
-    /// No sample that covers this place is lent out while the reference lives.
+    /// `at` is an offset of this ring (made with its capacity), and no sample
+    /// that covers the place is lent out while the reference lives.
     pub unsafe fn header_word(&self, at: Offset) -> &AtomicU32 {
         self.pages.word(at)
     }

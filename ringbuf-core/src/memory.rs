@@ -50,7 +50,11 @@ pub unsafe trait ConsumerMemory {
 
     /// Stores the consumer position: the space before it goes back to the
     /// producers.
-    fn store_consumer_pos(&self, position: Position, order: Ordering);
+    ///
+    /// # Safety
+    /// The caller is the ring's only consumer (C1), and no sample before
+    /// `position` is lent out: producers will write over it.
+    unsafe fn store_consumer_pos(&self, position: Position, order: Ordering);
 
     /// Loads the length word of the header at `at`. Its producer may commit it
     /// at any time.
@@ -96,7 +100,11 @@ pub unsafe trait ProducerMemory {
     fn load_consumer_pos(&self, order: Ordering) -> Position;
 
     /// Stores the producer position: the records before it exist.
-    fn store_producer_pos(&self, position: Position, order: Ordering);
+    ///
+    /// # Safety
+    /// The caller is the ring's only producer (P1), and a header stands at each
+    /// record before `position`: the consumer will read there.
+    unsafe fn store_producer_pos(&self, position: Position, order: Ordering);
 
     /// Writes both words of the header at `at`, unordered: the store of the
     /// producer position that follows publishes them.

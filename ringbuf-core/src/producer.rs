@@ -75,32 +75,28 @@ impl<M: ProducerMemory> Producer<M> {
     /// `__bpf_user_ringbuf_peek`; without it the kernel could take a header of
     /// the last lap for this one. Models: `user_reuse`, `user_hand_over`.
     pub fn reserve(&self, len: u32) -> Result<Reservation<'_, M>, ReserveError> {
-        let max = self.max_sample();
-        let too_large = ReserveError::TooLarge { len, max };
-        let len = SampleLen::new(len.into()).filter(|len| len.get() <= max).ok_or(too_large)?;
+        let len = self.place(len)?;
         let (capacity, width) = (self.memory.capacity(), self.memory.width());
         let produced = self.produced.get();
-        let consumed = self.memory.load_consumer_pos(Acquire);
-        let used = produced.distance(consumed, width);
-        if used > capacity.bytes() {
-            let reason = CorruptReason::ProducerOutOfRange { producer: produced };
-            return Err(ReserveError::Corrupt(Corrupt { position: consumed, reason }));
-        }
-        let (footprint, free) = (len.footprint(), capacity.bytes() - used);
-        if footprint > free {
-            return Err(ReserveError::Full { footprint, free });
-        }
         let at = produced.offset(capacity);
         let header = Header::busy(len);
         // SAFETY: the record lies in free space (checked above), which only
         // this producer hands out (P1), and is published two lines below.
         unsafe { self.memory.write_header(at, header, PageOffset::NONE) };
-        self.produced.set(produced.advance(footprint, width));
-        self.memory.store_producer_pos(self.produced.get(), Release);
+        self.produced.set(produced.advance(len.footprint(), width));
+        // SAFETY: P1 by the contract of `new`; the header was written above.
+        unsafe { self.memory.store_producer_pos(self.produced.get(), Release) };
         // SAFETY: reserved above with this length, given to this reservation
         // alone, which commits only when nothing borrows the sample any more.
         let sample = unsafe { self.memory.sample_mut(at, len) };
         Ok(Reservation { producer: self, at, header, sample })
+    }
+
+    /// Whether [`reserve`](Self::reserve) of `len` bytes would not answer
+    /// [`ReserveError::Full`] now: the look before a wait for space, which helps
+    /// against nothing else.
+    pub fn has_room(&self, len: u32) -> bool {
+        !matches!(self.place(len), Err(ReserveError::Full { .. }))
     }
 
     /// Bytes produced and not yet consumed, open reservations included.
@@ -112,6 +108,28 @@ impl<M: ProducerMemory> Producer<M> {
     /// The produced position.
     pub fn position(&self) -> Position {
         self.produced.get()
+    }
+
+    /// The memory that it writes.
+    pub fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// The checks of a reservation, which change nothing: the length, if there
+    /// is room for it.
+    fn place(&self, len: u32) -> Result<SampleLen, ReserveError> {
+        let max = self.max_sample();
+        let too_large = ReserveError::TooLarge { len, max };
+        let len = SampleLen::new(len.into()).filter(|len| len.get() <= max).ok_or(too_large)?;
+        let capacity = self.memory.capacity();
+        let consumed = self.memory.load_consumer_pos(Acquire);
+        let used = self.produced.get().distance(consumed, self.memory.width());
+        if used > capacity.bytes() {
+            let reason = CorruptReason::ProducerOutOfRange { producer: self.produced.get() };
+            return Err(ReserveError::Corrupt(Corrupt { position: consumed, reason }));
+        }
+        let (footprint, free) = (len.footprint(), capacity.bytes() - used);
+        if footprint > free { Err(ReserveError::Full { footprint, free }) } else { Ok(len) }
     }
 }
 

@@ -15,16 +15,18 @@ pub(crate) enum Head {
     Committed(Header),
 }
 
-/// What stands at `position`, given that `available` bytes are known to be
-/// produced from there on. Loads the producer position only if none are: one
-/// shared line less for each record.
+/// What stands at `position`, `held` bytes into what is not yet given back,
+/// given that `available` bytes are known to be produced from there on. Loads
+/// the producer position only if none are: one shared line less for each
+/// record.
 pub(crate) fn look<M: ConsumerMemory>(
     memory: &M,
     position: Position,
+    held: u64,
     available: &mut u64,
 ) -> Result<Head, Corrupt> {
     if *available == 0 {
-        *available = refresh(memory, position)?;
+        *available = refresh(memory, position, held)?;
         if *available == 0 {
             return Ok(Head::Empty);
         }
@@ -63,17 +65,22 @@ pub(crate) unsafe fn header<M: ConsumerMemory>(
 }
 
 /// Bytes produced from `position` on: loads the producer position, and
-/// believes it only if it is aligned and at most one capacity ahead.
+/// believes it only if it is aligned and at most one capacity ahead of where
+/// the `held` bytes before `position` begin: they cannot be produced again.
 ///
 /// Pairs with the release store at the end of `__bpf_ringbuf_reserve`: the
 /// header was written before it. Without Acquire the header may be one of the
 /// last lap. Models: `hand_over`, `reuse`.
-pub(crate) fn refresh<M: ConsumerMemory>(memory: &M, position: Position) -> Result<u64, Corrupt> {
+pub(crate) fn refresh<M: ConsumerMemory>(
+    memory: &M,
+    position: Position,
+    held: u64,
+) -> Result<u64, Corrupt> {
     let producer = memory.load_producer_pos(Acquire);
     let available = producer.distance(position, memory.width());
     let reason = if !producer.is_aligned() {
         CorruptReason::ProducerMisaligned { producer }
-    } else if available > memory.capacity().bytes() {
+    } else if available > memory.capacity().bytes().saturating_sub(held) {
         CorruptReason::ProducerOutOfRange { producer }
     } else {
         return Ok(available);
@@ -92,7 +99,9 @@ fn unlikely() {}
 pub(crate) struct Cursor {
     /// Not wrapped to the kernel's width.
     pub(crate) position: Position,
-    /// Bytes from there on in which the fast path may walk: whole records.
+    /// Bytes from there on in which the fast path may walk. Records lie
+    /// wholly within it, but for the last of a window that was cut at
+    /// [`MAX_WINDOW`]: that one is for the careful step.
     pub(crate) window: u64,
 }
 
@@ -168,7 +177,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         capacity: Capacity,
     ) -> (Cursor, Option<(Position, SampleLen)>) {
         while cursor.window != 0 {
-            // SAFETY: the window has whole records: a header is produced here.
+            // SAFETY: the window is the beginning of whole records, so a header
+            // is produced wherever it is positive (T2).
             let header = unsafe { header(&self.memory, cursor.position, capacity) };
             let footprint = (u64::from(header.to_bits()) + 15) & !7;
             if footprint <= cursor.window {
@@ -204,7 +214,7 @@ impl<M: ConsumerMemory> Consumer<M> {
             if delivered >= max_records || held >= max_bytes {
                 break Step::Limit;
             }
-            let header = match look(&self.memory, position, &mut available) {
+            let header = match look(&self.memory, position, held, &mut available) {
                 Ok(Head::Committed(header)) => header,
                 Ok(Head::Busy) => break Step::Busy,
                 Ok(Head::Empty) => break Step::Empty,

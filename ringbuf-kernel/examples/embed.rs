@@ -2,8 +2,7 @@
 
 use ringbuf_kernel::{Next, Poller, RingBuf};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).ok_or("usage: embed /sys/fs/bpf/PIN")?;
+fn read(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     let mut ring = RingBuf::from_pin(path)?; // or open(fd), from_id(id), create(bytes)
     let mut poller = Poller::new(&ring)?;
     loop {
@@ -13,5 +12,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         drop(batch); // gives the space back
         poller.wait(&mut ring, None)?; // blocks only if that is safe
+    }
+}
+
+fn main() {
+    let path = std::env::args().nth(1).expect("usage: embed /sys/fs/bpf/PIN");
+    if let Err(error) = read(&path) {
+        eprintln!("{path}: {error}"); // says what to do
+        std::process::exit(1);
     }
 }

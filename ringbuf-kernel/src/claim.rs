@@ -1,17 +1,19 @@
-//! One consumer of a map in this process.
+//! One consumer of a ring, or one producer of a user ring, in this process.
 //!
 //! A ring has one consumer position, and two readers would each let producers
-//! write over what the other is reading. The kernel does not watch over that,
-//! so the process remembers which maps it reads: ids only, no rings.
+//! write over what the other is reading; two producers of a user ring would
+//! hand out the same space. The kernel does not watch over that, so the process
+//! remembers which maps it has: ids only, no rings.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::OpenError;
+use crate::door::Kind;
 
 static CLAIMED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// The right to consume the map with this id; dropping it gives it back. The
+/// The right to the map with this id; dropping it gives it back. The
 /// mapping holds the map, so the id cannot come to mean another one meanwhile.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -19,8 +21,12 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    pub(crate) fn new(id: u32) -> Result<Self, OpenError> {
-        if claimed().insert(id) { Ok(Self { id }) } else { Err(OpenError::SecondConsumer { id }) }
+    pub(crate) fn new(id: u32, kind: Kind) -> Result<Self, OpenError> {
+        match (claimed().insert(id), kind) {
+            (true, _) => Ok(Self { id }),
+            (false, Kind::Ring) => Err(OpenError::SecondConsumer { id }),
+            (false, Kind::UserRing) => Err(OpenError::SecondProducer { id }),
+        }
     }
 }
 

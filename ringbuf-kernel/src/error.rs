@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ringbuf_core::{CapacityError, Corrupt};
 
+use crate::door::Kind;
 use crate::sys;
 
 /// Why a ring buffer map could not be opened or created. The text says what to
@@ -18,8 +19,15 @@ pub enum OpenError {
     ClosedFd,
     /// The file descriptor is open, but not a BPF map.
     NotAMap,
-    /// A BPF map of another type.
+    /// A BPF map of another type than `BPF_MAP_TYPE_RINGBUF`, of which
+    /// [`RingBuf`](crate::RingBuf) is the reader.
     WrongType {
+        /// The type, as a number of `enum bpf_map_type`.
+        map_type: u32,
+    },
+    /// A BPF map of another type than `BPF_MAP_TYPE_USER_RINGBUF`, of which
+    /// [`UserRingBuf`](crate::UserRingBuf) is the producer.
+    NotAUserRing {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
     },
@@ -30,8 +38,8 @@ pub enum OpenError {
     ReadOnlyFd,
     /// The file descriptor was opened with `BPF_F_WRONLY`.
     WriteOnlyFd,
-    /// The map is frozen (`BPF_MAP_FREEZE`): its consumer position can no
-    /// longer be mapped writable.
+    /// The map is frozen (`BPF_MAP_FREEZE`): its pages can no longer be mapped
+    /// writable.
     Frozen,
     /// A size that no ring buffer map can have.
     Capacity(CapacityError),
@@ -57,8 +65,17 @@ pub enum OpenError {
         /// The id of the map.
         id: u32,
     },
-    /// The kernel has no ring buffer maps: older than 5.8, or without bpf(2).
-    UnsupportedKernel,
+    /// This process has a producer of this user ring buffer map already.
+    SecondProducer {
+        /// The id of the map.
+        id: u32,
+    },
+    /// The kernel has no maps of this type, or no bpf(2) at all.
+    UnsupportedKernel {
+        /// The release of Linux that brought them: `(5, 8)` for ring buffers,
+        /// `(6, 1)` for user ring buffers.
+        since: (u32, u32),
+    },
     /// The positions in the map are out of range.
     Corrupt(Corrupt),
     /// Anything else that the system refuses.
@@ -75,7 +92,7 @@ impl OpenError {
     pub(crate) fn system(operation: &'static str, source: io::Error) -> Self {
         match source.raw_os_error() {
             Some(libc::EBADF) => Self::ClosedFd,
-            Some(libc::ENOSYS) => Self::UnsupportedKernel,
+            Some(libc::ENOSYS) => Self::UnsupportedKernel { since: Kind::Ring.since() },
             _ => Self::System { operation, source },
         }
     }
@@ -93,29 +110,40 @@ impl fmt::Display for OpenError {
             ),
             Self::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF } => f.write_str(
                 "this map is a user ring buffer (BPF_MAP_TYPE_USER_RINGBUF): user space \
-                 produces into it and a BPF program drains it, so it has no reader here",
+                 produces into it and a BPF program drains it: open it with UserRingBuf",
             ),
             Self::WrongType { map_type } => write!(
                 f,
-                "this map is a {} (type {map_type}), not a ring buffer: \
+                "this map is no ring buffer, but of type {map_type} ({}): \
                  open one of type BPF_MAP_TYPE_RINGBUF ({})",
                 type_name(*map_type),
                 sys::MAP_TYPE_RINGBUF
+            ),
+            Self::NotAUserRing { map_type: sys::MAP_TYPE_RINGBUF } => f.write_str(
+                "this map is a ring buffer (BPF_MAP_TYPE_RINGBUF): BPF programs produce into it \
+                 and user space reads it: open it with RingBuf",
+            ),
+            Self::NotAUserRing { map_type } => write!(
+                f,
+                "this map is no user ring buffer, but of type {map_type} ({}): \
+                 open one of type BPF_MAP_TYPE_USER_RINGBUF ({})",
+                type_name(*map_type),
+                sys::MAP_TYPE_USER_RINGBUF
             ),
             Self::Overwrite => f.write_str(
                 "this ring buffer is in overwrite mode (BPF_F_RB_OVERWRITE): producers write \
                  over unread records, so it cannot be read in place; create it without the flag",
             ),
             Self::ReadOnlyFd => f.write_str(
-                "the file descriptor is read-only (BPF_F_RDONLY): a reader stores the consumer \
-                 position; open the map without the flag",
+                "the file descriptor is read-only (BPF_F_RDONLY), and both a reader and a producer \
+                 store a position; open the map without the flag",
             ),
             Self::WriteOnlyFd => f.write_str(
                 "the file descriptor is write-only (BPF_F_WRONLY): open the map without the flag",
             ),
             Self::Frozen => f.write_str(
-                "the map is frozen (BPF_MAP_FREEZE): its consumer position can no longer be \
-                 mapped; open the ring before freezing it, or do not freeze it",
+                "the map is frozen (BPF_MAP_FREEZE): its pages can no longer be mapped writable; \
+                 open the ring before freezing it, or do not freeze it",
             ),
             Self::Capacity(error) => error.fmt(f),
             Self::Privilege { operation, needs } => {
@@ -128,7 +156,7 @@ impl fmt::Display for OpenError {
             ),
             Self::NoSuchPin { path } => write!(
                 f,
-                "nothing is pinned at {}: check the path, and that bpffs is mounted there \
+                "nothing is pinned at \"{}\": check the path, and that bpffs is mounted there \
                  (`mount -t bpf bpf /sys/fs/bpf`)",
                 path.display()
             ),
@@ -137,8 +165,17 @@ impl fmt::Display for OpenError {
                 "this process already reads ring buffer map {id}: a ring has one consumer; \
                  drop the other, or share it"
             ),
-            Self::UnsupportedKernel => {
-                f.write_str("this kernel has no ring buffer maps: they need Linux 5.8 or later")
+            Self::SecondProducer { id } => write!(
+                f,
+                "this process already produces into user ring buffer map {id}: a ring has one \
+                 producer; drop the other, or share it"
+            ),
+            Self::UnsupportedKernel { since: since @ (major, minor) } => {
+                let kind = if *since == Kind::UserRing.since() { "user ring" } else { "ring" };
+                write!(
+                    f,
+                    "this kernel has no {kind} buffer maps: they need Linux {major}.{minor} or later"
+                )
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::System { operation, source } => write!(f, "could not {operation}: {source}"),

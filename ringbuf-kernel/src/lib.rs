@@ -1,6 +1,7 @@
 //! Reader for the kernel's BPF ring buffer maps (`BPF_MAP_TYPE_RINGBUF`, Linux
-//! 5.8 and later), whatever loader made the map: a file descriptor from
-//! libbpf-rs or aya, a map id, or a path in bpffs.
+//! 5.8 and later), and producer for its user ring buffer maps, whatever loader
+//! made the map: a file descriptor from libbpf-rs or aya, a map id, or a path in
+//! bpffs.
 //!
 //! ```no_run
 //! use ringbuf_kernel::{Next, Poller, RingBuf};
@@ -25,27 +26,35 @@
 //! for `EPOLLIN`, edge-triggered if you can, and before each wait drain to
 //! [`Next::Empty`] or [`Next::Busy`] and call [`RingBuf::arm`].
 //!
+//! [`UserRingBuf`] is the other role: core's [`Producer`] over a map that BPF
+//! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
+//!
 //! # What others may do meanwhile
-//! BPF programs may produce at any time: nothing here blocks them. One consumer
-//! owns the consumer position: this crate refuses a second one in the same
-//! process, and cannot see one in another process. A `fork` without `exec` does
-//! not inherit the mapping (`MADV_DONTFORK`): the child must not use the ring.
+//! BPF programs may produce, or drain, at any time: nothing here blocks them.
+//! One consumer owns the consumer position, one producer of a user ring the
+//! producer position: this crate refuses a second one in the same process, and
+//! cannot see one in another process. A `fork` without `exec` does not inherit
+//! the mapping (`MADV_DONTFORK`): the child must not use the ring.
 
 mod claim;
+mod door;
 mod error;
 mod mapping;
 mod poll;
 mod ringbuf;
 mod sys;
+mod user_ringbuf;
 mod width;
 
 pub use error::OpenError;
-pub use mapping::Mapping;
+pub use mapping::{Mapping, UserMapping};
 pub use poll::{Poller, WaitError, Wakeup};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
     AlignedBytes, Armed, Batch, Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt,
-    CorruptReason, Counts, Next, Position, Record,
+    CorruptReason, Counts, Next, Position, Producer, ProducerMemory, Record, Reservation,
+    ReserveError,
 };
 pub use sys::page_size;
+pub use user_ringbuf::UserRingBuf;
 pub use width::kernel_width;

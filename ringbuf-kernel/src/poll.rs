@@ -17,7 +17,7 @@ use crate::RingBuf;
 /// first ([`RingBuf::arm`]): publish, full fence, look again, only then block.
 #[derive(Debug)]
 pub struct Poller {
-    epoll: OwnedFd,
+    edge: Edge,
     ring: u32,
     bound: Duration,
 }
@@ -25,9 +25,9 @@ pub struct Poller {
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wakeup {
-    /// There is something to read.
+    /// There is something to read, or room to write.
     Ready,
-    /// The time is up, and there was nothing to read.
+    /// The time is up, and there was nothing to read, or no room to write.
     TimedOut,
     /// A signal arrived (`EINTR`).
     Interrupted,
@@ -43,16 +43,8 @@ impl Poller {
     /// # Errors
     /// What `epoll_create1(2)` and `epoll_ctl(2)` report.
     pub fn new(ring: &RingBuf) -> io::Result<Self> {
-        // SAFETY: no memory of ours is touched.
-        let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: just created, owned by nobody else.
-        let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
-        let mut event =
-            libc::epoll_event { events: (libc::EPOLLIN | libc::EPOLLET) as u32, u64: 0 };
-        let (of, map) = (epoll.as_raw_fd(), ring.as_fd().as_raw_fd());
-        // SAFETY: one event, alive for the call.
-        check(unsafe { libc::epoll_ctl(of, libc::EPOLL_CTL_ADD, map, &raw mut event) })?;
-        Ok(Self { epoll, ring: ring.id(), bound: Self::DEFAULT_BOUND })
+        let edge = Edge::new(ring, libc::EPOLLIN)?;
+        Ok(Self { edge, ring: ring.id(), bound: Self::DEFAULT_BOUND })
     }
 
     /// Changes the longest sleep between two looks; 1 ms at least.
@@ -94,7 +86,7 @@ impl Poller {
             if sleep.is_zero() {
                 return Ok(Wakeup::TimedOut);
             }
-            match self.sleep(sleep) {
+            match self.edge.sleep(sleep) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     return Ok(Wakeup::Interrupted);
                 }
@@ -104,10 +96,36 @@ impl Poller {
             }
         }
     }
+}
+
+/// An edge-triggered epoll set with one map in it.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    epoll: OwnedFd,
+    /// The registration lives as long as this file: a ring that is opened anew
+    /// by path or id has another one, and may be waited for all the same.
+    _map: OwnedFd,
+}
+
+impl Edge {
+    /// Watches `map` for `events`. If they are there now, the first sleep ends
+    /// at once.
+    pub(crate) fn new(map: impl AsFd, events: libc::c_int) -> io::Result<Self> {
+        // SAFETY: no memory of ours is touched.
+        let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: just created, owned by nobody else.
+        let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
+        let mut event = libc::epoll_event { events: (events | libc::EPOLLET) as u32, u64: 0 };
+        let map = map.as_fd().try_clone_to_owned()?;
+        let (of, file) = (epoll.as_raw_fd(), map.as_raw_fd());
+        // SAFETY: one event, alive for the call.
+        check(unsafe { libc::epoll_ctl(of, libc::EPOLL_CTL_ADD, file, &raw mut event) })?;
+        Ok(Self { epoll, _map: map })
+    }
 
     /// Blocks until an edge or until the time is up, rounded up to a
     /// millisecond.
-    fn sleep(&self, time: Duration) -> io::Result<()> {
+    pub(crate) fn sleep(&self, time: Duration) -> io::Result<()> {
         let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         let epoll = self.epoll.as_raw_fd();

@@ -1,13 +1,12 @@
 //! [`RingBuf`]: the reader that others embed.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use ringbuf_core::{Armed, Batch, Capacity, Consumer, ConsumerMemory, Corrupt, Counts, Position};
 
-use crate::{Mapping, OpenError, sys};
+use crate::door::{self, Kind};
+use crate::{Mapping, OpenError};
 
 /// The consumer of a `BPF_MAP_TYPE_RINGBUF` map.
 ///
@@ -28,8 +27,7 @@ impl RingBuf {
     /// # Errors
     /// [`OpenError`] says what is wrong with the map or the descriptor.
     pub fn open(fd: impl AsFd) -> Result<Self, OpenError> {
-        let fd = fd.as_fd().try_clone_to_owned();
-        Self::take(fd.map_err(|error| OpenError::system("duplicate the descriptor", error))?)
+        Self::take(door::duplicate(fd)?)
     }
 
     /// The ring with this map id, as `bpftool map list` shows it. Needs
@@ -38,14 +36,7 @@ impl RingBuf {
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchId`].
     pub fn from_id(id: u32) -> Result<Self, OpenError> {
-        Self::take(sys::get_by_id(id).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOENT) => OpenError::NoSuchId { id },
-            Some(libc::EPERM) => OpenError::Privilege {
-                operation: "open a BPF map by its id",
-                needs: "CAP_SYS_ADMIN: run as root, or open the map by a pinned path",
-            },
-            _ => OpenError::system("open the map by its id", error),
-        })?)
+        Self::take(door::by_id(id)?)
     }
 
     /// The ring that is pinned at `path` in bpffs.
@@ -53,18 +44,7 @@ impl RingBuf {
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let no_pin = || OpenError::NoSuchPin { path: path.to_owned() };
-        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| no_pin())?;
-        Self::take(sys::get_pinned(&name).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR) => no_pin(),
-            Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
-                operation: "open what is pinned at this path",
-                needs: "a path in bpffs with read and write permission for this user, and CAP_BPF \
-                        where unprivileged BPF is disabled",
-            },
-            _ => OpenError::system("open the pinned map", error),
-        })?)
+        Self::take(door::by_pin(path.as_ref())?)
     }
 
     /// A new ring of `bytes`: a power of two, a multiple of the page size. Give
@@ -74,21 +54,7 @@ impl RingBuf {
     /// [`OpenError::Capacity`], [`OpenError::Privilege`],
     /// [`OpenError::UnsupportedKernel`], and what memory shortage brings.
     pub fn create(bytes: u64) -> Result<Self, OpenError> {
-        let capacity =
-            Capacity::new(bytes, sys::page_size() as u64).map_err(OpenError::Capacity)?;
-        let max_entries = u32::try_from(capacity.bytes()).unwrap_or(u32::MAX);
-        Self::take(sys::create_ring(max_entries, c"ringbuf").map_err(|error| {
-            match error.raw_os_error() {
-                Some(libc::EPERM) => OpenError::Privilege {
-                    operation: "create a BPF map",
-                    needs: "CAP_BPF (or root); before Linux 5.11 also a large enough \
-                            RLIMIT_MEMLOCK (`ulimit -l unlimited`)",
-                },
-                // The size is sound, so it is the type that is unknown.
-                Some(libc::EINVAL) => OpenError::UnsupportedKernel,
-                _ => OpenError::system("create a ring buffer map", error),
-            }
-        })?)
+        Self::take(door::create(Kind::Ring, bytes)?)
     }
 
     fn take(fd: OwnedFd) -> Result<Self, OpenError> {

@@ -1,8 +1,8 @@
-//! The few commands of bpf(2) that a reader needs.
+//! The few commands of bpf(2) that a reader or a producer needs.
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 /// Map types, with the kernel's numbers (include/uapi/linux/bpf.h).
@@ -30,8 +30,16 @@ pub(crate) struct MapInfo {
     pub(crate) name: [u8; 16],
 }
 
-/// `BPF_MAP_CREATE` of a ring buffer map of `bytes`.
-pub(crate) fn create_ring(bytes: u32, name: &CStr) -> io::Result<OwnedFd> {
+impl MapInfo {
+    /// The name, as far as it is text.
+    pub(crate) fn name(&self) -> &str {
+        let bytes = self.name.split(|byte| *byte == 0).next().unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+/// `BPF_MAP_CREATE` of a ring buffer map, of either type, of `bytes`.
+pub(crate) fn create_ring(map_type: u32, bytes: u32, name: &CStr) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct Attr {
         map_type: u32,
@@ -48,7 +56,7 @@ pub(crate) fn create_ring(bytes: u32, name: &CStr) -> io::Result<OwnedFd> {
         *to = *from;
     }
     let attr = Attr {
-        map_type: MAP_TYPE_RINGBUF,
+        map_type,
         key_size: 0,
         value_size: 0,
         max_entries: bytes,
@@ -122,6 +130,17 @@ pub(crate) fn is_map(fd: impl AsFd) -> Result<(), NotReadable> {
         // ENOTSUPP of a ring, EFAULT or ENOENT of maps that have keys.
         _ => Ok(()),
     }
+}
+
+/// Whether `path` is in a bpffs.
+pub(crate) fn is_in_bpffs(path: &CStr) -> bool {
+    const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
+    let mut stat = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: a C string, and room for one statfs.
+    let result = unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) };
+    // SAFETY: zeroed, then perhaps filled: plain numbers either way.
+    let kind = unsafe { stat.assume_init() }.f_type;
+    result == 0 && kind as u64 & 0xffff_ffff == BPF_FS_MAGIC
 }
 
 /// Why [`is_map`] says no.

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use memmap2::MmapOptions;
 use ringbuf_core::Width;
 
+use crate::door::Kind;
 use crate::{OpenError, sys};
 
 /// The width of the kernel's `unsigned long`, and so of its positions.
@@ -24,14 +25,17 @@ pub fn kernel_width() -> Result<Width, OpenError> {
 fn probe() -> Result<Width, OpenError> {
     let page = sys::page_size();
     let error = |error| OpenError::system("find the kernel's word width", error);
-    let ring = sys::create_ring(u32::try_from(page).unwrap_or(u32::MAX), c"ringbuf_width")
-        .map_err(|source| match source.raw_os_error() {
-            Some(libc::EPERM) => OpenError::Privilege {
-                operation: "find the kernel's word width with a throw-away map",
-                needs: "CAP_BPF (or root), in a 32-bit process",
-            },
-            Some(libc::EINVAL) => OpenError::UnsupportedKernel,
-            _ => error(source),
+    let bytes = u32::try_from(page).unwrap_or(u32::MAX);
+    let ring =
+        sys::create_ring(sys::MAP_TYPE_RINGBUF, bytes, c"ringbuf_width").map_err(|source| {
+            match source.raw_os_error() {
+                Some(libc::EPERM) => OpenError::Privilege {
+                    operation: "find the kernel's word width with a throw-away map",
+                    needs: "CAP_BPF (or root), in a 32-bit process",
+                },
+                Some(libc::EINVAL) => OpenError::UnsupportedKernel { since: Kind::Ring.since() },
+                _ => error(source),
+            }
         })?;
     let map = MmapOptions::new().len(page).map_raw(ring.as_raw_fd()).map_err(error)?;
     let high = map.as_mut_ptr().wrapping_add(4).cast::<u32>();

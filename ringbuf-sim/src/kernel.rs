@@ -24,8 +24,9 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
     /// The ring over `memory`, whose lock and notifications `host` provides.
     ///
     /// # Safety
-    /// **P1** Nothing else produces into this memory while the ring lives, and
-    /// the positions in `host` are those in the memory.
+    /// **P1** Nothing else produces into this memory while the ring lives; the
+    /// positions in `host` are those in the memory; and it locks: one guard at a
+    /// time, through which nobody but this ring writes the positions.
     pub unsafe fn new(memory: M, host: H) -> Self {
         Self { memory, host }
     }
@@ -80,7 +81,9 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         locked.produced = new;
         // Release: whoever sees the position sees the header. Models:
         // `hand_over`, `reuse`.
-        self.memory.store_producer_pos(new, Release);
+        // SAFETY: P1 by the contract of `new`, and under the lock; the header was
+        // written above.
+        unsafe { self.memory.store_producer_pos(new, Release) };
         drop(locked);
         // SAFETY: reserved above with this length, lent to this reservation
         // alone.

@@ -25,19 +25,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The algorithm, [`KernelRing`], is generic over its memory and over a
-//! [`Host`] that gives it a lock and takes its notifications: the loom models
-//! in `tests/loom` run the very same code.
+//! [`SimUserRing`] is the same for the other role: user space produces, and
+//! [`bpf_user_ringbuf_drain`](SimUserRing::drain) consumes.
+//!
+//! The algorithms, [`KernelRing`] and [`KernelConsumer`], are generic over their
+//! memory and over a [`Host`] or [`DrainHost`] that gives them a lock and takes
+//! their notifications: the loom models in `tests/loom` run the very same code.
 
+mod drain;
+mod event;
+pub mod fuzz;
 mod host;
+mod hostile;
 mod kernel;
 mod memory;
 mod mirror;
 pub mod oracle;
 mod ring;
+mod user_ring;
 
+pub use drain::{DrainError, DrainHost, KernelConsumer};
 pub use host::{Host, Positions};
 pub use kernel::{Flags, KernelReservation, KernelRing, OutputError, Query, Refused};
 pub use memory::{Keep, KernelMemory};
 pub use mirror::Mirror;
 pub use ring::{Claim, KernelProducer, SimError, SimMemory, SimRing, Threads, Wakeup};
+pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};

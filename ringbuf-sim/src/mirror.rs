@@ -10,20 +10,29 @@ use ringbuf_core::{Capacity, MappedConsumer, MappedProducer, Width};
 
 use crate::memory::Keep;
 
-/// Two views of one memfd: the kernel's, writable, and the consumer's, with
-/// the permissions that `ringbuf_map_mmap` gives (only the consumer page
-/// writable), so that a stray store faults here as it would there.
+/// Two views of one memfd: the kernel's, writable, and that of user space, with
+/// the permissions that `ringbuf_map_mmap_kern` and `ringbuf_map_mmap_user`
+/// give, so that a stray store faults here as it would there.
 #[derive(Debug)]
 pub struct Mirror {
     kernel: View,
-    consumer: View,
+    user: View,
     capacity: Capacity,
     page: usize,
 }
 
+/// What user space does with a ring, and so what it may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UserSpace {
+    /// It writes the consumer page alone.
+    Consumes,
+    /// It writes all but the consumer page.
+    Produces,
+}
+
 impl Mirror {
     /// Fresh zeroed pages for a ring of `capacity`, on pages of `page` bytes.
-    pub(crate) fn new(capacity: Capacity, page: usize) -> io::Result<Self> {
+    pub(crate) fn new(capacity: Capacity, page: usize, role: UserSpace) -> io::Result<Self> {
         let size = usize::try_from(capacity.bytes()).map_err(io::Error::other)?;
         // SAFETY: a C string; no memory of ours is touched.
         let fd = check(unsafe { libc::memfd_create(c"ringbuf-sim".as_ptr(), libc::MFD_CLOEXEC) })?;
@@ -38,31 +47,55 @@ impl Mirror {
         let kernel = View::reserve(2 * page + 2 * size)?;
         kernel.map(0, &file, 0, 2 * page + size, write)?;
         kernel.map(2 * page + size, &file, 2 * page, size, write)?;
-        let consumer = View::reserve(2 * page + 2 * size)?;
-        consumer.map(0, &file, 0, page, write)?;
-        consumer.map(page, &file, page, page + size, read)?;
-        consumer.map(2 * page + size, &file, 2 * page, size, read)?;
-        Ok(Self { kernel, consumer, capacity, page })
+        let (first, rest) = match role {
+            UserSpace::Consumes => (write, read),
+            UserSpace::Produces => (read, write),
+        };
+        let user = View::reserve(2 * page + 2 * size)?;
+        user.map(0, &file, 0, page, first)?;
+        user.map(page, &file, page, page + size, rest)?;
+        user.map(2 * page + size, &file, 2 * page, size, rest)?;
+        Ok(Self { kernel, user, capacity, page })
     }
 
-    /// The kernel's side of the pages.
+    /// The producing kernel's side of the pages.
     pub(crate) fn kernel_memory(self: &Arc<Self>, width: Width) -> MappedProducer<Arc<Self>> {
-        let [consumer_page, producer_page, data] = self.places(&self.kernel);
-        let capacity = self.capacity;
-        // SAFETY: M1 to M5: the places are those of this mirror, which the
-        // view keeps alive, and which maps the data twice in a row.
-        unsafe {
-            MappedProducer::new(consumer_page, producer_page, data, capacity, width, self.clone())
-        }
+        Self::producer(|mirror: &Self| mirror.places(&mirror.kernel), width, self.clone())
     }
 
-    /// The consumer's side of the pages, which `keep` keeps alive.
+    /// The draining kernel's side of the pages.
+    pub(crate) fn drain_memory(self: &Arc<Self>, width: Width) -> MappedConsumer<Arc<Self>> {
+        Self::consumer(|mirror: &Self| mirror.places(&mirror.kernel), width, self.clone())
+    }
+
+    /// User space's side of the pages where it consumes; `keep` keeps them
+    /// alive.
     pub(crate) fn consumer_memory<K: AsRef<Self>>(width: Width, keep: K) -> MappedConsumer<K> {
+        Self::consumer(|mirror: &Self| mirror.places(&mirror.user), width, keep)
+    }
+
+    /// User space's side of the pages where it produces; `keep` keeps them
+    /// alive.
+    pub(crate) fn producer_memory<K: AsRef<Self>>(width: Width, keep: K) -> MappedProducer<K> {
+        Self::producer(|mirror: &Self| mirror.places(&mirror.user), width, keep)
+    }
+
+    fn consumer<K: AsRef<Self>>(places: Places, width: Width, keep: K) -> MappedConsumer<K> {
         let mirror = keep.as_ref();
-        let [consumer_page, producer_page, data] = mirror.places(&mirror.consumer);
+        let [consumer_page, producer_page, data] = places(mirror);
+        let capacity = mirror.capacity;
+        // SAFETY: M1 to M5: the places are those of this mirror, which `keep`
+        // keeps alive, and which maps the data twice in a row, with the
+        // permissions of its role: the callers choose the view.
+        unsafe { MappedConsumer::new(consumer_page, producer_page, data, capacity, width, keep) }
+    }
+
+    fn producer<K: AsRef<Self>>(places: Places, width: Width, keep: K) -> MappedProducer<K> {
+        let mirror = keep.as_ref();
+        let [consumer_page, producer_page, data] = places(mirror);
         let capacity = mirror.capacity;
         // SAFETY: as above.
-        unsafe { MappedConsumer::new(consumer_page, producer_page, data, capacity, width, keep) }
+        unsafe { MappedProducer::new(consumer_page, producer_page, data, capacity, width, keep) }
     }
 
     /// Size of the data area.
@@ -77,6 +110,9 @@ impl Mirror {
         })
     }
 }
+
+/// Consumer page, producer page and data in one of the views.
+type Places = fn(&Mirror) -> [NonNull<u8>; 3];
 
 impl Keep for Arc<Mirror> {
     fn page_size(&self) -> u64 {
@@ -138,6 +174,13 @@ impl Drop for View {
         // SAFETY: our own range; whoever pointed into it kept this alive (M1).
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
+}
+
+/// Bytes of a page on this machine.
+pub(crate) fn page_size() -> io::Result<usize> {
+    // SAFETY: asks for a constant of the system.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).map_err(io::Error::other)
 }
 
 /// The result of a system call, or its errno.

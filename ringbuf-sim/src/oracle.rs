@@ -169,7 +169,7 @@ impl<'r> Oracle<'r> {
             Op::Keep { records } => self.read(records, Bound::None, false)?,
             Op::ReleaseAfter { bytes } => {
                 self.consumer()?.release_after(bytes);
-                self.model.release_after = bytes;
+                self.model.release_after = bytes.min(self.model.capacity() / 2);
             }
             Op::Publish => {
                 self.consumer()?.publish();

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,16 @@ use ringbuf_core::{
     MappedProducer, Position, ProducerMemory, Width,
 };
 
-use crate::mirror::{Mirror, check};
+use crate::event::Event;
+use crate::mirror::{Mirror, UserSpace, page_size};
 use crate::{Flags, Host, KernelReservation, KernelRing, OutputError, Positions, Refused};
 
 /// A simulated ring buffer map. Clones share the ring.
 ///
 /// [`AsFd`] gives the eventfd that stands in for the map's file descriptor: it
-/// becomes readable with each notification.
+/// becomes readable with each notification, and stays so until
+/// [`wait`](Self::wait) clears it. In a loop of your own, register it
+/// edge-triggered, as the map's.
 #[derive(Clone, Debug)]
 pub struct SimRing {
     shared: Arc<Shared>,
@@ -49,15 +52,18 @@ impl SimRing {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn started_at(bytes: u64, width: Width, start: u64) -> Result<Self, SimError> {
-        // SAFETY: asks for a constant of the system.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        let page = usize::try_from(page).map_err(io::Error::other)?;
+        let page = page_size()?;
         let capacity = Capacity::new(bytes, page as u64).map_err(SimError::Capacity)?;
         let start = Position::new(start & !7, width);
-        let mirror = Arc::new(Mirror::new(capacity, page)?);
-        Mirror::consumer_memory(width, mirror.clone()).store_consumer_pos(start, Ordering::Relaxed);
+        let mirror = Arc::new(Mirror::new(capacity, page, UserSpace::Consumes)?);
+        // SAFETY: the pages are fresh: nobody else has them.
+        unsafe {
+            Mirror::consumer_memory(width, mirror.clone())
+                .store_consumer_pos(start, Ordering::Relaxed)
+        };
         let memory = mirror.kernel_memory(width);
-        memory.store_producer_pos(start, Ordering::Relaxed);
+        // SAFETY: the pages are fresh: nobody else has them.
+        unsafe { memory.store_producer_pos(start, Ordering::Relaxed) };
         let host = Threads::new(Positions { produced: start, pending: start })?;
         // SAFETY: P1: the pages are fresh, and only this ring has them.
         let kernel = unsafe { KernelRing::new(memory, host) };
@@ -96,24 +102,27 @@ impl SimRing {
         consumer: &mut Consumer<SimMemory>,
         timeout: Duration,
     ) -> io::Result<Wakeup> {
-        let deadline = Instant::now() + timeout;
+        // A time too far to represent is for ever.
+        let deadline = Instant::now().checked_add(timeout);
         loop {
             // An edge seen before the look has no more to say.
-            self.shared.kernel.host().clear();
+            self.shared.kernel.host().event.clear();
             if consumer.arm() == Armed::Ready {
                 return Ok(Wakeup::Ready);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(Duration::MAX, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 return Ok(Wakeup::TimedOut);
             }
-            self.shared.kernel.host().poll(left)?;
+            self.shared.kernel.host().event.poll(left)?;
         }
     }
 
     /// How many times producers have notified so far.
     pub fn notifications(&self) -> u64 {
-        self.shared.kernel.host().notifications.load(Ordering::Relaxed)
+        self.shared.kernel.host().event.notifications()
     }
 
     /// The producer's side of the pages, for core's own
@@ -164,9 +173,9 @@ impl KernelProducer {
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wakeup {
-    /// There is something to read.
+    /// There is something to read, or room to write.
     Ready,
-    /// The time is up. Look all the same: `NO_WAKEUP` records announce nothing.
+    /// The time is up. Look all the same: with `NO_WAKEUP` nothing is announced.
     TimedOut,
 }
 
@@ -193,35 +202,12 @@ impl Drop for Claim {
 #[derive(Debug)]
 pub struct Threads {
     positions: Mutex<Positions>,
-    event: OwnedFd,
-    notifications: AtomicU64,
+    event: Event,
 }
 
 impl Threads {
     fn new(positions: Positions) -> io::Result<Self> {
-        // SAFETY: no memory of ours is touched.
-        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: just created, owned by nobody else.
-        let event = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { positions: Mutex::new(positions), event, notifications: AtomicU64::new(0) })
-    }
-
-    fn clear(&self) {
-        let mut count = [0_u8; 8];
-        // SAFETY: an eventfd gives 8 bytes, which the buffer has. That nothing
-        // was there to read (EAGAIN) is fine.
-        unsafe { libc::read(self.event.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-    }
-
-    fn poll(&self, timeout: Duration) -> io::Result<()> {
-        let millis = timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
-        let mut poll =
-            libc::pollfd { fd: self.event.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one pollfd, alive for the call.
-        match check(unsafe { libc::poll(&raw mut poll, 1, millis) }) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => Ok(()),
-        }
+        Ok(Self { positions: Mutex::new(positions), event: Event::new()? })
     }
 }
 
@@ -234,10 +220,7 @@ impl Host for Threads {
     }
 
     fn notify(&self) {
-        self.notifications.fetch_add(1, Ordering::Relaxed);
-        let one = 1_u64.to_ne_bytes();
-        // SAFETY: 8 readable bytes. A full counter (EAGAIN) is readable already.
-        unsafe { libc::write(self.event.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        self.event.notify();
     }
 }
 
@@ -257,6 +240,8 @@ pub enum SimError {
     Capacity(CapacityError),
     /// The ring has a consumer already: there can be only one.
     SecondConsumer,
+    /// The user ring has a producer already: there can be only one.
+    SecondProducer,
     /// The positions are out of range.
     Corrupt(Corrupt),
     /// The system refused memory or a file descriptor.
@@ -270,6 +255,9 @@ impl fmt::Display for SimError {
             Self::SecondConsumer => {
                 f.write_str("this ring has a consumer already: drop it, or share it")
             }
+            Self::SecondProducer => {
+                f.write_str("this ring has a producer already: drop it, or share it")
+            }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::Io(error) => write!(f, "the pages of the simulated ring: {error}"),
         }
@@ -282,7 +270,7 @@ impl std::error::Error for SimError {
             Self::Capacity(error) => Some(error),
             Self::Corrupt(corrupt) => Some(corrupt),
             Self::Io(error) => Some(error),
-            Self::SecondConsumer => None,
+            Self::SecondConsumer | Self::SecondProducer => None,
         }
     }
 }

@@ -179,7 +179,8 @@ fn corrupt(ring: &SimRing, meddle: impl FnOnce(), reason: CorruptReason) {
     }
     assert_eq!(consumer.position(), expected.position);
     // Once found, for ever: even when the ring looks well again.
-    ring.producer_memory().store_producer_pos(expected.position, Relaxed);
+    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    unsafe { ring.producer_memory().store_producer_pos(expected.position, Relaxed) };
     assert_eq!(consumer.batch().next().err(), Some(expected));
 }
 
@@ -197,7 +198,8 @@ fn a_corrupt_header_is_the_end() {
                     let at = Position::default().offset(memory.capacity());
                     // SAFETY: nobody reads while this thread writes.
                     unsafe { memory.write_header(at, header, PageOffset::NONE) };
-                    memory.store_producer_pos(position(8), Relaxed);
+                    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+                    unsafe { memory.store_producer_pos(position(8), Relaxed) };
                 },
                 reason,
             );
@@ -215,15 +217,21 @@ fn a_forged_producer_position_is_the_end() {
         } else {
             CorruptReason::ProducerMisaligned { producer }
         };
-        corrupt(&ring, || ring.producer_memory().store_producer_pos(producer, Relaxed), reason);
+        let forge = || {
+            // SAFETY: no sample is lent out, and the consumer checks what it finds.
+            unsafe { ring.producer_memory().store_producer_pos(producer, Relaxed) };
+        };
+        corrupt(&ring, forge, reason);
         // Nor does a new consumer believe it, nor does trying take the ring.
-        ring.producer_memory().store_producer_pos(producer, Relaxed);
+        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        unsafe { ring.producer_memory().store_producer_pos(producer, Relaxed) };
         for _ in 0..2 {
             assert!(
                 matches!(ring.consumer(), Err(SimError::Corrupt(found)) if found.reason == reason)
             );
         }
-        ring.producer_memory().store_producer_pos(position(0), Relaxed);
+        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        unsafe { ring.producer_memory().store_producer_pos(position(0), Relaxed) };
         assert_eq!(ring.consumer().unwrap().lag(), Ok(0));
     }
 }
@@ -233,9 +241,11 @@ fn a_forged_producer_position_is_the_end() {
 fn a_corrupt_lag_is_the_end() {
     let ring = ring(1);
     let mut consumer = ring.consumer().unwrap();
-    ring.producer_memory().store_producer_pos(position(20), Relaxed);
+    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    unsafe { ring.producer_memory().store_producer_pos(position(20), Relaxed) };
     let corrupt = consumer.lag().unwrap_err();
-    ring.producer_memory().store_producer_pos(position(16), Relaxed);
+    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    unsafe { ring.producer_memory().store_producer_pos(position(16), Relaxed) };
     assert_eq!(consumer.lag(), Err(corrupt));
     assert_eq!(consumer.batch().next().err(), Some(corrupt));
     assert_eq!(consumer.arm(), Armed::Ready);
@@ -262,7 +272,8 @@ fn records_before_the_corrupt_one_are_good() {
 fn a_misaligned_consumer_position_is_refused() {
     let ring = ring(1);
     let consumer = ring.consumer().unwrap();
-    consumer.memory().store_consumer_pos(position(4), Relaxed);
+    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    unsafe { consumer.memory().store_consumer_pos(position(4), Relaxed) };
     drop(consumer);
     let refused = ring.consumer().map(drop).unwrap_err();
     let SimError::Corrupt(Corrupt { reason, .. }) = refused else { panic!("{refused}") };
@@ -295,7 +306,8 @@ fn any_bytes() {
             unsafe { memory.write_header(at, Header::from_bits(word as u32), PageOffset::NONE) };
         }
         let ahead = if next() % 16 == 0 { next() } else { next() % (CAPACITY / 8 + 1) * 8 };
-        memory.store_producer_pos(position(ahead), Relaxed);
+        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        unsafe { memory.store_producer_pos(position(ahead), Relaxed) };
         ends[walk(&mut consumer, ahead)] += 1;
     }
     assert!(ends.iter().all(|end| *end > 10), "{ends:?}");

@@ -106,7 +106,10 @@ fn a_forged_consumer_position_is_reported() {
     for forged in [24, 1 << 40, u64::MAX - 8 - u64::from(CAPACITY)] {
         let forged = Position::new(forged, Width::Bits64);
         let store = |position| {
-            consumer.memory().store_consumer_pos(position, std::sync::atomic::Ordering::Relaxed);
+            // SAFETY: no sample is lent out, and the consumer checks what it finds.
+            unsafe {
+                consumer.memory().store_consumer_pos(position, std::sync::atomic::Ordering::Relaxed)
+            };
         };
         store(forged);
         let Err(ReserveError::Corrupt(corrupt)) = producer.reserve(8).map(drop) else {

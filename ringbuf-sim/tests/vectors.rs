@@ -49,7 +49,10 @@ impl Bench {
 
     /// Writes the consumer page, as anybody may who has mapped it.
     fn store_c(&self, position: u64) {
-        self.reader.memory().store_consumer_pos(Position::new(position, Width::Bits64), Relaxed);
+        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        unsafe {
+            self.reader.memory().store_consumer_pos(Position::new(position, Width::Bits64), Relaxed)
+        };
     }
 
     /// C and P.

@@ -4,6 +4,7 @@ use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::ptr;
 
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::{Btf, BtfType};
@@ -99,6 +100,33 @@ pub fn has_pending_pos() -> bool {
     Struct::try_from(ring).is_ok_and(|ring| {
         ring.iter().any(|member| member.name.is_some_and(|name| name == "pending_pos"))
     })
+}
+
+/// Whether BPF programs can reserve through a dynptr (5.19), as the kernel itself says.
+///
+/// # Panics
+/// If the kernel answers neither yes nor no.
+pub fn has_dynptr() -> bool {
+    let (kind, helper) =
+        (libbpf_sys::BPF_PROG_TYPE_RAW_TRACEPOINT, libbpf_sys::BPF_FUNC_ringbuf_reserve_dynptr);
+    // SAFETY: two numbers, and no options.
+    match unsafe { libbpf_sys::libbpf_probe_bpf_helper(kind, helper, ptr::null()) } {
+        0 => false,
+        1 => true,
+        error => panic!("asking for bpf_ringbuf_reserve_dynptr failed: {error}"),
+    }
+}
+
+/// Whether this kernel was started for the tests alone and may come to harm, which
+/// RINGBUF_DISPOSABLE_KERNEL=1 says: `cargo xtask matrix` sets it in its virtual machines.
+pub fn disposable_kernel() -> bool {
+    env::var_os("RINGBUF_DISPOSABLE_KERNEL").is_some_and(|value| value == "1")
+}
+
+/// Says that `test` shows less, or something else, on this kernel than on the newest: a line
+/// `NOTE test: text` on standard output.
+pub fn note(test: &str, text: &str) {
+    println!("NOTE {test}: {text}");
 }
 
 /// Why no ring buffer can be created here; `None` if it can.

@@ -18,16 +18,19 @@ mod globals;
 mod operations;
 mod ring;
 mod run;
+mod user_drain;
 
 pub use cpu::{Pinned, online_cpus, pin_to_cpu};
 pub use epoll::{Epoll, Trigger, poll_now};
 pub use gate::{
-    has_pending_pos, has_tracepoint, kernel_release, live, live_since, page_size, skip,
+    disposable_kernel, has_dynptr, has_pending_pos, has_tracepoint, kernel_release, live,
+    live_since, note, page_size, skip,
 };
 pub use globals::Globals;
 pub use operations::Operations;
 pub use ring::{BUSY, DISCARD, Header, RawRing};
 pub use run::test_run;
+pub use user_drain::{Drained, UserDrain};
 
 /// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.
 pub const NO_WAKEUP: u64 = 1;

@@ -11,7 +11,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::vectors::types::{self, hold, op, op_kind};
 use ringbuf_bpf::vectors::{VectorsSkel, VectorsSkelBuilder};
 
-use crate::{Globals, RawRing, online_cpus, pin_to_cpu, test_run};
+use crate::{Globals, RawRing, has_dynptr, online_cpus, pin_to_cpu, test_run};
 
 /// A fresh ring, and the programs that operate on it.
 pub struct Operations {
@@ -28,13 +28,24 @@ impl std::fmt::Debug for Operations {
 
 impl Operations {
     /// Loads the programs with a ring of `size` bytes. Byte i of what OUTPUT writes is i mod 256.
+    /// Operation DYNPTR_SUBMIT is there where the kernel has dynptrs.
     ///
     /// # Errors
     /// If the kernel refuses the programs or the map.
     pub fn load(size: u32) -> libbpf_rs::Result<Self> {
+        Self::load_with(size, has_dynptr())
+    }
+
+    /// [`Self::load`], with or without dynptrs whatever the kernel has.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(size: u32, dynptr: bool) -> libbpf_rs::Result<Self> {
         // The skeleton borrows this for as long as it lives; a few bytes per load stay behind.
         let object = Box::leak(Box::new(MaybeUninit::uninit()));
         let mut open = VectorsSkelBuilder::default().open(object)?;
+        let rodata = open.maps.rodata_data.as_deref_mut().expect("with_dynptr is a constant");
+        rodata.with_dynptr = dynptr.into();
         open.maps.ring.set_max_entries(size)?;
         let bss = open.maps.bss_data.as_deref_mut().expect("the programs have global variables");
         for (index, byte) in bss.payload.iter_mut().enumerate() {
@@ -61,20 +72,21 @@ impl Operations {
     /// # Panics
     /// If the program cannot be run.
     pub fn run(&self, kind: op_kind, size: u32, flags: u64) -> i64 {
-        let mut arguments = op { kind, size, flags, ret: 0 };
-        test_run(&self.skeleton.progs.op, &mut arguments).expect("run of program op");
-        arguments.ret
+        let arguments = op { kind, size, flags };
+        test_run(&self.skeleton.progs.op, &arguments).expect("run of program op");
+        let result = self.globals.u64_at(offset_of!(types::bss, result));
+        i64::from_ne_bytes(result.load(Ordering::Acquire).to_ne_bytes())
     }
 
     /// Holds record A (8 bytes) busy with record B (8 bytes) committed behind it, calls `look`,
     /// and commits A: submits it, or discards it if `discard` is set, with `flags`.
     ///
-    /// Needs two CPUs: a kernel that does not preempt leaves no time on A's for `look`.
+    /// Needs two CPUs: A's program runs with preemption off, and leaves no time on its for `look`.
     ///
     /// # Panics
     /// If A is not held, or its program ran out of time before `look` was done.
     pub fn while_held<R>(&self, discard: bool, flags: u64, look: impl FnOnce() -> R) -> R {
-        let arguments = hold { flags, discard: discard.into(), done: 0 };
+        let arguments = hold { flags, discard: discard.into() };
         self.hold(self.skeleton.progs.hold.as_fd(), arguments, look)
     }
 
@@ -91,7 +103,7 @@ impl Operations {
         (granted(offset_of!(types::bss, forged_4072)), granted(offset_of!(types::bss, forged_4064)))
     }
 
-    fn hold<R>(&self, program: BorrowedFd<'_>, mut arguments: hold, look: impl FnOnce() -> R) -> R {
+    fn hold<R>(&self, program: BorrowedFd<'_>, arguments: hold, look: impl FnOnce() -> R) -> R {
         let go = self.globals.u32_at(offset_of!(types::bss, go));
         let holding = self.globals.u32_at(offset_of!(types::bss, holding));
         let (here, there) = two_cpus().expect("two CPUs");
@@ -100,8 +112,8 @@ impl Operations {
         thread::scope(|scope| {
             let holder = scope.spawn(move || {
                 let _pinned = pin_to_cpu(there).expect("pin");
-                test_run(program, &mut arguments).expect("run of a holding program");
-                arguments.done
+                test_run(program, &arguments).expect("run of a holding program");
+                self.globals.u32_at(offset_of!(types::bss, released)).load(Ordering::Acquire)
             });
             let release = Release(go);
             let begun = Instant::now();

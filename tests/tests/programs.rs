@@ -12,15 +12,17 @@ use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use ringbuf_bpf::load::types::{bss, produce, producer};
 use ringbuf_bpf::load::{LoadSkel, LoadSkelBuilder, mix, template_offset};
 use ringbuf_bpf::wakeup::types::emit;
-use ringbuf_bpf::{exec, wakeup};
+use ringbuf_bpf::{Everywhere, exec, wakeup};
 use ringbuf_tests::{
-    BUSY, DISCARD, Globals, NO_WAKEUP, RawRing, has_tracepoint, live_since, online_cpus,
-    pin_to_cpu, skip, test_run,
+    BUSY, DISCARD, Globals, NO_WAKEUP, RawRing, has_dynptr, has_tracepoint, live_since,
+    online_cpus, pin_to_cpu, skip, test_run,
 };
+
+const EXECVE: &str = "syscalls/sys_enter_execve";
 
 #[test]
 fn load_records_hold_what_is_documented() {
-    if !live_since("programs::load_records", (5, 19)) {
+    if !live_since("programs::load_records", (5, 10)) {
         return;
     }
     let mut object = MaybeUninit::uninit();
@@ -30,8 +32,8 @@ fn load_records_hold_what_is_documented() {
     let mut read = [producer::default(); 2];
     let mut largest = 0;
     for round in 0..4000 {
-        let mut arguments = produce { producer: round % 2, attempts: 20, flags: NO_WAKEUP };
-        assert_eq!(test_run(&skeleton.progs.produce, &mut arguments).expect("produce"), 0);
+        let arguments = produce { producer: round % 2, attempts: 20, flags: NO_WAKEUP };
+        assert_eq!(test_run(&skeleton.progs.produce, &arguments).expect("produce"), 0);
         for (sample, discarded) in drain(&ring) {
             largest = largest.max(sample.len());
             account(&mut read[round as usize % 2], round % 2, &sample, discarded, &template);
@@ -48,7 +50,7 @@ fn load_records_hold_what_is_documented() {
 
 #[test]
 fn load_producers_run_at_the_same_time() {
-    if !live_since("programs::load_producers", (5, 19)) {
+    if !live_since("programs::load_producers", (5, 10)) {
         return;
     }
     let cpus = online_cpus();
@@ -72,8 +74,8 @@ fn load_producers_run_at_the_same_time() {
                 let skeleton = &skeleton;
                 scope.spawn(move || {
                     let _pinned = pin_to_cpu(cpu).expect("pin");
-                    let mut arguments = produce { producer: number, attempts: 100_000, flags: 0 };
-                    test_run(&skeleton.progs.produce, &mut arguments).expect("produce")
+                    let arguments = produce { producer: number, attempts: 100_000, flags: 0 };
+                    test_run(&skeleton.progs.produce, &arguments).expect("produce")
                 })
             })
             .collect();
@@ -102,7 +104,7 @@ fn load_producers_run_at_the_same_time() {
 
 #[test]
 fn emitted_records_are_numbered_and_refusals_counted() {
-    if !live_since("programs::emitted_records", (5, 19)) {
+    if !live_since("programs::emitted_records", (5, 10)) {
         return;
     }
     let mut object = MaybeUninit::uninit();
@@ -111,11 +113,11 @@ fn emitted_records_are_numbered_and_refusals_counted() {
     let ring = RawRing::of(&skeleton.maps.ring).expect("mmap");
     let fits = (ring.size() as u64 - 8) / 16;
     for (count, delay) in [(3, 0), (fits as u32, 5)] {
-        let mut arguments = emit { count, delay, flags: 0 };
-        assert_eq!(test_run(&skeleton.progs.emit, &mut arguments).expect("emit"), 0);
+        let arguments = emit { count, delay, flags: 0 };
+        assert_eq!(test_run(&skeleton.progs.emit, &arguments).expect("emit"), 0);
     }
-    let mut too_many = emit { count: (1 << 23) + 1, delay: 0, flags: 0 };
-    assert_eq!(test_run(&skeleton.progs.emit, &mut too_many).expect("emit"), 1, "refused");
+    let too_many = emit { count: (1 << 23) + 1, delay: 0, flags: 0 };
+    assert_eq!(test_run(&skeleton.progs.emit, &too_many).expect("emit"), 1, "refused");
     let numbers: Vec<u64> = drain(&ring).iter().map(|(sample, _)| word(sample, 0)).collect();
     assert_eq!(numbers, (0..fits).collect::<Vec<_>>());
     let bss = skeleton.maps.bss_data.as_deref().expect("bss");
@@ -125,23 +127,28 @@ fn emitted_records_are_numbered_and_refusals_counted() {
 #[test]
 fn exec_records_say_who_executes_what() {
     let test = "programs::exec_records";
-    if !live_since(test, (5, 8)) || !has_tracepoint(test, "syscalls/sys_enter_execve") {
+    if !live_since(test, (5, 8)) || !has_tracepoint(test, EXECVE) {
         return;
     }
     let mut object = MaybeUninit::uninit();
     let open = exec::ExecSkelBuilder::default().open(&mut object).expect("open");
     let mut skeleton = open.load().expect("load of exec.bpf.c");
     skeleton.attach().expect("attach");
+    let everywhere = Everywhere::open(EXECVE).expect("a perf event on each CPU");
     let ring = RawRing::of(&skeleton.maps.events).expect("mmap");
 
-    let child = Command::new("/no/such/child").spawn();
-    assert!(child.is_err(), "there is no such program");
+    // On each CPU, since Linux 7.1 would see the first only.
+    for cpu in online_cpus() {
+        let _pinned = pin_to_cpu(cpu).expect("pin");
+        let child = Command::new(format!("/no/such/child/{cpu}")).spawn();
+        assert!(child.is_err(), "there is no such program");
+    }
     let names = ["", "/no/such/program", &"/long".repeat(100), &"/long".repeat(1000)];
     for name in names {
         try_execve(CString::new(name).expect("no NUL").as_ptr());
     }
     try_execve(ptr::null());
-    drop(skeleton.links.on_execve.take());
+    drop((skeleton.links.on_execve.take(), everywhere));
 
     let events: Vec<Vec<u8>> = drain(&ring).into_iter().map(|(sample, _)| sample).collect();
     let bss = skeleton.maps.bss_data.as_deref().expect("bss");
@@ -149,9 +156,12 @@ fn exec_records_say_who_executes_what() {
     let word32 = |event: &[u8], at: usize| {
         u32::from_ne_bytes(event[at..at + 4].try_into().expect("4 bytes"))
     };
-    let child =
-        events.iter().find(|event| event[40..] == *b"/no/such/child").expect("the child's execve");
-    assert_eq!(word32(child, 12), process::id(), "ppid of the child");
+    for cpu in online_cpus() {
+        let name = format!("/no/such/child/{cpu}");
+        let child = events.iter().find(|event| event[40..] == *name.as_bytes());
+        let child = child.unwrap_or_else(|| panic!("no execve of {name}: is CPU {cpu} unheard?"));
+        assert_eq!(word32(child, 12), process::id(), "ppid of the child");
+    }
     let own: Vec<_> = events.iter().filter(|event| word32(event, 8) == process::id()).collect();
     assert_eq!(own.len(), names.len() + 1, "execve calls of this process");
     for (event, name) in own.iter().zip(names) {
@@ -172,6 +182,8 @@ fn exec_records_say_who_executes_what() {
 /// The load programs, with a template of random bytes.
 fn open_load(object: &mut MaybeUninit<OpenObject>) -> impl OpenSkel<'_, Output = LoadSkel<'_>> {
     let mut open = LoadSkelBuilder::default().open(object).expect("open");
+    let rodata = open.maps.rodata_data.as_deref_mut().expect("with_dynptr is a constant");
+    rodata.with_dynptr = has_dynptr().into();
     let mut state = 1_u64;
     for byte in &mut open.maps.data_data.as_deref_mut().expect("data").template_bytes {
         state = mix(state);

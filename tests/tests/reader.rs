@@ -62,7 +62,7 @@ fn silent_records_are_noticed_within_the_bound() {
 
 #[test]
 fn a_busy_head_is_waited_for_and_not_spun_on() {
-    if !live_since("reader::a_busy_head", (5, 19)) {
+    if !live_since("reader::a_busy_head", (5, 10)) {
         return;
     }
     let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
@@ -131,7 +131,7 @@ fn rings_open_by_id_and_by_pin() {
 
 #[test]
 fn records_of_each_kind_read_as_written() {
-    if !live_since("reader::records_of_each_kind", (5, 19)) {
+    if !live_since("reader::records_of_each_kind", (5, 10)) {
         return;
     }
     let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
@@ -167,7 +167,7 @@ struct Load(WakeupSkel<'static>);
 
 impl Load {
     fn new(test: &str) -> Option<Self> {
-        live_since(test, (5, 17)).then(|| {
+        live_since(test, (5, 10)).then(|| {
             let object = Box::leak(Box::new(MaybeUninit::uninit()));
             let open = WakeupSkelBuilder::default().open(object).expect("open");
             Self(open.load().expect("load of wakeup.bpf.c"))
@@ -179,8 +179,8 @@ impl Load {
     }
 
     fn emit(&self, count: u32, flags: u64) {
-        let mut arguments = emit { count, delay: 0, flags };
-        assert_eq!(test_run(&self.0.progs.emit, &mut arguments).expect("emit"), 0);
+        let arguments = emit { count, delay: 0, flags };
+        assert_eq!(test_run(&self.0.progs.emit, &arguments).expect("emit"), 0);
     }
 
     fn pin(&self, path: &std::path::Path) {

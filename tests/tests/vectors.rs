@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use libbpf_rs::ErrorKind;
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_tests::{
-    DISCARD, Epoll, Header, Operations, RawRing, Trigger, has_pending_pos, live_since, page_size,
-    poll_now, skip,
+    DISCARD, Epoll, Header, Operations, RawRing, Trigger, has_dynptr, has_pending_pos,
+    kernel_release, live_since, note, page_size, poll_now, skip,
 };
 
 const EINVAL: i64 = -22;
@@ -125,7 +126,15 @@ fn bytes_that_the_program_does_not_write_are_older_contents() {
 
 #[test]
 fn dynptr_reservations_return_errors_and_leave_no_record() {
-    let Some(operations) = fresh("vectors::dynptr", 4096) else { return };
+    let test = "vectors::dynptr";
+    let Some(operations) = fresh(test, 4096) else { return };
+    if !has_dynptr() {
+        let refused = Operations::load_with(4096, true).expect_err("the verifier refuses them");
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused:?}");
+        assert!(kernel_release() < (5, 19), "dynptrs came with Linux 5.19");
+        note(test, "no dynptr before Linux 5.19: the verifier refuses them, as it must");
+        return;
+    }
     let ring = operations.ring();
     for (fact, size, flags, ret, moved) in [
         ("dynptr.8", 8, 0, 0, 16),
@@ -173,7 +182,7 @@ fn a_forged_consumer_position_is_believed() {
 
 /// A fresh ring, or nothing where this cannot be tested.
 fn fresh(test: &str, size: u32) -> Option<Operations> {
-    if !live_since(test, (5, 19)) {
+    if !live_since(test, (5, 10)) {
         return None;
     }
     if page_size() != 4096 {

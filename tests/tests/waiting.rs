@@ -180,7 +180,7 @@ impl Watched {
 
 /// A fresh ring of one page, or nothing where this cannot be tested.
 fn watched(test: &str) -> Option<Watched> {
-    if !live_since(test, (5, 19)) {
+    if !live_since(test, (5, 10)) {
         return None;
     }
     if page_size() != 4096 {

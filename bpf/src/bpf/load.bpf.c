@@ -21,11 +21,15 @@
  * mix(x): x ^= x >> 30; x *= 0xbf58476d1ce4e5b9; x ^= x >> 27; x *= 0x94d049bb133111eb;
  * x ^= x >> 31 (the finaliser of splitmix64).
  *
- * Needs Linux 5.19 (dynptr helpers).
+ * The program is run by BPF_PROG_TEST_RUN, its arguments are the context. Loops are
+ * bounded and in global functions, for the reason in loop.h: Linux 5.10 loads it.
+ *
+ * Needs Linux 5.10 (test runs of raw tracepoint programs); with_dynptr needs 5.19.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
+#include "loop.h"
 
 #define LARGEST 65520            /* the largest sample of a ring of 64 KiB */
 #define USUAL_MAX 512            /* of nearly all samples */
@@ -34,10 +38,13 @@
 #define TEMPLATE_MASK 0xfff8     /* mask + LARGEST stays within the template */
 
 struct produce {
-	__u32 producer;          /* 0 or 1 */
-	volatile __u32 attempts; /* at most 1 << 23; volatile for the reason in wakeup.bpf.c */
-	__u64 flags;             /* of each commit */
+	__u32 producer; /* 0 or 1 */
+	__u32 attempts; /* at most 1 << 20 */
+	__u64 flags;    /* of each commit */
 };
+
+/* Set before loading: whether the kernel has dynptrs. Without, no record is made by one. */
+const volatile __u32 with_dynptr = 0;
 
 /* attempts == accepted_submitted + accepted_discarded + failed. 128 bytes: no shared line. */
 struct producer {
@@ -83,6 +90,7 @@ enum kind {
 	DYNPTR_SUBMIT,
 	DYNPTR_DISCARD,
 	KINDS,
+	KINDS_WITHOUT_DYNPTR = DYNPTR_SUBMIT,
 };
 
 enum outcome { REFUSED, SUBMITTED, DISCARDED };
@@ -222,24 +230,24 @@ static __always_inline void count(struct producer *self, enum outcome outcome, _
 	}
 }
 
-static long attempt(__u32 index, struct produce *args)
+__noinline int attempt(__u32 number, __u64 flags)
 {
-	__u32 number = args->producer & 1;
-	struct producer *self = &producers[number];
-	struct sample *sample = bpf_map_lookup_elem(&scratch, &number);
-	__u64 flags = args->flags;
+	__u32 key = number & 1;
+	struct producer *self = &producers[key];
+	struct sample *sample = bpf_map_lookup_elem(&scratch, &key);
 	enum outcome outcome;
-	enum kind kind;
+	__u32 kind;
 	__u64 size; /* 64 bits, like a register: else the verifier loses its bounds */
 
 	if (!sample)
 		return 1;
-	kind = (__u32)(next_random(self, number) >> 32) % KINDS;
-	size = draw_size(next_random(self, number), kind == RESERVE_SUBMIT || kind == RESERVE_DISCARD);
+	kind = (__u32)(next_random(self, key) >> 32);
+	kind %= with_dynptr ? KINDS : KINDS_WITHOUT_DYNPTR;
+	size = draw_size(next_random(self, key), kind == RESERVE_SUBMIT || kind == RESERVE_DISCARD);
 	asm volatile("" : "+r"(size));
 	if (size > LARGEST)
 		return 1;
-	build(sample, number, self->seq, size);
+	build(sample, key, self->seq, size);
 	switch (kind) {
 	case RESERVE_SUBMIT:
 	case RESERVE_DISCARD:
@@ -249,20 +257,38 @@ static long attempt(__u32 index, struct produce *args)
 		outcome = by_output(sample, size, flags);
 		break;
 	default:
+		if (!with_dynptr)
+			return 1;
 		outcome = by_dynptr(sample, size, kind == DYNPTR_DISCARD, flags);
 	}
 	count(self, outcome, size);
 	return 0;
 }
 
-/* Returns 0, or 1 if attempts is beyond what bpf_loop takes. */
-SEC("syscall")
+/* 1 if an attempt could not be made, which the types of the maps exclude. */
+__noinline int attempt_row(__u32 attempts, __u32 number, __u64 flags)
+{
+	LOOP_ROW(i, attempts) {
+		if (attempt(number, flags))
+			return 1;
+	}
+	return 0;
+}
+
+/* Returns 0, or 1 if attempts is beyond what a loop takes. */
+SEC("raw_tp")
 int produce(struct produce *ctx)
 {
-	struct produce args = *ctx;
+	__u32 attempts = ctx->attempts, number = ctx->producer;
+	__u64 flags = ctx->flags;
 
-	/* The error of an inlined bpf_loop has 32 bits. */
-	return (int)bpf_loop(args.attempts, attempt, &args, 0) < 0;
+	if (attempts > LOOP_MAX)
+		return 1;
+	LOOP_ROWS(row, attempts) {
+		if (attempt_row(ROW_LENGTH(row, attempts), number, flags))
+			return 1;
+	}
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

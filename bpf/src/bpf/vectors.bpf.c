@@ -7,12 +7,16 @@
  * Records: of the size that is asked for. Operation OUTPUT writes bytes of `payload`;
  * the others write nothing, so that the sample holds what the ring held before.
  *
- * Needs Linux 5.19 (dynptr helpers).
+ * The programs are run by BPF_PROG_TEST_RUN, their arguments are the context. Loops are
+ * bounded and in global functions, for the reason in loop.h: Linux 5.10 loads them.
+ *
+ * Needs Linux 5.10 (test runs of raw tracepoint programs); with_dynptr needs 5.19.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
+#include "loop.h"
 
 #define HOLD_MAX_NS 10000000000ULL
 #define PAYLOAD_BYTES 4096
@@ -24,22 +28,25 @@ enum op_kind {
 	OUTPUT = 3,             /* ret: of the helper; flags: of output */
 	QUERY = 4,              /* ret: of the helper; flags: which value */
 	QUERY_INSIDE_PAIR = 5,  /* between reserve(8) and submit; flags: which value */
-	DYNPTR_SUBMIT = 6,      /* ret: of reserve_dynptr; flags: of reserve_dynptr */
+	DYNPTR_SUBMIT = 6,      /* ret: of reserve_dynptr; flags: of reserve_dynptr; with_dynptr */
 };
 
 struct op {
 	enum op_kind kind;
 	__u32 size; /* for a reservation one of the sizes in reserve_and_commit */
 	__u64 flags;
-	__s64 ret; /* out; -EDOM for a kind or size that is not listed */
 };
 
 struct hold {
 	__u64 flags;   /* of A's commit */
-	__u32 discard; /* A is discarded, not submitted */
-	__u32 done;    /* out: 1 if A was released by `go`, 0 if not reserved or out of time */
+	__u64 discard; /* not 0: A is discarded, not submitted */
 };
 
+/* Set before loading: whether the kernel has dynptrs. Without, the verifier sees none of it. */
+const volatile __u32 with_dynptr = 0;
+
+__s64 result;                         /* of the latest op; -EDOM for what is not listed */
+__u32 released;                       /* by the latest hold: 1 if A was released by `go` */
 unsigned char payload[PAYLOAD_BYTES]; /* set by user space: what OUTPUT writes */
 volatile __u32 go;                    /* set by user space: A may be committed */
 volatile __u32 holding;               /* set by the program: A is busy, B committed */
@@ -112,73 +119,83 @@ static __always_inline long query_inside_pair(__u64 which)
 static __always_inline long dynptr_submit(__u32 size, __u64 flags)
 {
 	struct bpf_dynptr sample;
-	long ret = bpf_ringbuf_reserve_dynptr(&ring, size, flags, &sample);
+	long ret;
 
+	if (!with_dynptr)
+		return -EDOM;
+	ret = bpf_ringbuf_reserve_dynptr(&ring, size, flags, &sample);
 	/* A reservation that was refused is released all the same. */
 	bpf_ringbuf_submit_dynptr(&sample, 0);
 	return ret;
 }
 
-SEC("syscall")
+static __always_inline long operate(__u32 kind, __u32 size, __u64 flags)
+{
+	switch (kind) {
+	case RESERVE_SUBMIT:
+		return reserve_and_commit(size, false, flags);
+	case RESERVE_DISCARD:
+		return reserve_and_commit(size, true, flags);
+	case RESERVE_WITH_FLAGS:
+		return reserve_with_flags(flags);
+	case OUTPUT:
+		return output(size, flags);
+	case QUERY:
+		return bpf_ringbuf_query(&ring, flags);
+	case QUERY_INSIDE_PAIR:
+		return query_inside_pair(flags);
+	case DYNPTR_SUBMIT:
+		return dynptr_submit(size, flags);
+	}
+	return -EDOM;
+}
+
+SEC("raw_tp")
 int op(struct op *ctx)
 {
-	__u32 size = ctx->size;
-	__u64 flags = ctx->flags;
+	result = operate(ctx->kind, ctx->size, ctx->flags);
+	return 0;
+}
 
-	switch (ctx->kind) {
-	case RESERVE_SUBMIT:
-		ctx->ret = reserve_and_commit(size, false, flags);
-		break;
-	case RESERVE_DISCARD:
-		ctx->ret = reserve_and_commit(size, true, flags);
-		break;
-	case RESERVE_WITH_FLAGS:
-		ctx->ret = reserve_with_flags(flags);
-		break;
-	case OUTPUT:
-		ctx->ret = output(size, flags);
-		break;
-	case QUERY:
-		ctx->ret = bpf_ringbuf_query(&ring, flags);
-		break;
-	case QUERY_INSIDE_PAIR:
-		ctx->ret = query_inside_pair(flags);
-		break;
-	case DYNPTR_SUBMIT:
-		ctx->ret = dynptr_submit(size, flags);
-		break;
-	default:
-		ctx->ret = -EDOM;
+/* All three: 1 if it is over. */
+__noinline int spin_row(void)
+{
+	LOOP_ROW(i, ROW_MAX) {
+		if (go)
+			return 1;
 	}
 	return 0;
 }
 
-static long spin_step(__u32 index, void *unused)
+__noinline int spin_rows(__u64 deadline)
 {
-	return !!go;
+	LOOP_ROW(i, ROW_MAX) {
+		if (spin_row() || bpf_ktime_get_ns() > deadline)
+			return 1;
+	}
+	return 0;
 }
 
-static long spin_round(__u32 index, __u64 *deadline)
-{
-	bpf_loop(1 << 14, spin_step, NULL, 0);
-	return go || bpf_ktime_get_ns() > *deadline;
-}
-
-static __always_inline void spin_until_go(void)
+__noinline int spin_until_go(void)
 {
 	__u64 deadline = bpf_ktime_get_ns() + HOLD_MAX_NS;
 
 	holding = 1;
-	bpf_loop(1 << 23, spin_round, &deadline, 0);
+	LOOP_ROWS(i, LOOP_MAX) {
+		if (spin_rows(deadline))
+			break;
+	}
 	holding = 0;
+	return 1;
 }
 
 /* A(8) reserved, B(8) submitted behind it; A stays busy until `go`. */
-SEC("syscall")
+SEC("raw_tp")
 int hold(struct hold *ctx)
 {
 	void *a, *b;
 
+	released = 0;
 	a = bpf_ringbuf_reserve(&ring, 8, 0);
 	if (!a)
 		return 0;
@@ -189,7 +206,7 @@ int hold(struct hold *ctx)
 	}
 	bpf_ringbuf_submit(b, 0);
 	spin_until_go();
-	ctx->done = !!go;
+	released = !!go;
 	if (ctx->discard)
 		bpf_ringbuf_discard(a, ctx->flags);
 	else
@@ -201,16 +218,17 @@ int hold(struct hold *ctx)
  * A(8) stays busy until `go`; meanwhile user space moves the consumer position
  * past it. Then two reservations that only pending_pos can refuse.
  */
-SEC("syscall")
+SEC("raw_tp")
 int hold_forged(struct hold *ctx)
 {
 	void *a, *sample;
 
+	released = 0;
 	a = bpf_ringbuf_reserve(&ring, 8, 0);
 	if (!a)
 		return 0;
 	spin_until_go();
-	ctx->done = !!go;
+	released = !!go;
 	/* One test for NULL each: the verifier of 6.1 loses what it knows at a second one. */
 	forged_4072 = 0;
 	sample = bpf_ringbuf_reserve(&ring, 4072, 0);

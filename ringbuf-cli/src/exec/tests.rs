@@ -105,7 +105,8 @@ fn a_duration_ends_it_even_while_records_come() {
 fn a_corrupt_ring_is_an_error_after_what_was_good() {
     let source = filled(0..2);
     let nowhere = Position::new(2 * 56 + 4, Width::Bits64);
-    source.ring.producer_memory().store_producer_pos(nowhere, Ordering::Relaxed);
+    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    unsafe { source.ring.producer_memory().store_producer_pos(nowhere, Ordering::Relaxed) };
     let (summary, result, out) = go(source, options(None), false);
     let error = result.unwrap_err().to_string();
     assert!(error.starts_with("corrupt ring buffer at consumer position 0x70"), "{error}");

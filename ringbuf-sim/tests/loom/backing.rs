@@ -12,7 +12,7 @@
 //! explores less than there is (its issues 166 and 392).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use std::thread::panicking;
 
 use loom::cell::UnsafeCell;
@@ -22,7 +22,7 @@ use ringbuf_core::{
     Capacity, Consumer, ConsumerMemory, Header, Offset, PageOffset, Position, Producer,
     ProducerMemory, SampleLen, Width,
 };
-use ringbuf_sim::{Host, KernelMemory, KernelRing, Positions};
+use ringbuf_sim::{DrainHost, Host, KernelConsumer, KernelMemory, KernelRing, Positions};
 
 use crate::weaken::Site;
 
@@ -84,7 +84,19 @@ impl Shared {
 
     pub(crate) fn consumer(self: &Arc<Self>) -> Consumer<ConsumerView> {
         // SAFETY: C1: each model takes one consumer, once.
-        unsafe { Consumer::new(ConsumerView(self.clone())) }.unwrap()
+        unsafe { Consumer::new(ConsumerView { shared: self.clone(), role: Role::User }) }.unwrap()
+    }
+
+    /// The user ring as the kernel holds it.
+    pub(crate) fn drain(self: &Arc<Self>) -> Arc<KernelConsumer<ConsumerView, LoomDrainHost>> {
+        let memory = ConsumerView { shared: self.clone(), role: Role::Kernel };
+        let host = LoomDrainHost {
+            consumed: Mutex::new(Position::default()),
+            notified: AtomicUsize::new(0),
+            shared: self.clone(),
+        };
+        // SAFETY: C1: each model takes one consuming side, once.
+        Arc::new(unsafe { KernelConsumer::new(memory, host) })
     }
 
     fn order(&self, site: Site, order: Ordering) -> Ordering {
@@ -124,8 +136,28 @@ impl Shared {
     }
 }
 
+/// Who plays a role: the same accesses, with orderings of their own.
+#[derive(Clone, Copy)]
+enum Role {
+    Kernel,
+    User,
+}
+
 /// What the consumer may touch.
-pub(crate) struct ConsumerView(Arc<Shared>);
+pub(crate) struct ConsumerView {
+    shared: Arc<Shared>,
+    role: Role,
+}
+
+impl ConsumerView {
+    /// The consumer's own access, or the drain's.
+    fn site(&self, consumer: Site, drain: Site) -> Site {
+        match self.role {
+            Role::User => consumer,
+            Role::Kernel => drain,
+        }
+    }
+}
 
 // SAFETY: M1 to M5 by construction: each method is one access of loom's, as
 // strong as asked unless the model is told to be wrong.
@@ -133,7 +165,7 @@ unsafe impl ConsumerMemory for ConsumerView {
     type Sample<'a> = Words<'a>;
 
     fn capacity(&self) -> Capacity {
-        self.0.capacity
+        self.shared.capacity
     }
 
     fn width(&self) -> Width {
@@ -145,38 +177,31 @@ unsafe impl ConsumerMemory for ConsumerView {
     }
 
     fn load_producer_pos(&self, order: Ordering) -> Position {
-        let site = Site::ConsumerLoadProducerPos;
-        let load = |order| Position::new(self.0.producer_pos.load(order), WIDTH);
-        self.0.consumer_load(site, order, load)
+        let site = self.site(Site::ConsumerLoadProducerPos, Site::DrainLoadProducerPos);
+        let load = |order| Position::new(self.shared.producer_pos.load(order), WIDTH);
+        self.shared.consumer_load(site, order, load)
     }
 
-    fn store_consumer_pos(&self, position: Position, order: Ordering) {
+    unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
         // An execution that failed is over: unwinding drops the consumer.
         if !panicking() {
-            let order = self.0.order(Site::ConsumerStoreConsumerPos, order);
-            self.0.consumer_pos.store(position.get(), order);
+            let site = self.site(Site::ConsumerStoreConsumerPos, Site::DrainStoreConsumerPos);
+            self.shared.consumer_pos.store(position.get(), self.shared.order(site, order));
         }
     }
 
     unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
-        let site = Site::ConsumerLoadHeader;
-        self.0.consumer_load(site, order, |order| self.0.load_header(at, order))
+        let site = self.site(Site::ConsumerLoadHeader, Site::DrainLoadHeader);
+        self.shared.consumer_load(site, order, |order| self.shared.load_header(at, order))
     }
 
     unsafe fn sample(&self, at: Offset, len: SampleLen) -> Words<'_> {
-        Words::new(&self.0, at, len)
+        Words::new(&self.shared, at, len)
     }
 
     fn fence(&self, order: Ordering) {
-        self.0.fence(Site::ConsumerFence, order);
+        self.shared.fence(Site::ConsumerFence, order);
     }
-}
-
-/// Who produces: the same accesses, with orderings of their own.
-#[derive(Clone, Copy)]
-enum Role {
-    Kernel,
-    User,
 }
 
 /// What a producer may touch.
@@ -209,7 +234,7 @@ unsafe impl ProducerMemory for ProducerView {
         Position::new(self.shared.consumer_pos.load(self.shared.order(site, order)), WIDTH)
     }
 
-    fn store_producer_pos(&self, position: Position, order: Ordering) {
+    unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
         let site = match self.role {
             Role::Kernel => Site::KernelStoreProducerPos,
             Role::User => Site::ProducerStoreProducerPos,
@@ -323,6 +348,35 @@ impl Host for LoomHost {
     fn notify(&self) {
         if !panicking() {
             self.notified.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// The draining kernel's surroundings: its busy flag, and an edge that carries
+/// with it what happened before, as the lock of a wait queue does.
+pub(crate) struct LoomDrainHost {
+    consumed: Mutex<Position>,
+    notified: AtomicUsize,
+    shared: Arc<Shared>,
+}
+
+impl LoomDrainHost {
+    /// Notifications so far, as a waiter learns of them.
+    pub(crate) fn notified(&self) -> usize {
+        self.notified.load(self.shared.order(Site::WaiterHarvest, Acquire))
+    }
+}
+
+impl DrainHost for LoomDrainHost {
+    type Guard<'a> = MutexGuard<'a, Position>;
+
+    fn try_busy(&self) -> Option<MutexGuard<'_, Position>> {
+        self.consumed.try_lock().ok()
+    }
+
+    fn notify(&self) {
+        if !panicking() {
+            self.notified.fetch_add(1, self.shared.order(Site::DrainNotify, Release));
         }
     }
 }

@@ -15,15 +15,19 @@
 mod backing;
 mod explore;
 mod models;
+mod user;
 mod weaken;
 
 /// The models as the code is; printed with `--nocapture`.
 mod holds {
+    use crate::models::*;
+    use crate::user::*;
+
     macro_rules! holds {
         ($($test:ident $model:ident)*) => {
             $(#[test]
             fn $test() {
-                crate::models::$model.holds();
+                $model.holds();
             })*
         };
     }
@@ -41,5 +45,8 @@ mod holds {
         lagging_release LAGGING_RELEASE
         user_hand_over USER_HAND_OVER
         user_reuse USER_REUSE
+        user_reversed USER_REVERSED
+        user_two_drains USER_TWO_DRAINS
+        user_space USER_SPACE
     }
 }

@@ -1,10 +1,10 @@
-//! The models: core's consumer and producer and the simulator's kernel, as they
+//! The models of the ring: core's consumer and the simulator's kernel, as they
 //! are, on two or three threads.
 
 use std::sync::Arc;
 
 use loom::thread;
-use ringbuf_core::{Armed, Consumer, Next, Producer};
+use ringbuf_core::{Armed, Consumer, Next};
 use ringbuf_sim::{Flags, KernelReservation, KernelRing};
 
 use crate::backing::{ConsumerView, LoomHost, ProducerView, Shared, Words};
@@ -241,44 +241,6 @@ pub(crate) const LAGGING_RELEASE: Model = Model {
     },
 };
 
-/// The user ring's producer hands a record over.
-pub(crate) const USER_HAND_OVER: Model = Model {
-    name: "user_hand_over",
-    outcomes: &["empty", "busy", "record"],
-    floor: 15,
-    execution: |variant| {
-        let shared = Shared::new(32, variant);
-        let producer = shared.producer();
-        let thread = thread::spawn(move || assert!(send(&producer, &[7, 8])));
-        let mut consumer = shared.consumer();
-        let outcome = look(&mut consumer, &[7, 8]);
-        thread.join().unwrap();
-        assert_eq!(drain(&mut consumer), left(outcome, &[7, 8]));
-        outcome
-    },
-};
-
-/// The user ring's producer wraps onto what was just read.
-pub(crate) const USER_REUSE: Model = Model {
-    name: "user_reuse",
-    outcomes: &["second refused", "second fitted"],
-    floor: 20,
-    execution: |variant| {
-        let shared = Shared::new(32, variant);
-        let producer = shared.producer();
-        let thread = thread::spawn(move || {
-            assert!(send(&producer, &[1, 2]));
-            send(&producer, &[3, 4])
-        });
-        let mut consumer = shared.consumer();
-        let mut read = drain(&mut consumer);
-        let fitted = thread.join().unwrap();
-        read.extend(drain(&mut consumer));
-        assert_eq!(read, [vec![1, 2], vec![3, 4]][..1 + usize::from(fitted)]);
-        if fitted { "second fitted" } else { "second refused" }
-    },
-};
-
 /// What is left to read after a look with this outcome.
 fn left(outcome: &str, words: &[u64]) -> Vec<Vec<u64>> {
     if outcome == "record" { vec![] } else { vec![words.to_vec()] }
@@ -294,15 +256,7 @@ fn submit(kernel: &Ring, words: &[u64]) -> bool {
     true
 }
 
-/// As `submit`, from the user ring's side.
-fn send(producer: &Producer<ProducerView>, words: &[u64]) -> bool {
-    let Ok(mut reservation) = producer.reserve(8 * words.len() as u32) else { return false };
-    fill(&mut reservation, words);
-    reservation.submit();
-    true
-}
-
-fn fill(sample: &mut Words<'_>, words: &[u64]) {
+pub(crate) fn fill(sample: &mut Words<'_>, words: &[u64]) {
     for (index, word) in words.iter().enumerate() {
         sample.set(index, *word);
     }
@@ -331,7 +285,7 @@ fn drain(consumer: &mut Consumer<ConsumerView>) -> Vec<Vec<u64>> {
     records
 }
 
-fn read(sample: &Words<'_>) -> Vec<u64> {
+pub(crate) fn read(sample: &Words<'_>) -> Vec<u64> {
     (0..sample.len()).map(|word| sample.get(word)).collect()
 }
 

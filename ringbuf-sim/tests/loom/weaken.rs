@@ -17,6 +17,7 @@ use std::sync::Once;
 use crate::backing::Variant;
 use crate::explore::Model;
 use crate::models::*;
+use crate::user::*;
 
 /// Every access that has an ordering, and every fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +34,17 @@ pub(crate) enum Site {
     ProducerLoadConsumerPos,
     ProducerStoreProducerPos,
     ProducerStoreHeader,
+    DrainLoadProducerPos,
+    DrainLoadHeader,
+    DrainStoreConsumerPos,
+    /// That what a drain did is seen by whom it wakes: of the host, not of the
+    /// code, which has no fence on this side.
+    DrainNotify,
+    /// The other end: the waiter learns of a notification before it looks.
+    WaiterHarvest,
 }
 
-const SITES: [Site; 11] = [
+const SITES: [Site; 16] = [
     Site::ConsumerLoadProducerPos,
     Site::ConsumerLoadHeader,
     Site::ConsumerStoreConsumerPos,
@@ -47,6 +56,11 @@ const SITES: [Site; 11] = [
     Site::ProducerLoadConsumerPos,
     Site::ProducerStoreProducerPos,
     Site::ProducerStoreHeader,
+    Site::DrainLoadProducerPos,
+    Site::DrainLoadHeader,
+    Site::DrainStoreConsumerPos,
+    Site::DrainNotify,
+    Site::WaiterHarvest,
 ];
 
 /// How a model fails.
@@ -73,9 +87,9 @@ impl Site {
     fn needed_by(self) -> (Failure, &'static [Model]) {
         use Failure::{LostWakeup, Race};
         match self {
-            Self::ConsumerLoadProducerPos => (Race, &[HAND_OVER, REUSE, USER_HAND_OVER]),
-            Self::ConsumerLoadHeader => (Race, &[HAND_OVER, TWO_PRODUCERS, USER_HAND_OVER]),
-            Self::ConsumerStoreConsumerPos => (Race, &[REUSE, WRAP, USER_REUSE]),
+            Self::ConsumerLoadProducerPos => (Race, &[HAND_OVER, REUSE]),
+            Self::ConsumerLoadHeader => (Race, &[HAND_OVER, TWO_PRODUCERS]),
+            Self::ConsumerStoreConsumerPos => (Race, &[REUSE, WRAP]),
             Self::ConsumerFence => (LostWakeup, &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE]),
             Self::KernelLoadConsumerPos => (Race, &[WRAP, REUSE]),
             Self::KernelStoreProducerPos => (Race, &[HAND_OVER, REUSE]),
@@ -83,7 +97,12 @@ impl Site {
             Self::KernelCommitFence => (LostWakeup, &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE]),
             Self::ProducerLoadConsumerPos => (Race, &[USER_REUSE]),
             Self::ProducerStoreProducerPos => (Race, &[USER_HAND_OVER]),
-            Self::ProducerStoreHeader => (Race, &[USER_HAND_OVER]),
+            Self::ProducerStoreHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
+            Self::DrainLoadProducerPos => (Race, &[USER_HAND_OVER]),
+            Self::DrainLoadHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
+            Self::DrainStoreConsumerPos => (Race, &[USER_REUSE]),
+            Self::DrainNotify => (LostWakeup, &[USER_SPACE]),
+            Self::WaiterHarvest => (LostWakeup, &[USER_SPACE]),
         }
     }
 }

@@ -1,0 +1,228 @@
+//! [`SimUserRing`]: the test double of a user ring, on real threads.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
+
+use ringbuf_core::{
+    Capacity, ConsumerMemory, MappedConsumer, MappedProducer, Position, Producer, ProducerMemory,
+    Width,
+};
+
+use crate::event::Event;
+use crate::mirror::{Mirror, UserSpace, page_size};
+use crate::{DrainError, DrainHost, Flags, KernelConsumer, SimError, Wakeup};
+
+/// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`): core's
+/// [`Producer`] writes it, with the permissions of user space; any thread may
+/// play the BPF program that drains it. Clones share the ring.
+///
+/// [`AsFd`] gives the eventfd that stands in for the map's file descriptor: it
+/// becomes *readable* with each notification, where the map becomes writable
+/// (`EPOLLOUT`).
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use ringbuf_sim::{Flags, SimUserRing};
+///
+/// let ring = SimUserRing::new(4096)?;
+/// let producer = ring.producer()?;
+/// for text in ["first", "second"] {
+///     let mut reservation = producer.reserve(text.len() as u32)?;
+///     reservation.copy_from_slice(text.as_bytes());
+///     reservation.submit();
+/// }
+///
+/// let mut seen = Vec::new();
+/// let count = ring.drain(Flags::ADAPTIVE, |sample| {
+///     seen.push(sample.to_vec());
+///     ControlFlow::Continue(())
+/// })?;
+/// assert_eq!((count, seen), (2, vec![b"first".to_vec(), b"second".to_vec()]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SimUserRing {
+    shared: Arc<Shared>,
+}
+
+/// The memory of a simulated user ring's producer: the same view as over the
+/// kernel's map.
+pub type SimUserMemory = MappedProducer<UserClaim>;
+
+impl SimUserRing {
+    /// An empty ring of `bytes`, a power of two and a multiple of the page
+    /// size.
+    ///
+    /// # Errors
+    /// [`SimError::Capacity`] for a size that no map can have;
+    /// [`SimError::Io`] if memory or file descriptors run out.
+    pub fn new(bytes: u64) -> Result<Self, SimError> {
+        Self::started_at(bytes, Width::Bits64, 0)
+    }
+
+    /// An empty ring through which `start` bytes have already gone, on a kernel
+    /// whose `unsigned long` has `width`. `start` is rounded down to a multiple
+    /// of 8.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn started_at(bytes: u64, width: Width, start: u64) -> Result<Self, SimError> {
+        let page = page_size()?;
+        let capacity = Capacity::new(bytes, page as u64).map_err(SimError::Capacity)?;
+        let start = Position::new(start & !7, width);
+        let mirror = Arc::new(Mirror::new(capacity, page, UserSpace::Produces)?);
+        // SAFETY: the pages are fresh: nobody else has them.
+        unsafe { mirror.kernel_memory(width).store_producer_pos(start, Ordering::Relaxed) };
+        let memory = mirror.drain_memory(width);
+        // SAFETY: the pages are fresh: nobody else has them.
+        unsafe { memory.store_consumer_pos(start, Ordering::Relaxed) };
+        let host = DrainThreads { consumed: Mutex::new(start), event: Event::new()? };
+        // SAFETY: C1: the pages are fresh, and only this ring has them.
+        let kernel = unsafe { KernelConsumer::new(memory, host) };
+        let claimed = AtomicBool::new(false);
+        Ok(Self { shared: Arc::new(Shared { mirror, width, kernel, claimed }) })
+    }
+
+    /// The producer of this ring. It may be dropped and taken anew: the stored
+    /// producer position stays.
+    ///
+    /// # Errors
+    /// [`SimError::SecondProducer`] while another lives.
+    pub fn producer(&self) -> Result<Producer<SimUserMemory>, SimError> {
+        // SAFETY: P1: the claim admits one at a time, and the pages are ours.
+        self.producer_memory().map(|memory| unsafe { Producer::new(memory) })
+    }
+
+    /// The producer's side of the pages without a producer, to write what none
+    /// would.
+    ///
+    /// # Errors
+    /// As [`producer`](Self::producer).
+    pub fn producer_memory(&self) -> Result<SimUserMemory, SimError> {
+        if self.shared.claimed.swap(true, Ordering::Acquire) {
+            return Err(SimError::SecondProducer);
+        }
+        let claim = UserClaim { shared: self.shared.clone() };
+        Ok(Mirror::producer_memory(self.shared.width, claim))
+    }
+
+    /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample
+    /// until it breaks. See [`KernelConsumer::drain`].
+    ///
+    /// # Errors
+    /// [`DrainError`], with the errno that the helper returns.
+    pub fn drain(
+        &self,
+        flags: Flags,
+        mut callback: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<u64, DrainError> {
+        self.shared.kernel.drain(flags, |sample| callback(&sample))
+    }
+
+    /// The consumer position, where drains have come to.
+    pub fn consumer_pos(&self) -> Position {
+        self.shared.mirror.kernel_memory(self.shared.width).load_consumer_pos(Ordering::Acquire)
+    }
+
+    /// Whether poll(2) would report `EPOLLOUT`: not so of a ring that is full
+    /// to the last byte, or whose positions are out of range.
+    pub fn is_writable(&self) -> bool {
+        let memory = self.shared.mirror.kernel_memory(self.shared.width);
+        let consumed = memory.load_consumer_pos(Ordering::Acquire);
+        let produced = self.shared.mirror.drain_memory(self.shared.width);
+        let produced = produced.load_producer_pos(Ordering::Acquire);
+        produced.distance(consumed, self.shared.width) < memory.capacity().bytes()
+    }
+
+    /// Waits until `len` bytes can be reserved, at most `timeout`. Commit what
+    /// is open first: no drain gets past it.
+    ///
+    /// # Errors
+    /// What `poll(2)` reports, except `EINTR`.
+    pub fn wait(
+        &self,
+        producer: &Producer<SimUserMemory>,
+        len: u32,
+        timeout: Duration,
+    ) -> io::Result<Wakeup> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            // An edge seen before the look has no more to say.
+            self.shared.kernel.host().event.clear();
+            if producer.has_room(len) {
+                return Ok(Wakeup::Ready);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Wakeup::TimedOut);
+            }
+            self.shared.kernel.host().event.poll(left)?;
+        }
+    }
+
+    /// How many times drains have notified so far.
+    pub fn notifications(&self) -> u64 {
+        self.shared.kernel.host().event.notifications()
+    }
+}
+
+impl AsFd for SimUserRing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.kernel.host().event.as_fd()
+    }
+}
+
+/// The right to produce into a user ring, held by its one producer.
+#[derive(Debug)]
+pub struct UserClaim {
+    shared: Arc<Shared>,
+}
+
+impl AsRef<Mirror> for UserClaim {
+    fn as_ref(&self) -> &Mirror {
+        &self.shared.mirror
+    }
+}
+
+impl Drop for UserClaim {
+    fn drop(&mut self) {
+        self.shared.claimed.store(false, Ordering::Release);
+    }
+}
+
+/// A [`DrainHost`] of real threads: a mutex that is only ever tried for the
+/// busy flag, an eventfd for the wait queue.
+#[derive(Debug)]
+pub struct DrainThreads {
+    consumed: Mutex<Position>,
+    event: Event,
+}
+
+impl DrainHost for DrainThreads {
+    type Guard<'a> = MutexGuard<'a, Position>;
+
+    fn try_busy(&self) -> Option<MutexGuard<'_, Position>> {
+        match self.consumed.try_lock() {
+            Ok(consumed) => Some(consumed),
+            // A callback that panicked leaves its own sample unconsumed.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn notify(&self) {
+        self.event.notify();
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    mirror: Arc<Mirror>,
+    width: Width,
+    kernel: KernelConsumer<MappedConsumer<Arc<Mirror>>, DrainThreads>,
+    claimed: AtomicBool,
+}

@@ -1,0 +1,156 @@
+//! The models of the user ring: core's producer and the simulator's drain, as
+//! they are, on two or three threads.
+
+use std::ops::ControlFlow::Continue;
+
+use loom::thread;
+use ringbuf_core::Producer;
+use ringbuf_sim::{DrainError, Flags, KernelConsumer};
+
+use crate::backing::{ConsumerView, LoomDrainHost, ProducerView, Shared};
+use crate::explore::Model;
+use crate::models::{fill, read};
+
+/// A record from the producer to a drain.
+pub(crate) const USER_HAND_OVER: Model = Model {
+    name: "user_hand_over",
+    outcomes: &["nothing", "record"],
+    floor: 15,
+    execution: |variant| {
+        let shared = Shared::new(32, variant);
+        let producer = shared.producer();
+        let thread = thread::spawn(move || assert!(send(&producer, &[7, 8])));
+        let kernel = shared.drain();
+        let mut seen = drain(&kernel).unwrap();
+        let outcome = if seen.is_empty() { "nothing" } else { "record" };
+        thread.join().unwrap();
+        seen.extend(drain(&kernel).unwrap());
+        assert_eq!(seen, [[7, 8]]);
+        outcome
+    },
+};
+
+/// The producer wraps onto what was just drained.
+pub(crate) const USER_REUSE: Model = Model {
+    name: "user_reuse",
+    outcomes: &["second refused", "second fitted"],
+    floor: 20,
+    execution: |variant| {
+        let shared = Shared::new(32, variant);
+        let producer = shared.producer();
+        let thread = thread::spawn(move || {
+            assert!(send(&producer, &[1, 2]));
+            send(&producer, &[3, 4])
+        });
+        let kernel = shared.drain();
+        let mut seen = drain(&kernel).unwrap();
+        let fitted = thread.join().unwrap();
+        seen.extend(drain(&kernel).unwrap());
+        assert_eq!(seen, [vec![1, 2], vec![3, 4]][..1 + usize::from(fitted)]);
+        if fitted { "second fitted" } else { "second refused" }
+    },
+};
+
+/// Three reservations at once, committed in reverse order, the second one
+/// discarded: the first holds the others back.
+pub(crate) const USER_REVERSED: Model = Model {
+    name: "user_reversed",
+    outcomes: &["nothing", "both"],
+    floor: 30,
+    execution: |variant| {
+        let shared = Shared::new(64, variant);
+        let producer = shared.producer();
+        let thread = thread::spawn(move || {
+            let [mut first, mut second, mut third] = [(); 3].map(|()| producer.reserve(8).unwrap());
+            fill(&mut third, &[3]);
+            third.submit();
+            fill(&mut second, &[666]);
+            second.discard();
+            fill(&mut first, &[1]);
+            first.submit();
+        });
+        let kernel = shared.drain();
+        let mut seen = drain(&kernel).unwrap();
+        assert_ne!(seen.len(), 1, "the first was seen without the third");
+        let outcome = if seen.is_empty() { "nothing" } else { "both" };
+        thread.join().unwrap();
+        seen.extend(drain(&kernel).unwrap());
+        assert_eq!(seen, [[1], [3]]);
+        outcome
+    },
+};
+
+/// Two BPF programs drain at once: one of them is refused, or they take turns.
+pub(crate) const USER_TWO_DRAINS: Model = Model {
+    name: "user_two_drains",
+    outcomes: &["one was refused", "they took turns"],
+    floor: 400,
+    execution: |variant| {
+        let shared = Shared::new(64, variant);
+        let producer = shared.producer();
+        let kernel = shared.drain();
+        assert!(send(&producer, &[1]));
+        let threads = [(); 2].map(|()| {
+            let kernel = kernel.clone();
+            thread::spawn(move || drain(&kernel))
+        });
+        assert!(send(&producer, &[2]));
+        let results = threads.map(|thread| thread.join().unwrap());
+        let refused = results.iter().filter(|result| result.is_err()).count();
+        assert!(refused < 2, "each refused for the other");
+        let mut seen: Vec<_> = results.into_iter().flatten().flatten().collect();
+        seen.sort_unstable();
+        seen.extend(drain(&kernel).unwrap());
+        assert_eq!(seen, [[1], [2]]);
+        if refused == 1 { "one was refused" } else { "they took turns" }
+    },
+};
+
+/// The producer finds the ring full and waits, as an edge-triggered waiter
+/// does: forgets what was announced before, and looks again. If there is no
+/// room, something must be announced after.
+pub(crate) const USER_SPACE: Model = Model {
+    name: "user_space",
+    outcomes: &["room, announced", "room, not announced yet", "asleep, notified"],
+    floor: 10,
+    execution: |variant| {
+        let shared = Shared::new(32, variant);
+        let producer = shared.producer();
+        let kernel = shared.drain();
+        assert!(send(&producer, &[1, 2]));
+        let drainer = kernel.clone();
+        let thread = thread::spawn(move || assert_eq!(drain(&drainer).unwrap(), [[1, 2]]));
+        let forgotten = kernel.host().notified();
+        let room = producer.has_room(16);
+        thread.join().unwrap();
+        assert!(send(&producer, &[3, 4]), "no room after the drain");
+        match (room, forgotten) {
+            (true, 0) => "room, not announced yet",
+            (true, _) => "room, announced",
+            (false, _) => {
+                assert!(kernel.host().notified() > forgotten, "lost wakeup");
+                "asleep, notified"
+            }
+        }
+    },
+};
+
+type Kernel = KernelConsumer<ConsumerView, LoomDrainHost>;
+
+/// Submits a record of these words; whether there was room.
+fn send(producer: &Producer<ProducerView>, words: &[u64]) -> bool {
+    let Ok(mut reservation) = producer.reserve(8 * words.len() as u32) else { return false };
+    fill(&mut reservation, words);
+    reservation.submit();
+    true
+}
+
+/// All samples that one drain hands over.
+fn drain(kernel: &Kernel) -> Result<Vec<Vec<u64>>, DrainError> {
+    let mut seen = Vec::new();
+    kernel.drain(Flags::ADAPTIVE, |sample| {
+        seen.push(read(&sample));
+        Continue(())
+    })?;
+    Ok(seen)
+}

@@ -1,0 +1,244 @@
+//! The view of each role over the ring: what core and the simulator's kernel
+//! are given as memory. Planted defects misbehave here.
+
+use std::sync::atomic::Ordering;
+use std::thread::panicking;
+
+use ringbuf_core::{
+    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, SampleLen,
+    Width,
+};
+use ringbuf_sim::KernelMemory;
+
+use crate::defect::Defect;
+use crate::ring::{Access, PAGE, Seat};
+
+/// What the consumer may touch.
+pub(crate) struct ConsumerView<'s>(pub(crate) &'s Seat<'s>);
+
+// SAFETY: M1 to M5 by construction: each method is one access to the words of
+// `Shared`, bounds-checked, on one thread; unless a defect is planted.
+unsafe impl ConsumerMemory for ConsumerView<'_> {
+    type Sample<'a>
+        = Words<'a>
+    where
+        Self: 'a;
+
+    fn capacity(&self) -> Capacity {
+        self.0.shared.capacity
+    }
+
+    fn width(&self) -> Width {
+        self.0.shared.width
+    }
+
+    fn initial_consumer_pos(&self) -> Position {
+        let shared = &self.0.shared;
+        let stored = match shared.defect {
+            Some(Defect::RestartAtTheEnd) => shared.producer_pos.get(),
+            Some(Defect::RestartAtTheStart) => shared.check.borrow().start(),
+            _ => shared.consumer_pos.get(),
+        };
+        self.0.check(|check| check.started(stored));
+        stored
+    }
+
+    fn load_producer_pos(&self, _: Ordering) -> Position {
+        self.0.step(Access::LoadProducerPos);
+        self.0.load();
+        let found = self.0.shared.position(&self.0.shared.producer_pos);
+        let stale = self.0.stale.take().then(|| self.0.seen_position.get());
+        let found = stale.flatten().unwrap_or(found);
+        self.0.seen_position.set(Some(found));
+        found
+    }
+
+    unsafe fn store_consumer_pos(&self, position: Position, _: Ordering) {
+        if self.0.step(Access::StoreConsumerPos(position)) {
+            self.0.release(position);
+        }
+    }
+
+    unsafe fn load_header(&self, at: Offset, _: Ordering) -> Header {
+        self.0.step(Access::LoadHeader(at));
+        self.0.load();
+        let shared = &self.0.shared;
+        let found = shared.forge_header(shared.header(at));
+        let stale = self.0.stale.take().then(|| self.0.seen_header.get()).flatten();
+        let found = stale.filter(|(seen, _)| *seen == at).map_or(found, |(_, header)| header);
+        self.0.seen_header.set(Some((at, found)));
+        match shared.defect {
+            Some(Defect::IgnoreBusy) => found.submitted(),
+            Some(Defect::IgnoreDiscard) => Header::from_bits(found.to_bits() & !(1 << 30)),
+            _ => found,
+        }
+    }
+
+    unsafe fn sample(&self, at: Offset, len: SampleLen) -> Words<'_> {
+        let shared = &self.0.shared;
+        let fits = len.footprint() <= shared.capacity.bytes();
+        if !fits {
+            self.0.check(|check| check.fail(|| format!("a sample of {len:?} in a ring")));
+        }
+        if shared.has(Defect::PublishBeforeReading) {
+            self.0.release(shared.consumer_pos.get().advance(len.footprint(), shared.width));
+        }
+        Words { seat: self.0, at, len: len.index() }
+    }
+
+    fn fence(&self, _: Ordering) {
+        self.0.step(Access::Fence);
+        self.0.stale.set(self.0.shared.has(Defect::NoSecondLook));
+    }
+}
+
+/// What the kernel may touch.
+pub(crate) struct KernelView<'s>(pub(crate) &'s Seat<'s>);
+
+// SAFETY: as for the consumer.
+unsafe impl ProducerMemory for KernelView<'_> {
+    type SampleMut<'a>
+        = Words<'a>
+    where
+        Self: 'a;
+
+    fn capacity(&self) -> Capacity {
+        self.0.shared.capacity
+    }
+
+    fn width(&self) -> Width {
+        self.0.shared.width
+    }
+
+    fn initial_producer_pos(&self) -> Position {
+        self.0.shared.producer_pos.get()
+    }
+
+    fn load_consumer_pos(&self, _: Ordering) -> Position {
+        self.0.step(Access::LoadConsumerPos);
+        let shared = &self.0.shared;
+        let found = shared.position(&shared.consumer_pos);
+        if let Some((at, header)) = self.0.late_swap.take() {
+            if self.0.step(Access::SwapHeader(at, header)) {
+                self.0.commit(at, header);
+            }
+        }
+        let ignored = shared.has(Defect::IgnoreConsumer) && self.0.committing.get().is_none();
+        if ignored { shared.producer_pos.get() } else { found }
+    }
+
+    unsafe fn store_producer_pos(&self, position: Position, _: Ordering) {
+        if !self.0.step(Access::StoreProducerPos(position)) {
+            return;
+        }
+        let shared = &self.0.shared;
+        let at = shared.producer_pos.replace(position).offset(shared.capacity);
+        let header = shared.header(at).to_bits();
+        let (party, len) = (self.0.party, self.0.asking.get());
+        self.0.check(|check| check.produced(party, len, position, header));
+        if let Some((at, header)) = self.0.late_header.take() {
+            shared.set_header(at, header);
+        }
+    }
+
+    unsafe fn write_header(&self, at: Offset, header: Header, _: PageOffset) {
+        if !self.0.step(Access::WriteHeader(at, header)) {
+            return;
+        }
+        self.0.check(|check| check.header_written(at.get(), header));
+        if self.0.shared.has(Defect::PositionBeforeHeader) {
+            self.0.late_header.set(Some((at, header)));
+        } else {
+            self.0.shared.set_header(at, header);
+        }
+    }
+
+    unsafe fn store_header(&self, at: Offset, header: Header, _: Ordering) {
+        if self.0.step(Access::SwapHeader(at, header)) {
+            self.0.commit(at, header);
+        }
+    }
+
+    unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> Words<'_> {
+        Words { seat: self.0, at, len: len.index() }
+    }
+}
+
+// SAFETY: as for the consumer.
+unsafe impl KernelMemory for KernelView<'_> {
+    fn page_size(&self) -> u64 {
+        PAGE
+    }
+
+    fn store_pending_pos(&self, position: Position, _: Ordering) {
+        if self.0.step(Access::StorePendingPos(position)) {
+            self.0.check(|check| check.pending(position));
+        }
+    }
+
+    unsafe fn load_header(&self, at: Offset, _: Ordering) -> Header {
+        self.0.step(Access::LoadHeader(at));
+        let header = self.0.shared.header(at);
+        if self.0.shared.has(Defect::IgnorePending) { header.submitted() } else { header }
+    }
+
+    unsafe fn swap_header(&self, at: Offset, header: Header, _: Ordering) {
+        if self.0.shared.has(Defect::CommitLoadsFirst) && !panicking() {
+            return self.0.late_swap.set(Some((at, header)));
+        }
+        if !self.0.step(Access::SwapHeader(at, header)) {
+            return;
+        }
+        self.0.commit(at, header);
+        if let Some((at, word, value)) = self.0.late_word.take() {
+            let late = Words { seat: self.0, at, len: usize::MAX };
+            if self.0.step(Access::WriteWord(late.offset(word))) {
+                self.0.shared.slot(at, 1 + word).set(value);
+            }
+        }
+    }
+
+    fn fence(&self, _: Ordering) {
+        self.0.step(Access::Fence);
+    }
+}
+
+/// A sample, word by word.
+pub(crate) struct Words<'a> {
+    seat: &'a Seat<'a>,
+    at: Offset,
+    len: usize,
+}
+
+impl Words<'_> {
+    /// Length in bytes; the last word may be a part of one.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, word: usize) -> u64 {
+        let slot = self.seat.shared.slot(self.at, 1 + word);
+        self.seat.step(Access::ReadWord(self.offset(word)));
+        slot.get()
+    }
+
+    pub(crate) fn set(&mut self, word: usize, value: u64) {
+        let last = word + 1 == self.len.div_ceil(8);
+        if last && self.seat.shared.has(Defect::CommitBeforeSample) {
+            return self.seat.late_word.set(Some((self.at, word, value)));
+        }
+        self.write(word, value);
+    }
+
+    fn write(&self, word: usize, value: u64) {
+        let offset = self.offset(word);
+        if self.seat.step(Access::WriteWord(offset)) {
+            self.seat.check(|check| check.word_written(self.seat.party, offset));
+            self.seat.shared.slot(self.at, 1 + word).set(value);
+        }
+    }
+
+    fn offset(&self, word: usize) -> u64 {
+        (self.at.get() + 8 * (1 + word as u64)) % self.seat.shared.capacity.bytes()
+    }
+}

@@ -1,0 +1,177 @@
+//! What a run is to do, drawn from its seed; and how a failing one gets smaller.
+
+use ringbuf_core::Width;
+use ringbuf_sim::Flags;
+
+/// One run: who does what, over which ring, with which faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Decides all that is decided while it runs: who is next, most of all.
+    pub(crate) seed: u64,
+    pub(crate) capacity: u64,
+    pub(crate) width: Width,
+    /// Bytes that have gone through the ring before.
+    pub(crate) start: u64,
+    /// What each producer does, one thing after the other.
+    pub(crate) producers: Vec<Vec<Act>>,
+    /// A party goes on with its next step but once in so many steps.
+    pub(crate) switch: u64,
+    /// How many times the consumer dies, at any step, and is started again.
+    pub(crate) deaths: u64,
+    /// The consumer holds back the release of so many bytes.
+    pub(crate) release_after: u64,
+    /// A notification takes its time; otherwise it arrives at once.
+    pub(crate) late: bool,
+    /// Each side may load forged values of what the other side stores.
+    pub(crate) hostile: bool,
+}
+
+/// What a producer can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Reserves and fills; a refusal is a record dropped, as in a BPF program.
+    Reserve {
+        len: u64,
+    },
+    /// Submits one of its open reservations, modulo their number.
+    Submit {
+        which: usize,
+        flags: Flags,
+    },
+    Discard {
+        which: usize,
+        flags: Flags,
+    },
+    /// Never commits it.
+    Forget {
+        which: usize,
+    },
+    /// Is stopped for so many steps of the others.
+    Stall {
+        steps: u64,
+    },
+    /// `bpf_ringbuf_query`.
+    Query {
+        kind: u64,
+    },
+}
+
+impl Plan {
+    /// Every eighth run is hostile; every 64th has a record that is never
+    /// committed, behind which nothing is ever delivered.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let capacity = 32 << random.below(5);
+        let (width, start) = random.pick(&[
+            (Width::Bits64, 0),
+            (Width::Bits32, 0),
+            (Width::Bits32, (1 << 32) - 256),
+            (Width::Bits64, u64::MAX - 255),
+        ]);
+        let acts = random.pick(&[6, 30, 150]);
+        let number = random.pick(&[1, 1, 2, 2, 3, 4, 6]);
+        let forget = seed % 64 == 0;
+        Self {
+            producers: (0..number).map(|_| script(&mut random, capacity, acts, forget)).collect(),
+            capacity,
+            width,
+            start: start / 8 * 8,
+            switch: random.pick(&[1, 1, 2, 4, 16]),
+            deaths: random.pick(&[0, 0, 1, 5]),
+            release_after: random.pick(&[0, 16, capacity / 4, capacity / 2]),
+            late: random.below(2) == 0,
+            hostile: seed % 8 == 7,
+            seed,
+        }
+    }
+
+    /// Plans that do less, the smallest first.
+    pub(crate) fn smaller(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        let mut with = |change: &dyn Fn(&mut Self)| {
+            let mut plan = self.clone();
+            change(&mut plan);
+            if plan != *self {
+                all.push(plan);
+            }
+        };
+        for gone in 0..self.producers.len() {
+            with(&|plan| drop(plan.producers.remove(gone)));
+        }
+        for (who, acts) in self.producers.iter().enumerate() {
+            for pieces in [2, 4, acts.len().max(1)] {
+                let size = acts.len().div_ceil(pieces).max(1);
+                for from in (0..acts.len()).step_by(size) {
+                    let piece = from..(from + size).min(acts.len());
+                    with(&|plan| drop(plan.producers[who].drain(piece.clone())));
+                }
+            }
+        }
+        with(&|plan| plan.deaths = 0);
+        with(&|plan| plan.deaths = plan.deaths.min(1));
+        with(&|plan| plan.late = false);
+        with(&|plan| plan.release_after = 0);
+        with(&|plan| (plan.width, plan.start) = (Width::Bits64, 0));
+        all
+    }
+
+    /// How much there is to it: what shrinking makes less.
+    pub(crate) fn size(&self) -> usize {
+        self.producers.len() + self.producers.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
+fn script(random: &mut Random, capacity: u64, acts: u64, forget: bool) -> Vec<Act> {
+    let most = random.pick(&[8, 24, capacity / 2, capacity]);
+    let number = 1 + random.below(acts);
+    let mut script: Vec<_> = (0..number).map(|_| act(random, most)).collect();
+    if forget {
+        let at = random.below(number);
+        script[at as usize] = Act::Forget { which: 0 };
+    }
+    script
+}
+
+fn act(random: &mut Random, most: u64) -> Act {
+    let which = random.below(8) as usize;
+    let flags = match random.below(12) {
+        0 => Flags::NO_WAKEUP,
+        1 => Flags::FORCE_WAKEUP,
+        2 => Flags(3),
+        _ => Flags::ADAPTIVE,
+    };
+    match random.below(40) {
+        0..=17 => Act::Reserve { len: random.below(most + 1) },
+        18..=32 => Act::Submit { which, flags },
+        33..=36 => Act::Discard { which, flags },
+        37..=38 => Act::Stall { steps: random.pick(&[3, 20, 300]) },
+        _ => Act::Query { kind: random.below(6) },
+    }
+}
+
+/// Numbers that look random and are the same each time.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Splitmix64: any two seeds, however near, give unlike numbers.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Below `end`, which is at most 2^32.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        ((self.next() >> 32) * end) >> 32
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+}

@@ -1,0 +1,287 @@
+//! One ring in plain memory: its words, its lock, its wait queue; and a party's
+//! seat at it. Every access is a step: the party says what it is about to do and
+//! is suspended; the scheduler decides who goes on.
+//!
+//! One thread runs them all, so memory is sequentially consistent here. What
+//! weaker memory adds is for the loom models.
+
+use std::cell::{Cell, RefCell};
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+use std::thread::panicking;
+
+use corosensei::Yielder;
+use ringbuf_core::{Capacity, Header, Offset, Position, Width};
+use ringbuf_sim::{Flags, Host, Positions};
+
+use crate::check::Check;
+use crate::defect::Defect;
+use crate::plan::{Plan, Random};
+use crate::tally::Tally;
+
+pub(crate) const PAGE: u64 = 32;
+
+/// What a party is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    LoadProducerPos,
+    StoreConsumerPos(Position),
+    LoadHeader(Offset),
+    ReadWord(u64),
+    LoadConsumerPos,
+    StorePendingPos(Position),
+    WriteHeader(Offset, Header),
+    StoreProducerPos(Position),
+    WriteWord(u64),
+    SwapHeader(Offset, Header),
+    Fence,
+    Lock,
+    Unlock,
+    Notify,
+    /// Waits for an edge.
+    Sleep,
+    /// Does nothing for so many steps of the others.
+    Stall(u64),
+}
+
+/// The words and the data of a ring, its lock, and its wait queue.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) consumer_pos: Cell<Position>,
+    pub(crate) producer_pos: Cell<Position>,
+    pub(crate) slots: Vec<Cell<u64>>,
+    pub(crate) capacity: Capacity,
+    pub(crate) width: Width,
+    locked: Cell<bool>,
+    positions: Cell<Positions>,
+    /// A notification is on its way.
+    pub(crate) announced: Cell<bool>,
+    /// One has arrived since the consumer last forgot them.
+    pub(crate) edge: Cell<bool>,
+    late: bool,
+    forger: Option<RefCell<Random>>,
+    pub(crate) defect: Option<Defect>,
+    pub(crate) check: RefCell<Check>,
+    pub(crate) tally: Tally,
+}
+
+impl Shared {
+    pub(crate) fn new(plan: &Plan, defect: Option<Defect>) -> Rc<Self> {
+        let start = Position::new(plan.start, plan.width);
+        let forger = plan.hostile.then(|| RefCell::new(Random::new(plan.seed ^ 0xf0f0)));
+        Rc::new(Self {
+            consumer_pos: Cell::new(start),
+            producer_pos: Cell::new(start),
+            slots: (0..plan.capacity / 8).map(|_| Cell::new(!0)).collect(),
+            capacity: Capacity::new(plan.capacity, PAGE).unwrap(),
+            width: plan.width,
+            locked: Cell::new(false),
+            positions: Cell::new(Positions { produced: start, pending: start }),
+            announced: Cell::new(false),
+            edge: Cell::new(false),
+            late: plan.late,
+            forger,
+            defect,
+            check: RefCell::new(Check::new(plan)),
+            tally: Tally::default(),
+        })
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.locked.get() && !self.has(Defect::NoLock)
+    }
+
+    pub(crate) fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
+    }
+
+    /// The word `words` words behind the header at `at`; after the last one
+    /// comes the first, where the second copy of the data would begin.
+    pub(crate) fn slot(&self, at: Offset, words: usize) -> &Cell<u64> {
+        &self.slots[(at.index() / 8 + words) % self.slots.len()]
+    }
+
+    pub(crate) fn header(&self, at: Offset) -> Header {
+        Header::from_bits(self.slot(at, 0).get() as u32)
+    }
+
+    pub(crate) fn set_header(&self, at: Offset, header: Header) {
+        self.slot(at, 0).set(header.to_bits().into());
+    }
+
+    pub(crate) fn position(&self, word: &Cell<Position>) -> Position {
+        self.forge(word.get(), |random, value| match random.below(8) {
+            0 => random.next(),
+            1 => value.wrapping_add(4),
+            _ => value.wrapping_add(8 * random.below(2 * self.capacity.bytes() / 8)),
+        })
+    }
+
+    /// Every third load, if there is a forger.
+    fn forge(&self, true_one: Position, value: impl Fn(&mut Random, u64) -> u64) -> Position {
+        let Some(forger) = &self.forger else { return true_one };
+        let mut random = forger.borrow_mut();
+        if random.below(3) != 0 {
+            return true_one;
+        }
+        Position::new(value(&mut random, true_one.get()), self.width)
+    }
+
+    pub(crate) fn forge_header(&self, true_one: Header) -> Header {
+        let Some(forger) = &self.forger else { return true_one };
+        let mut random = forger.borrow_mut();
+        Header::from_bits(match random.below(4) {
+            0 => random.next() as u32,
+            1 => Header::DISCARD_BIT | random.below(16) as u32,
+            _ => true_one.to_bits(),
+        })
+    }
+
+    /// `irq_work_queue`: at once, or when the scheduler says.
+    fn notify(&self) {
+        self.announced.set(true);
+        if !self.late {
+            self.deliver();
+        }
+    }
+
+    /// The notification arrives.
+    pub(crate) fn deliver(&self) {
+        self.announced.set(false);
+        self.edge.set(true);
+    }
+}
+
+/// A party's place at the ring, with what it is doing.
+pub(crate) struct Seat<'y> {
+    pub(crate) shared: Rc<Shared>,
+    yielder: &'y Yielder<(), Access>,
+    pub(crate) party: usize,
+    /// Length of the record that it reserves.
+    pub(crate) asking: Cell<u64>,
+    /// With which flags it commits a record.
+    pub(crate) committing: Cell<Option<Flags>>,
+    pub(crate) notified: Cell<bool>,
+    /// Loads since its last call of `Batch::next`.
+    pub(crate) loads: Cell<u64>,
+    // What the defects put off, and what they remember.
+    pub(crate) late_swap: Cell<Option<(Offset, Header)>>,
+    pub(crate) late_header: Cell<Option<(Offset, Header)>>,
+    pub(crate) late_word: Cell<Option<(Offset, usize, u64)>>,
+    pub(crate) seen_position: Cell<Option<Position>>,
+    pub(crate) seen_header: Cell<Option<(Offset, Header)>>,
+    pub(crate) stale: Cell<bool>,
+}
+
+impl<'y> Seat<'y> {
+    pub(crate) fn new(shared: Rc<Shared>, yielder: &'y Yielder<(), Access>, party: usize) -> Self {
+        Self {
+            shared,
+            yielder,
+            party,
+            asking: Cell::new(0),
+            committing: Cell::new(None),
+            notified: Cell::new(false),
+            loads: Cell::new(0),
+            late_swap: Cell::new(None),
+            late_header: Cell::new(None),
+            late_word: Cell::new(None),
+            seen_position: Cell::new(None),
+            seen_header: Cell::new(None),
+            stale: Cell::new(false),
+        }
+    }
+
+    /// The end of a step, and the announcement of the next one. A party that
+    /// died is unwound: it takes no more steps, and what it does then is not
+    /// done.
+    pub(crate) fn step(&self, access: Access) -> bool {
+        let alive = !panicking();
+        if alive {
+            self.yielder.suspend(access);
+        }
+        alive
+    }
+
+    pub(crate) fn check<T>(&self, check: impl FnOnce(&mut Check) -> T) -> T {
+        check(&mut self.shared.check.borrow_mut())
+    }
+
+    pub(crate) fn load(&self) {
+        self.loads.set(self.loads.get() + 1);
+        // As if each header were the last one produced.
+        let most = 2 * self.shared.capacity.bytes() / 8 + 4;
+        if self.loads.get() > most {
+            self.check(|check| check.fail(|| format!("over {most} loads for one record")));
+        }
+    }
+
+    pub(crate) fn release(&self, position: Position) {
+        self.shared.consumer_pos.set(position);
+        self.check(|check| check.released(position));
+    }
+
+    pub(crate) fn commit(&self, at: Offset, header: Header) {
+        self.shared.set_header(at, header);
+        let flags = self.committing.get().unwrap_or(Flags::ADAPTIVE);
+        self.check(|check| check.committed(self.party, at.get(), header, flags));
+    }
+}
+
+/// The kernel's surroundings: a lock under which others may be scheduled, and
+/// wait for it.
+pub(crate) struct Surroundings<'s>(pub(crate) &'s Seat<'s>);
+
+impl Host for Surroundings<'_> {
+    type Guard<'a>
+        = Guard<'a>
+    where
+        Self: 'a;
+
+    fn lock(&self) -> Guard<'_> {
+        let shared = &self.0.shared;
+        if shared.locked.get() {
+            shared.tally.waits_for_the_lock.more::<()>();
+        }
+        self.0.step(Access::Lock);
+        // The scheduler goes on with whoever waits here only when it is free.
+        shared.locked.set(true);
+        Guard { seat: self.0, positions: shared.positions.get() }
+    }
+
+    fn notify(&self) {
+        if self.0.step(Access::Notify) && !self.0.shared.has(Defect::SilentCommit) {
+            self.0.notified.set(true);
+            self.0.shared.notify();
+        }
+    }
+}
+
+/// The positions while the lock is held.
+pub(crate) struct Guard<'s> {
+    seat: &'s Seat<'s>,
+    positions: Positions,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if self.seat.step(Access::Unlock) {
+            self.seat.shared.positions.set(self.positions);
+            self.seat.shared.locked.set(false);
+        }
+    }
+}
+
+impl Deref for Guard<'_> {
+    type Target = Positions;
+
+    fn deref(&self) -> &Positions {
+        &self.positions
+    }
+}
+
+impl DerefMut for Guard<'_> {
+    fn deref_mut(&mut self) -> &mut Positions {
+        &mut self.positions
+    }
+}

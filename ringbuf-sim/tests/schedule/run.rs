@@ -1,0 +1,314 @@
+//! The scheduler: it steps the parties of one plan until nothing is left to do.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+
+use crate::defect::Defect;
+use crate::party;
+use crate::plan::{Plan, Random};
+use crate::ring::{Access, Shared};
+use crate::tally::Seen;
+
+/// More steps than any plan needs: whoever takes them goes in circles.
+const MOST_STEPS: u64 = 1_000_000;
+/// How much of a trace is kept.
+const TRACE: usize = 48;
+
+/// A run that went wrong.
+#[derive(Debug)]
+pub(crate) struct Violation {
+    pub(crate) what: String,
+    pub(crate) step: u64,
+    /// The last steps: who did what.
+    pub(crate) trace: VecDeque<(String, Access)>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (who, access) in &self.trace {
+            writeln!(f, "  {who:<12} {access:?}")?;
+        }
+        write!(f, "after {} steps: {}", self.step, self.what)
+    }
+}
+
+/// Runs one plan to its end; the same plan always runs the same way.
+pub(crate) fn run(plan: &Plan, defect: Option<Defect>, trace: bool) -> Result<Seen, Violation> {
+    let mut run = Run::new(plan, defect);
+    let result = run.go_on(trace);
+    let wrong = run.shared.check.borrow_mut().wrong.take();
+    match wrong.or(result.err()) {
+        None => Ok(run.seen()),
+        Some(what) => Err(Violation { what, step: run.steps, trace: run.trace }),
+    }
+}
+
+/// One that takes steps.
+struct Party {
+    /// None once it has ended.
+    coroutine: Option<Coroutine<(), Access, ()>>,
+    /// What it will do when it goes on.
+    next: Access,
+    /// When a stall ends.
+    until: u64,
+}
+
+impl Party {
+    fn new(body: impl FnOnce(&Yielder<(), Access>) + 'static, until: u64) -> Self {
+        let stack = STACKS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let coroutine = Some(Coroutine::with_stack(stack, |yielder, ()| body(yielder)));
+        Self { coroutine, next: Access::Stall(0), until }
+    }
+
+    /// It takes no more steps, and is unwound where it stands.
+    fn end(&mut self) {
+        if let Some(mut coroutine) = self.coroutine.take() {
+            coroutine.force_unwind();
+            STACKS.with_borrow_mut(|stacks| stacks.push(coroutine.into_stack()));
+        }
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+thread_local! {
+    /// Stacks to use again: a run is too short to map new ones.
+    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Run<'p> {
+    plan: &'p Plan,
+    shared: Rc<Shared>,
+    /// The producers, then the consumer.
+    parties: Vec<Party>,
+    random: Random,
+    steps: u64,
+    /// As `steps`, but it runs on while everybody stalls.
+    clock: u64,
+    deaths: u64,
+    timeouts: u64,
+    order: u64,
+    trace: VecDeque<(String, Access)>,
+}
+
+impl<'p> Run<'p> {
+    fn new(plan: &'p Plan, defect: Option<Defect>) -> Self {
+        let shared = Shared::new(plan, defect);
+        let producers = plan.producers.iter().cloned().enumerate().map(|(number, script)| {
+            let shared = shared.clone();
+            Party::new(move |yielder| party::produce(shared, yielder, number, &script), 0)
+        });
+        let mut parties: Vec<_> = producers.collect();
+        parties.push(consumer(plan, &shared, plan.seed, 0));
+        let random = Random::new(!plan.seed);
+        let (steps, clock, deaths, timeouts, order) = (0, 0, 0, 0, 0);
+        let trace = VecDeque::new();
+        Self { plan, shared, parties, random, steps, clock, deaths, timeouts, order, trace }
+    }
+
+    fn go_on(&mut self, trace: bool) -> Result<(), String> {
+        let mut current = 0;
+        loop {
+            let stay = self.random.below(self.plan.switch) != 0 && self.may_go_on(current);
+            if !stay {
+                match self.choose() {
+                    Some(next) => current = next,
+                    None if self.passes_time() => continue,
+                    None => return self.ends(),
+                }
+            }
+            if trace {
+                self.note(current);
+            }
+            self.steps += 1;
+            self.clock += 1;
+            self.order = self.order.wrapping_mul(31).wrapping_add(current as u64);
+            if current == self.parties.len() {
+                self.shared.deliver();
+            } else {
+                self.resume(current)?;
+            }
+            self.look()?;
+            if self.steps > MOST_STEPS {
+                return Err("it does not end".into());
+            }
+            self.meddle();
+        }
+    }
+
+    /// Whether a party, or the notification on its way, can take a step.
+    fn may_go_on(&self, who: usize) -> bool {
+        let Some(party) = self.parties.get(who) else { return self.shared.announced.get() };
+        party.coroutine.is_some()
+            && party.until <= self.clock
+            && match party.next {
+                Access::Lock => !self.shared.is_locked(),
+                Access::Sleep => self.shared.edge.get(),
+                _ => true,
+            }
+    }
+
+    /// Anybody who can take a step, with equal chances.
+    fn choose(&mut self) -> Option<usize> {
+        let able: u64 =
+            (0..=self.parties.len()).map(|who| u64::from(self.may_go_on(who)) << who).sum();
+        if able == 0 {
+            return None;
+        }
+        let skip = self.random.below(able.count_ones().into());
+        let left = (0..skip).fold(able, |able, _| able & (able - 1));
+        Some(left.trailing_zeros() as usize)
+    }
+
+    fn resume(&mut self, who: usize) -> Result<(), String> {
+        let party = &mut self.parties[who];
+        let Some(coroutine) = &mut party.coroutine else { return Ok(()) };
+        match catch_unwind(AssertUnwindSafe(|| coroutine.resume(()))) {
+            Ok(CoroutineResult::Yield(next)) => {
+                party.next = next;
+                if let Access::Stall(steps) = next {
+                    party.until = self.clock + steps;
+                }
+            }
+            Ok(CoroutineResult::Return(())) => party.end(),
+            Err(panic) => return Err(format!("panic: {}", message(&*panic))),
+        }
+        Ok(())
+    }
+
+    /// After each step.
+    fn look(&self) -> Result<(), String> {
+        let shared = &self.shared;
+        let mut check = shared.check.borrow_mut();
+        check.step(shared.consumer_pos.get(), shared.producer_pos.get());
+        if let Some(wrong) = check.wrong.take() {
+            return Err(wrong);
+        }
+        let waits = self.sleeps() && !shared.edge.get() && !shared.announced.get();
+        if waits && !self.plan.hostile {
+            if let Some(record) = check.waiting().filter(|record| !record.is_silent()) {
+                return Err(format!("lost wakeup: the consumer sleeps in front of {record:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn sleeps(&self) -> bool {
+        self.parties.last().is_some_and(|consumer| consumer.next == Access::Sleep)
+    }
+
+    /// Faults that come from outside: the consumer dies, a wait times out.
+    fn meddle(&mut self) {
+        if self.deaths < self.plan.deaths && self.random.below(100) == 0 {
+            self.deaths += 1;
+            let absent = self.random.pick(&[0, 30, 300]);
+            let seed = self.plan.seed.wrapping_add(self.deaths);
+            let born = consumer(self.plan, &self.shared, seed, self.clock + absent);
+            // What the dying one does while it is unwound is not done.
+            let last = self.parties.len() - 1;
+            self.parties[last] = born;
+        }
+        if self.sleeps() && self.random.below(64) == 0 && self.hears_nothing() {
+            self.time_out();
+        }
+    }
+
+    /// Whether it sleeps in front of what nobody announces: every wait needs a
+    /// bound, and this is why.
+    fn hears_nothing(&self) -> bool {
+        let idle = !self.shared.edge.get() && !self.shared.announced.get();
+        idle && self.shared.check.borrow().waiting().is_some_and(|record| record.is_silent())
+    }
+
+    fn time_out(&mut self) {
+        self.timeouts += 1;
+        self.shared.edge.set(true);
+    }
+
+    /// Nobody can take a step: lets time pass, if that helps.
+    fn passes_time(&mut self) -> bool {
+        let stalled = self.parties.iter().filter(|party| party.coroutine.is_some());
+        let stalled = stalled.map(|party| party.until).filter(|until| *until > self.clock).min();
+        if self.plan.hostile && self.parties.iter().rev().skip(1).all(|p| p.coroutine.is_none()) {
+            return false;
+        }
+        if let Some(until) = stalled {
+            self.clock = until;
+        } else if self.sleeps() && self.hears_nothing() {
+            self.time_out();
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Nothing can happen any more.
+    fn ends(&self) -> Result<(), String> {
+        let producers = &self.parties[..self.parties.len() - 1];
+        if producers.iter().any(|party| party.coroutine.is_some()) {
+            return Err("a producer waits for ever".into());
+        }
+        if !self.plan.hostile && !self.shared.check.borrow().all_delivered() {
+            return Err("lost: the consumer sleeps, and not all is delivered".into());
+        }
+        Ok(())
+    }
+
+    fn seen(&self) -> Seen {
+        let check = self.shared.check.borrow();
+        let tally = &self.shared.tally;
+        Seen {
+            runs: 1,
+            steps: self.steps,
+            order: self.order,
+            hostile_steps: if self.plan.hostile { self.steps } else { 0 },
+            reserved: check.reserved,
+            delivered: check.counts.delivered,
+            discarded: check.counts.discarded,
+            redelivered: check.redelivered,
+            full: tally.full.get(),
+            pending_in_the_way: tally.pending_in_the_way.get(),
+            too_large: tally.too_large.get(),
+            corrupt: tally.corrupt.get(),
+            sleeps: tally.sleeps.get(),
+            waits_for_the_lock: tally.waits_for_the_lock.get(),
+            deaths: self.deaths,
+            timeouts: self.timeouts,
+            stuck: u64::from(check.stuck()),
+            wrapped: u64::from(check.wrapped()),
+        }
+    }
+
+    fn note(&mut self, who: usize) {
+        let (name, access) = match self.parties.get(who) {
+            None => ("wait queue".to_owned(), Access::Notify),
+            Some(party) if who + 1 == self.parties.len() => ("consumer".to_owned(), party.next),
+            Some(party) => (format!("producer {who}"), party.next),
+        };
+        self.trace.push_back((name, access));
+        if self.trace.len() > TRACE {
+            self.trace.pop_front();
+        }
+    }
+}
+
+fn consumer(plan: &Plan, shared: &Rc<Shared>, seed: u64, until: u64) -> Party {
+    let (plan, shared) = (plan.clone(), shared.clone());
+    Party::new(move |yielder| party::consume(shared, yielder, &plan, seed), until)
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}

@@ -1,0 +1,42 @@
+//! A failing plan, made smaller while it still fails, and shown.
+
+use crate::defect::Defect;
+use crate::plan::Plan;
+use crate::run::run;
+
+/// A smaller plan is tried with so many schedules.
+const SCHEDULES: u64 = 100;
+/// So many runs are enough.
+const RUNS: u64 = 20_000;
+
+/// The smallest failing plan that dropping producers, acts and faults leads to.
+/// The same plan always shrinks to the same one.
+pub(crate) fn shrink(plan: &Plan, defect: Option<Defect>) -> Plan {
+    let (mut best, mut left) = (plan.clone(), RUNS);
+    while let Some(smaller) = best.smaller().into_iter().find_map(|plan| {
+        let seeds = (0..SCHEDULES.min(left)).map(|n| plan.seed.wrapping_add(n));
+        seeds.map(|seed| Plan { seed, ..plan.clone() }).find(|plan| {
+            left -= 1;
+            run(plan, defect, false).is_err()
+        })
+    }) {
+        best = smaller;
+    }
+    best
+}
+
+/// What went wrong, how to see it again, and the shortest way there.
+pub(crate) fn report(plan: &Plan, defect: Option<Defect>) -> String {
+    let Err(violation) = run(plan, defect, false) else { return "nothing goes wrong".into() };
+    let smaller = shrink(plan, defect);
+    let shown = match run(&smaller, defect, true) {
+        Err(violation) => violation.to_string(),
+        Ok(_) => String::new(),
+    };
+    let (what, seed) = (&violation.what, plan.seed);
+    let (size, small) = (plan.size(), smaller.size());
+    format!(
+        "{what}\n\nreplay: cargo xtask schedules --seed {seed}\n\n\
+         shrunk from size {size} to {small}: {smaller:#?}\n\nits last steps:\n{shown}\n"
+    )
+}

@@ -1,0 +1,86 @@
+//! What has happened: a run that saw nothing shows nothing.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ops::AddAssign;
+
+/// A count that parties share.
+#[derive(Debug, Default)]
+pub(crate) struct Count(Cell<u64>);
+
+impl Count {
+    /// One more; and nothing, in the shape that the caller needs.
+    pub(crate) fn more<T>(&self) -> Option<T> {
+        self.0.set(self.0.get() + 1);
+        None
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// What the parties of one run count.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) full: Count,
+    pub(crate) pending_in_the_way: Count,
+    pub(crate) too_large: Count,
+    pub(crate) corrupt: Count,
+    pub(crate) sleeps: Count,
+    pub(crate) waits_for_the_lock: Count,
+}
+
+macro_rules! seen {
+    ($($field:ident),* $(,)?) => {
+        /// What was seen, in one run or in many.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Seen {
+            /// Depends on who took each step.
+            pub(crate) order: u64,
+            $(pub(crate) $field: u64,)*
+        }
+
+        impl Seen {
+            /// What never happened.
+            pub(crate) fn never(&self) -> Vec<&'static str> {
+                let all = [$((stringify!($field), self.$field)),*];
+                all.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+            }
+        }
+
+        impl AddAssign for Seen {
+            fn add_assign(&mut self, other: Self) {
+                self.order ^= other.order;
+                $(self.$field += other.$field;)*
+            }
+        }
+
+        impl fmt::Display for Seen {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(write!(f, "{} {}, ", self.$field, stringify!($field).replace('_', " "))?;)*
+                write!(f, "order {:016x}", self.order)
+            }
+        }
+    };
+}
+
+seen!(
+    runs,
+    steps,
+    hostile_steps,
+    reserved,
+    delivered,
+    discarded,
+    redelivered,
+    full,
+    pending_in_the_way,
+    too_large,
+    corrupt,
+    sleeps,
+    waits_for_the_lock,
+    deaths,
+    timeouts,
+    stuck,
+    wrapped,
+);
