@@ -1,10 +1,14 @@
-//! The two loops that are compared, and a ring to drain.
+//! The two loops that are compared, a ring to drain, and the functions whose
+//! code `golden/` holds.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use ringbuf_core::{Capacity, Consumer, Header, MappedConsumer, Next, SampleLen, Width};
+use ringbuf_core::{
+    Armed, Capacity, Consumer, Header, MappedConsumer, MappedProducer, Next, Producer, SampleLen,
+    Width,
+};
 
 const PAGE: usize = 4096;
 
@@ -107,6 +111,23 @@ pub extern "C" fn drain_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>
         on_sample(record.as_ptr(), record.len() as u64);
     }
     batch.delivered()
+}
+
+/// Arms our consumer; returns whether it may sleep.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn arm_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> bool {
+    consumer.arm() == Armed::Sleep
+}
+
+/// Produces one sample of 8 bytes; returns whether there was room.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn produce_rust(producer: &Producer<MappedProducer<Arc<Block>>>, word: u64) -> bool {
+    let Ok(mut reservation) = producer.reserve(8) else { return false };
+    reservation.copy_from_slice(&word.to_ne_bytes());
+    reservation.submit();
+    true
 }
 
 /// Drains with the C loop that stores the position once.

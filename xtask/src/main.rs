@@ -3,8 +3,12 @@
 //! `demo` shows it, `test` proves it; the rest runs one part of the proof longer than the gate does.
 
 mod demo;
+mod fuzz;
 mod gate;
+mod golden;
 mod house;
+mod litmus;
+mod matrix;
 mod mounts;
 mod packages;
 mod results;
@@ -75,11 +79,55 @@ enum Task {
         #[arg(long)]
         deep: bool,
     },
+    /// Step producers, consumers and faults through seeded schedules
+    ///
+    /// Core's consumer and the simulator's kernel, switched between any two accesses; what must
+    /// hold is checked after each step. Without a bound, --seed replays that one seed, and what
+    /// fails is shrunk and shown. The gate takes some millions of steps; this takes more.
+    Schedules {
+        /// How long
+        #[arg(long, value_name = "H", conflicts_with = "steps",
+              value_parser = clap::value_parser!(u64).range(1..=1000))]
+        hours: Option<u64>,
+        /// How many steps at least
+        #[arg(long, value_name = "N")]
+        steps: Option<u64>,
+        /// The first seed; without it a bounded run starts at one that depends on the time
+        #[arg(long, value_name = "S")]
+        seed: Option<u64>,
+    },
+    /// Fuzz what is read from shared memory, the oracle, and the drain of the user ring
+    ///
+    /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. What is found is kept
+    /// below target/fuzz-corpus; a crash is in fuzz/artifacts, and ends it.
+    Fuzz(fuzz::Options),
     /// Print instructions per record of our reader and of the C loop, side by side
     ///
     /// Needs valgrind. Use it after touching the reader's hot path; `cargo xtask test --only
     /// icount` also fails if we need more than C.
     Icount,
+    /// Compare the optimised code of the hot functions with what bench/golden holds
+    ///
+    /// The drain, its careful step, `arm` and the producer, as intermediate code and x86-64
+    /// assembly. For any compiler it also checks each access to shared memory with its ordering,
+    /// and that nothing can panic. Exits with 77 if all is well but another compiler wrote the
+    /// text.
+    Golden {
+        /// Write what is emitted now over what is kept
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Run the litmus tests of the protocol under the Linux kernel's memory model, and others
+    ///
+    /// Needs herd7 and the model: both are fetched once from Debian's unstable suite, from the
+    /// mirror that this machine's apt uses, through a configuration of its own that changes
+    /// nothing here, into target/litmus. Use it after touching the protocol. Exits with 1 if a
+    /// verdict is not the expected one, with 77 if herd7 cannot be had.
+    Litmus {
+        /// Fetch nothing
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Push many records through a small ring on the running kernel, and account for each
     ///
     /// Every accepted record must arrive exactly once, in order per producer, with its checksum.
@@ -91,6 +139,16 @@ enum Task {
               value_parser = clap::value_parser!(u64).range(1..))]
         records: u64,
     },
+    /// Run the live tests on every kernel from 5.10 to the newest, in virtual machines
+    ///
+    /// Fetches Debian's kernels for x86-64 (the newest of each minor release, and the oldest 5.10)
+    /// from the mirror that this machine's apt uses, through a configuration of its own that
+    /// changes nothing here, and checks the archive's signatures. Boots each in QEMU, by KVM
+    /// where that works, with one set of statically linked programs, and ends with one table.
+    /// Lists are kept for a day and kernels for ever, below target/matrix or where
+    /// RINGBUF_MATRIX_CACHE says; RINGBUF_MATRIX_MIRROR names a mirror where apt has none.
+    /// Needs no root once the packages are there. Exits with 1 if anything failed.
+    Matrix(matrix::Options),
     /// Try to lose a wakeup on the running kernel
     ///
     /// Provokes the race between going to sleep and the last commit. Needs root and clang. Use it
@@ -127,10 +185,25 @@ fn start(task: Task) -> anyhow::Result<u8> {
             let step = if deep { step.env("RINGBUF_LOOM_BOUND", 3) } else { step };
             step.run_alone(&workspace.root)
         }
+        Task::Schedules { hours, steps, seed } => {
+            let bounded = hours.is_some() || steps.is_some();
+            let seed = seed.or_else(|| bounded.then(suites::any_seed));
+            let step = Step::cargo(&format!("{} nothing_goes_wrong", suites::SCHEDULES));
+            let seconds = hours.map(|hours| 3600 * hours);
+            [("RINGBUF_SECONDS", seconds), ("RINGBUF_STEPS", steps), ("RINGBUF_SEED", seed)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .fold(step, |step, (name, value)| step.env(name, value))
+                .run_alone(&workspace.root)
+        }
+        Task::Fuzz(options) => fuzz::fuzz(&workspace, &options),
         Task::Icount => Step::cargo(suites::ICOUNT).run_alone(&workspace.root),
+        Task::Golden { bless } => golden::golden(&workspace, bless),
+        Task::Litmus { no_install } => litmus::litmus(&workspace, no_install),
         Task::ExactlyOnce { records } => {
             live("exactly_once").env("RINGBUF_RECORDS", records).run_alone(&workspace.root)
         }
+        Task::Matrix(options) => matrix::matrix(&workspace, &options),
         Task::LostWakeups { seconds } => {
             let step = live("lost_wakeups");
             let step = seconds.into_iter().fold(step, |step, n| step.env("RINGBUF_SECONDS", n));

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::run;
+use crate::{matrix, run};
 
 /// A system package, by its Debian name.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub(crate) struct Package {
 enum Probe {
     /// The command runs.
     Runs(&'static str),
+    /// The command is there and linked statically: it is to run where no library is.
+    IsStatic(&'static str),
+    /// One of the files is there.
+    File(&'static [&'static str]),
     /// The header is installed, or pkg-config knows the library.
     Header(&'static str, &'static str),
 }
@@ -50,6 +54,27 @@ pub(crate) const VALGRIND: &[Package] = &[Package {
     why: "counts instructions per record",
     probe: Probe::Runs("valgrind"),
 }];
+
+/// What boots other kernels.
+pub(crate) const MATRIX: &[Package] = &[
+    Package {
+        name: "qemu-system-x86",
+        why: "boots the kernels",
+        probe: Probe::Runs("qemu-system-x86_64"),
+    },
+    Package {
+        name: "busybox-static",
+        why: "is all that those kernels have besides our programs",
+        probe: Probe::IsStatic("busybox"),
+    },
+    Package { name: "cpio", why: "packs their file system", probe: Probe::Runs("cpio") },
+    Package { name: "apt", why: "fetches Debian's kernels", probe: Probe::Runs("apt-get") },
+    Package {
+        name: "debian-archive-keyring",
+        why: "has the keys that the kernels are checked with",
+        probe: Probe::File(&matrix::KEYRINGS),
+    },
+];
 
 /// What is to be done about missing packages.
 #[derive(Debug, PartialEq, Eq)]
@@ -148,6 +173,11 @@ fn missing(needed: &[&'static Package], there: impl Fn(&Package) -> bool) -> Vec
 fn there(package: &Package) -> bool {
     match package.probe {
         Probe::Runs(program) => run::works(program, &["--version"]),
+        Probe::IsStatic(program) => {
+            let bytes = run::find(program).and_then(|file| std::fs::read(file).ok());
+            bytes.is_some_and(|bytes| matrix::is_static(&bytes) == Some(true))
+        }
+        Probe::File(paths) => paths.iter().any(|path| Path::new(path).is_file()),
         Probe::Header(header, library) => {
             ["/usr/include", "/usr/local/include"]
                 .iter()
@@ -158,7 +188,7 @@ fn there(package: &Package) -> bool {
 }
 
 fn explain(missing: &[&Package]) -> String {
-    let lines = missing.iter().map(|p| format!("  {:<12} {}\n", p.name, p.why));
+    let lines = missing.iter().map(|p| format!("  {:<22} {}\n", p.name, p.why));
     std::iter::once("Missing system packages:\n".to_owned()).chain(lines).collect()
 }
 
@@ -223,7 +253,7 @@ mod tests {
         let names: Vec<_> = gone.iter().map(|p| p.name).collect();
         assert_eq!(names, ["clang", "valgrind"]);
         let text = explain(&gone);
-        assert!(text.contains("clang        compiles the BPF programs"), "{text}");
+        assert!(text.contains("clang                  compiles the BPF programs"), "{text}");
         assert!(!text.contains("libelf"), "{text}");
     }
 
@@ -259,6 +289,10 @@ mod tests {
     #[test]
     fn a_program_that_does_not_exist_is_missing() {
         let none = Package { name: "x", why: "y", probe: Probe::Runs("ringbuf-no-such-program") };
+        assert!(!there(&none));
+        let none = Package { probe: Probe::File(&["/ringbuf/no/such/file"]), ..none };
+        assert!(!there(&none));
+        let none = Package { probe: Probe::IsStatic("ringbuf-no-such-program"), ..none };
         assert!(!there(&none));
     }
 }

@@ -10,9 +10,22 @@ use crate::run;
 
 pub(crate) const LOOM: &str =
     "test --release -p ringbuf-sim --test loom --locked --no-fail-fast -- --nocapture";
+pub(crate) const SCHEDULES: &str =
+    "test --release -p ringbuf-sim --test schedule --locked --no-fail-fast -- --nocapture";
+const FUZZ: &str = "xtask fuzz --minutes 1 --no-install --or-skip";
 pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --locked";
+const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
 /// The gate is the same whatever the caller's environment says.
-const KNOBS: [&str; 3] = ["RINGBUF_LOOM_BOUND", "RINGBUF_RECORDS", "RINGBUF_SECONDS"];
+const KNOBS: [&str; 8] = [
+    "RINGBUF_BLESS",
+    "RINGBUF_DISPOSABLE_KERNEL",
+    "RINGBUF_FENCE_ONLY",
+    "RINGBUF_LOOM_BOUND",
+    "RINGBUF_RECORDS",
+    "RINGBUF_SECONDS",
+    "RINGBUF_SEED",
+    "RINGBUF_STEPS",
+];
 
 /// One row of the table at the end.
 #[derive(Debug)]
@@ -33,6 +46,8 @@ pub(crate) enum Needs {
     Live,
     /// The BPF packages and valgrind.
     Valgrind,
+    /// The BPF packages, and those that boot other kernels.
+    Matrix,
 }
 
 #[derive(Debug)]
@@ -87,6 +102,18 @@ pub(crate) const SUITES: &[Suite] = &[
         work: Work::Tests(|_| vec![Step::cargo(LOOM)]),
     },
     Suite {
+        name: "schedule",
+        shows: "seeded schedules of producers, consumers and faults; planted defects are found",
+        needs: Needs::Nothing,
+        work: Work::Tests(|_| vec![Step::cargo(SCHEDULES)]),
+    },
+    Suite {
+        name: "fuzz",
+        shows: "a minute of each fuzz target",
+        needs: Needs::Nothing,
+        work: Work::Measure(|_| vec![Step::cargo(FUZZ)]),
+    },
+    Suite {
         name: "docs",
         shows: "the documentation builds, every link leads somewhere",
         needs: Needs::BpfOrLess,
@@ -103,6 +130,24 @@ pub(crate) const SUITES: &[Suite] = &[
             let all = "test --release -p ringbuf-tests --locked --no-fail-fast";
             vec![Step::cargo(&format!("{all} -- --test-threads=1 --nocapture"))]
         }),
+    },
+    Suite {
+        name: "matrix",
+        shows: "the same on the oldest and the newest kernel that can be had",
+        needs: Needs::Matrix,
+        work: Work::Measure(|_| vec![Step::cargo(MATRIX)]),
+    },
+    Suite {
+        name: "golden",
+        shows: "the hot functions' code: every access and its ordering, no panic, the same text",
+        needs: Needs::Nothing,
+        work: Work::Measure(|_| vec![Step::cargo("xtask golden")]),
+    },
+    Suite {
+        name: "litmus",
+        shows: "the protocol's litmus tests under the memory models of Linux, C and processors",
+        needs: Needs::Nothing,
+        work: Work::Measure(|_| vec![Step::cargo("xtask litmus --no-install")]),
     },
     Suite {
         name: "icount",
@@ -186,6 +231,12 @@ impl Step {
     }
 }
 
+/// A seed that nobody has chosen, for a run that is to see something new.
+pub(crate) fn any_seed() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_secs() << 20
+}
+
 /// The names of the suites, in the order in which they run.
 pub(crate) fn names() -> Vec<&'static str> {
     SUITES.iter().map(|suite| suite.name).collect()
@@ -210,8 +261,12 @@ pub(crate) fn packages_for(suites: &[&Suite]) -> Vec<&'static Package> {
 impl Needs {
     pub(crate) fn packages(self) -> Vec<&'static Package> {
         let bpf = if self == Self::Nothing { &[] } else { packages::BPF };
-        let valgrind = if self == Self::Valgrind { packages::VALGRIND } else { &[] };
-        bpf.iter().chain(valgrind).collect()
+        let more = match self {
+            Self::Valgrind => packages::VALGRIND,
+            Self::Matrix => packages::MATRIX,
+            _ => &[],
+        };
+        bpf.iter().chain(more).collect()
     }
 }
 

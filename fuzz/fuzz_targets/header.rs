@@ -1,0 +1,7 @@
+//! Record parsing: any bytes as the content of a ring.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| ringbuf_sim::fuzz::header(data));

@@ -1,0 +1,7 @@
+//! The drain's validation of what a user ring holds.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| ringbuf_sim::fuzz::user_sample(data));

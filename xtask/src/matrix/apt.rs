@@ -1,0 +1,365 @@
+//! Debian's kernels through apt, with a configuration of our own: nothing of the host's is read
+//! but the place of its mirror, and nothing is changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::kernels::{self, Offer, Version};
+use super::sources::{self, Mirrors};
+use crate::packages;
+use crate::run;
+
+/// The archive's signatures are checked with these keys, whichever of the names they have.
+pub(crate) const KEYRINGS: [&str; 2] = [
+    "/usr/share/keyrings/debian-archive-keyring.pgp",
+    "/usr/share/keyrings/debian-archive-keyring.gpg",
+];
+/// Names a mirror where the machine's configuration has none, as on other distributions.
+const MIRROR: &str = "RINGBUF_MATRIX_MIRROR";
+/// How long a list of packages is good: a second run on the same day downloads nothing.
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// apt with its folders below one of ours.
+#[derive(Debug)]
+pub(crate) struct Apt {
+    folder: PathBuf,
+    kernels: PathBuf,
+}
+
+impl Apt {
+    pub(crate) fn new(cache: &Path) -> Result<Self> {
+        let apt = Self { folder: cache.join("apt"), kernels: cache.join("kernels") };
+        for folder in ["state/lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(apt.folder.join(folder))?;
+        }
+        fs::create_dir_all(&apt.kernels)?;
+        fs::write(apt.folder.join("status"), "")?;
+        fs::write(apt.folder.join("apt.conf"), apt.configuration())?;
+        Ok(apt)
+    }
+
+    /// All kernel packages, from the lists of today; with `again`, from lists fetched now.
+    pub(crate) fn offers(&self, again: bool) -> Result<Vec<Offer>> {
+        let index = self.folder.join("kernels.txt");
+        if again || !is_fresh(&index) {
+            match self.list() {
+                Ok(text) => replace(&index, text.as_bytes())?,
+                // The kernels of another day are better than none.
+                Err(error) if !again && index.is_file() => {
+                    eprintln!("matrix: {error:#}; taking the list that is here");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(parse_offers(&fs::read_to_string(&index)?))
+    }
+
+    /// What the archive says of its kernel packages now.
+    fn list(&self) -> Result<String> {
+        self.update()?;
+        let names = self.output("apt-cache", &["pkgnames", "linux-"])?;
+        let names: Vec<_> = names.lines().filter(|name| kernels::is_kernel(name)).collect();
+        ensure!(!names.is_empty(), "the mirror has no kernel packages at all");
+        self.output("apt-cache", &[&["show"], &names[..]].concat())
+    }
+
+    /// The kernel of this package if it is here already.
+    pub(crate) fn cached(&self, offer: &Offer) -> Option<PathBuf> {
+        let image = self.kernels.join(offer.file_name());
+        image.is_file().then_some(image)
+    }
+
+    /// The kernel of this package. What is kept is complete: it gets its name last.
+    pub(crate) fn fetch(&self, offer: &Offer) -> Result<PathBuf> {
+        if let Some(image) = self.cached(offer) {
+            return Ok(image);
+        }
+        let work = tempfile::tempdir_in(&self.folder)?;
+        let exact = format!("{}={}", offer.package, offer.revision);
+        let mut get = self.command("apt-get");
+        get.current_dir(work.path()).args(["-qq", "download", &exact]).stdout(Stdio::null());
+        run::output(&mut get)?;
+        let deb = find(work.path(), |name| name.ends_with(".deb"))
+            .with_context(|| format!("apt-get downloaded no package for {exact}"))?;
+        let mut unpack = Command::new("dpkg-deb")
+            .arg("--fsys-tarfile")
+            .arg(&deb)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start dpkg-deb")?;
+        let mut tar = Command::new("tar");
+        tar.current_dir(work.path());
+        tar.args(["-x", "--wildcards", "--no-anchored", "vmlinuz*"]);
+        tar.stdin(unpack.stdout.take().context("dpkg-deb has no standard output")?);
+        let taken = tar.status().context("cannot start tar")?;
+        let given = unpack.wait()?;
+        ensure!(taken.success() && given.success(), "{exact}: dpkg-deb {given}, tar {taken}");
+        let image = find(work.path(), |name| name.starts_with("vmlinuz"))
+            .with_context(|| format!("{exact} has no file vmlinuz"))?;
+        let kept = self.kernels.join(offer.file_name());
+        fs::rename(image, &kept)?;
+        Ok(kept)
+    }
+
+    fn update(&self) -> Result<()> {
+        let mirrors = mirrors()?;
+        let keyring = KEYRINGS.iter().find(|path| Path::new(path).is_file());
+        let keyring = keyring.context("Debian's archive keyring is not installed")?;
+        let mut suites: Vec<_> = mirrors
+            .suites()
+            .into_iter()
+            .map(|(uri, name)| Suite { uri, name, expired: false })
+            .collect();
+        eprintln!("matrix: fetching the package lists of {} suites", suites.len());
+        // Once as it is, once without what does not exist, once for what has expired meanwhile.
+        for _ in 0..3 {
+            let text: String = suites.iter().map(|suite| suite.stanza(keyring)).collect();
+            fs::write(self.folder.join("matrix.sources"), text)?;
+            let out = self.command("apt-get").args(["-qq", "update"]).stdin(Stdio::null()).output();
+            let out = out.context("cannot start apt-get")?;
+            if out.status.success() {
+                return Ok(());
+            }
+            let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+            let verdict = Verdict::parse(&errors);
+            // The first complaint; one server that is away makes one for each suite.
+            let first = errors.lines().find(|line| line.starts_with("E:")).unwrap_or(&errors);
+            ensure!(verdict.helps(), "apt-get update: {}", first.trim());
+            suites.retain(|suite| {
+                let gone = verdict.missing.iter().any(|what| suite.is(what));
+                if gone {
+                    eprintln!("matrix: left out: {} is not on this mirror", suite.name);
+                }
+                !gone
+            });
+            for suite in &mut suites {
+                if verdict.expired.iter().any(|what| suite.is(what)) {
+                    eprintln!("matrix: {}: no longer updated, taken as it is", suite.name);
+                    suite.expired = true;
+                }
+            }
+        }
+        bail!("apt-get update still fails after leaving out what does not exist")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("LC_ALL", "C").arg("-c").arg(self.folder.join("apt.conf"));
+        command
+    }
+
+    fn output(&self, program: &str, args: &[&str]) -> Result<String> {
+        let mut command = self.command(program);
+        command.args(args).stdin(Stdio::null());
+        let out = command.stderr(Stdio::inherit()).output()?;
+        ensure!(out.status.success(), "{program} {}: {}", args[0], out.status);
+        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+    }
+
+    /// Read after the machine's own, which says how to reach the mirror.
+    fn configuration(&self) -> String {
+        let folder = self.folder.display();
+        // A sandbox user of apt's could not enter our folders.
+        let user = if packages::is_root() { "APT::Sandbox::User \"root\";\n" } else { "" };
+        format!(
+            "#clear APT::Update::Pre-Invoke;\n\
+             #clear APT::Update::Post-Invoke;\n\
+             #clear APT::Update::Post-Invoke-Success;\n\
+             #clear APT::Architectures;\n\
+             APT::Architecture \"amd64\";\n\
+             APT::Architectures {{ \"amd64\"; }};\n\
+             {user}\
+             Dir::State \"{folder}/state\";\n\
+             Dir::State::lists \"lists\";\n\
+             Dir::State::status \"{folder}/status\";\n\
+             Dir::Cache \"{folder}/cache\";\n\
+             Dir::Cache::pkgcache \"pkgcache.bin\";\n\
+             Dir::Cache::srcpkgcache \"srcpkgcache.bin\";\n\
+             Dir::Etc::sourcelist \"{folder}/matrix.sources\";\n\
+             Dir::Etc::sourceparts \"/dev/null\";\n\
+             Dir::Etc::preferences \"/dev/null\";\n\
+             Dir::Etc::preferencesparts \"/dev/null\";\n\
+             Acquire::Languages \"none\";\n\
+             Acquire::Retries \"3\";\n\
+             APT::Update::Error-Mode \"any\";\n\
+             Acquire::Check-Valid-Until \"true\";\n\
+             Acquire::AllowInsecureRepositories \"false\";\n\
+             Acquire::AllowWeakRepositories \"false\";\n\
+             Acquire::AllowDowngradeToInsecureRepositories \"false\";\n\
+             APT::Get::AllowUnauthenticated \"false\";\n"
+        )
+    }
+}
+
+/// One suite of the archive.
+#[derive(Debug, PartialEq, Eq)]
+struct Suite {
+    uri: String,
+    name: String,
+    /// Its lists are past their date, and there will be no newer ones.
+    expired: bool,
+}
+
+impl Suite {
+    fn stanza(&self, keyring: &str) -> String {
+        let Self { uri, name, expired } = self;
+        let check = if *expired { "Check-Valid-Until: no\n" } else { "" };
+        format!(
+            "Types: deb\nURIs: {uri}\nSuites: {name}\nComponents: main\nTargets: Packages\n\
+             Signed-By: {keyring}\n{check}\n"
+        )
+    }
+
+    /// Whether apt means this suite by `URI SUITE` or by `URI/dists/SUITE`.
+    fn is(&self, what: &str) -> bool {
+        let uri = self.uri.trim_end_matches('/');
+        let dists = format!("{uri}/dists/{}", self.name);
+        let rest = what.strip_prefix(uri).map(|rest| rest.trim_start_matches('/').trim_start());
+        what == dists || rest == Some(self.name.as_str())
+    }
+}
+
+/// What apt complains of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verdict {
+    missing: Vec<String>,
+    expired: Vec<String>,
+}
+
+impl Verdict {
+    fn parse(errors: &str) -> Self {
+        let mut verdict = Self::default();
+        for line in errors.lines() {
+            if let Some(rest) = line.split_once("The repository '").map(|(_, rest)| rest) {
+                let what =
+                    rest.split_once(" Release' ").or_else(|| rest.split_once(" InRelease' "));
+                let gone = line.contains("does not have a Release file")
+                    || line.contains("no longer has a Release file");
+                verdict.missing.extend(what.filter(|_| gone).map(|(what, _)| what.to_owned()));
+            } else if let Some((_, rest)) = line.split_once("Release file for ") {
+                let what = rest.split_once(" is expired").map(|(file, _)| file);
+                let suite = what.and_then(|file| file.rsplit_once('/')).map(|(suite, _)| suite);
+                verdict.expired.extend(suite.map(str::to_owned));
+            }
+        }
+        verdict
+    }
+
+    /// Whether another attempt may come out better.
+    fn helps(&self) -> bool {
+        !self.missing.is_empty() || !self.expired.is_empty()
+    }
+}
+
+/// Where the machine's own apt gets Debian from.
+fn mirrors() -> Result<Mirrors> {
+    if let Ok(main) = std::env::var(MIRROR) {
+        return Ok(Mirrors { main, security: None });
+    }
+    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
+    let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
+    let mut parts: Vec<_> = parts.map(|entry| entry.path()).collect();
+    parts.retain(|path| path.extension().is_some_and(|end| end == "list" || end == "sources"));
+    parts.sort();
+    files.append(&mut parts);
+    let read = |path: &PathBuf| Some(sources::parse(path, &fs::read_to_string(path).ok()?));
+    let sources: Vec<_> = files.iter().filter_map(read).flatten().collect();
+    Mirrors::find(&sources).with_context(|| {
+        format!("no mirror of Debian in this machine's apt configuration: name one in {MIRROR}")
+    })
+}
+
+/// The kernels in what `apt-cache show` prints.
+fn parse_offers(text: &str) -> Vec<Offer> {
+    let offer = |stanza: &std::collections::BTreeMap<String, String>| {
+        let (package, revision) = (stanza.get("package")?.clone(), stanza.get("version")?.clone());
+        let version = Version::parse(&revision)?;
+        kernels::is_kernel(&package).then_some(Offer { package, revision, version })
+    };
+    sources::stanzas(text).iter().filter_map(offer).collect()
+}
+
+fn is_fresh(file: &Path) -> bool {
+    let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
+    let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+    age.is_some_and(|age| age < FRESH)
+}
+
+/// Writes a file that is either complete or not there.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes)?;
+    fs::rename(new, path)?;
+    Ok(())
+}
+
+/// The first file in or below `folder` whose name passes.
+fn find(folder: &Path, test: impl Fn(&str) -> bool + Copy) -> Option<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
+    entries.sort();
+    let name = |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).is_some_and(test);
+    let here = entries.iter().find(|path| path.is_file() && name(path)).cloned();
+    here.or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|path| find(path, test)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite(uri: &str, name: &str) -> Suite {
+        Suite { uri: uri.to_owned(), name: name.to_owned(), expired: false }
+    }
+
+    #[test]
+    fn apt_tells_which_suites_do_not_exist_and_which_have_expired() {
+        let errors = "\
+W: something else
+E: The repository 'http://m.example/debian forky-backports Release' does not have a Release file.
+E: Release file for http://m.example/debian/dists/bullseye/InRelease is expired (invalid since 3d). \
+Updates for this repository will not be applied.
+";
+        let verdict = Verdict::parse(errors);
+        assert_eq!(verdict.missing, ["http://m.example/debian forky-backports"]);
+        assert_eq!(verdict.expired, ["http://m.example/debian/dists/bullseye"]);
+        assert!(suite("http://m.example/debian/", "forky-backports").is(&verdict.missing[0]));
+        assert!(!suite("http://m.example/debian", "forky").is(&verdict.missing[0]));
+        assert!(suite("http://m.example/debian", "bullseye").is(&verdict.expired[0]));
+        assert!(!suite("http://m.example/debian", "bullseye-security").is(&verdict.expired[0]));
+        assert!(!Verdict::parse("E: Failed to fetch http://m.example  404  Not Found\n").helps());
+    }
+
+    #[test]
+    fn only_what_has_expired_is_taken_without_a_date() {
+        let fresh = suite("u", "s").stanza("/k");
+        assert!(fresh.contains("Signed-By: /k\n") && !fresh.contains("Valid"), "{fresh}");
+        assert!(!fresh.to_lowercase().contains("trusted"));
+        let old = Suite { expired: true, ..suite("u", "s") }.stanza("/k");
+        assert!(old.contains("Signed-By: /k\nCheck-Valid-Until: no\n\n"), "{old}");
+    }
+
+    #[test]
+    fn offers_are_read_from_stanzas() {
+        let text = "Package: linux-image-5.10.0-30-cloud-amd64\nVersion: 5.10.218-1\n\
+                    Description: Linux 5.10\n for clouds\n\nPackage: linux-image-6.1-cloud-amd64\n\
+                    Version: 6.1.192-1\n\nPackage: linux-image-7.4.1-cloud-amd64\n\
+                    Version: 7.4~rc1-1\n";
+        let offers = parse_offers(text);
+        assert_eq!(offers.len(), 1);
+        assert_eq!(offers[0].version.to_string(), "5.10.218");
+    }
+
+    #[test]
+    fn files_are_found_below() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        fs::write(folder.path().join("a/b/vmlinuz-1"), "x").unwrap();
+        let found = find(folder.path(), |name| name.starts_with("vmlinuz")).unwrap();
+        assert!(found.ends_with("a/b/vmlinuz-1"));
+        assert_eq!(find(folder.path(), |name| name == "b"), None, "a folder is no file");
+        assert!(!is_fresh(&folder.path().join("absent")) && is_fresh(&found));
+    }
+}

@@ -1,0 +1,155 @@
+//! Booting one kernel in QEMU, and listening until it switches off.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::console::Console;
+use crate::run;
+
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+/// The kernel's command line. A busy machine emulates a timer that comes late, which the kernel
+/// would take for a broken one.
+const APPEND: &str = "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check";
+/// How long a kernel may take until the script in it begins, where virtualisation works.
+const PROBE: Duration = Duration::from_secs(20);
+/// What it may take to end after its last word.
+const OFF: Duration = Duration::from_secs(20);
+
+/// How the guest's instructions are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accelerator {
+    /// By the processor.
+    Kvm,
+    /// By translation: works everywhere.
+    Tcg,
+}
+
+impl Accelerator {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+        }
+    }
+
+    /// KVM where a kernel comes up with it; having the device is not enough.
+    pub(crate) fn choose(kernel: &Path, initramfs: &Path) -> Self {
+        if File::options().read(true).write(true).open("/dev/kvm").is_err() {
+            return Self::Tcg;
+        }
+        let begins = || -> Result<bool> {
+            let mut machine = Machine::start(kernel, initramfs, Self::Kvm, None)?;
+            let (deadline, mut console) = (Instant::now() + PROBE, Console::default());
+            while console.release.is_none() {
+                match machine.line(deadline) {
+                    Ok(line) => console.line(&line),
+                    Err(_) => break,
+                }
+            }
+            Ok(console.release.is_some())
+        };
+        if begins().is_ok_and(|good| good) {
+            return Self::Kvm;
+        }
+        eprintln!("matrix: no kernel comes up under KVM here; emulating in software");
+        Self::Tcg
+    }
+}
+
+/// A running virtual machine; ended when dropped.
+#[derive(Debug)]
+struct Machine {
+    qemu: Child,
+    lines: Receiver<String>,
+}
+
+impl Machine {
+    /// Starts it; what it says is also written to `log`.
+    fn start(
+        kernel: &Path,
+        initramfs: &Path,
+        accelerator: Accelerator,
+        mut log: Option<File>,
+    ) -> Result<Self> {
+        let cpu = if accelerator == Accelerator::Kvm { "host" } else { "max" };
+        let mut command = Command::new(QEMU);
+        command.args(["-accel", accelerator.name(), "-cpu", cpu, "-smp", "2", "-m", "1024"]);
+        command.args(["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]);
+        command.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
+        command.args(["-append", APPEND]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(match &log {
+            Some(log) => Stdio::from(log.try_clone()?),
+            None => Stdio::null(),
+        });
+        let mut qemu = command.spawn().with_context(|| format!("cannot start {QEMU}"))?;
+        let out = qemu.stdout.take().context("QEMU has no standard output")?;
+        let (send, lines) = channel();
+        thread::spawn(move || {
+            run::lines(out, |line| {
+                // A full disk costs the log, not the result.
+                let _written = log.as_mut().map(|log| log.write_all(line));
+                // Nobody listens any more once the machine is dropped.
+                let _heard = send.send(String::from_utf8_lossy(line).into_owned());
+            });
+        });
+        Ok(Self { qemu, lines })
+    }
+
+    fn line(&mut self, deadline: Instant) -> Result<String, RecvTimeoutError> {
+        self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Both fail only if it has ended, which is what is wanted.
+        let _ended = self.qemu.kill().and_then(|()| self.qemu.wait());
+    }
+}
+
+/// Boots the kernel, calls `each` with what it has said so far after every line, and returns all.
+pub(crate) fn boot(
+    (kernel, initramfs): (&Path, &Path),
+    accelerator: Accelerator,
+    log: &Path,
+    limit: Duration,
+    expected: &[String],
+    mut each: impl FnMut(&Console),
+) -> Result<Console> {
+    let log = File::create(log).with_context(|| log.display().to_string())?;
+    let mut machine = Machine::start(kernel, initramfs, accelerator, Some(log))?;
+    let mut deadline = Instant::now() + limit;
+    let mut console = Console::default();
+    let reason = loop {
+        match machine.line(deadline) {
+            Ok(line) => {
+                console.line(&line);
+                each(&console);
+                if console.done {
+                    deadline = deadline.min(Instant::now() + OFF);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) if console.done => break "it did not switch off".into(),
+            Err(RecvTimeoutError::Timeout) => {
+                break format!("not finished within {} s", limit.as_secs());
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = machine.qemu.wait()?;
+                break match &console.release {
+                    None => format!("the kernel did not come up, QEMU: {status}"),
+                    Some(_) => format!("the machine went off, QEMU: {status}"),
+                };
+            }
+        }
+    };
+    console.close(expected, &reason);
+    Ok(console)
+}

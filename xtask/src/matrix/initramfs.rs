@@ -1,0 +1,199 @@
+//! The virtual machine's file system: busybox, our programs, and a script that runs them and says
+//! on the console what came of it.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use super::programs::{self, Program};
+use crate::run;
+
+/// What each line for us begins with. What else is on the console is for people.
+pub(crate) const MARK: &str = "@@ ";
+/// The suite that is no test program: the command sees programs start.
+pub(crate) const EXEC: &str = "exec";
+/// The programs whose start it must see, in this order.
+pub(crate) const STARTED: [&str; 5] = ["one", "two", "three", "four", "five"];
+/// One suite may take this long, in seconds.
+pub(crate) const SUITE_LIMIT: u32 = 120;
+/// Enough to fill the ring many times, and quick under emulation.
+const RECORDS: u32 = 200_000;
+/// For how long the sound consumer is driven.
+const SECONDS: u32 = 3;
+/// What of the kernel's own messages is no good news.
+const COMPLAINTS: &str =
+    "BUG:|WARNING:|Oops|general protection|soft lockup|hung_task|rcu.*stall|refcount_t";
+
+/// The names of the suites in the order in which they run.
+pub(crate) fn suites(programs: &[Program]) -> Vec<String> {
+    let tests = programs.iter().filter(|program| program.test).map(|program| program.name.clone());
+    std::iter::once(EXEC.to_owned()).chain(tests).collect()
+}
+
+/// Packs the file system, and returns its file.
+pub(crate) fn pack(folder: &Path, programs: &[Program]) -> Result<PathBuf> {
+    let root = folder.join("root");
+    if root.exists() {
+        fs::remove_dir_all(&root)?;
+    }
+    for place in ["bin", "dev", "proc", "sys", "tmp", "etc", "probe", "suites"] {
+        fs::create_dir_all(root.join(place))?;
+    }
+    let busybox = run::find("busybox").context("there is no busybox")?;
+    programs::require_static(&busybox).context("busybox-static is needed")?;
+    fs::copy(busybox, root.join("bin/busybox"))?;
+    for program in programs {
+        let place = if program.test { "suites" } else { "bin" };
+        fs::copy(&program.file, root.join(place).join(&program.name))?;
+    }
+    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
+    for name in STARTED.iter().chain(&["ready"]) {
+        executable(&root.join("probe").join(name), "#!/bin/sh\n")?;
+    }
+    executable(&root.join("init"), &script(&suites(programs)))?;
+    let packed = folder.join("initramfs");
+    cpio(&root, &packed)?;
+    fs::remove_dir_all(&root)?;
+    Ok(packed)
+}
+
+fn executable(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn cpio(root: &Path, to: &Path) -> Result<()> {
+    let mut find = Command::new("find");
+    let mut find = find.current_dir(root).arg(".").stdout(Stdio::piped()).spawn()?;
+    let names = find.stdout.take().context("find has no standard output")?;
+    let mut cpio = Command::new("cpio");
+    cpio.current_dir(root).args(["--quiet", "-o", "-H", "newc", "-R", "0:0"]);
+    let packed =
+        cpio.stdin(names).stdout(File::create(to)?).status().context("cannot start cpio")?;
+    let listed = find.wait()?;
+    ensure!(listed.success() && packed.success(), "find: {listed}, cpio: {packed}");
+    Ok(())
+}
+
+/// The first process. It ends by switching the machine off, whatever happens.
+fn script(suites: &[String]) -> String {
+    let mut text = HEAD.to_owned();
+    let knobs = [
+        ("RINGBUF_RECORDS", RECORDS),
+        ("RINGBUF_SECONDS", SECONDS),
+        ("RINGBUF_FENCE_ONLY", 1),
+        ("RINGBUF_DISPOSABLE_KERNEL", 1),
+    ];
+    for (name, value) in knobs {
+        line(&mut text, format_args!("export {name}={value}"));
+    }
+    line(&mut text, format_args!("echo; echo \"{MARK}begin $(uname -r)\""));
+    for suite in suites {
+        let call = match suite.as_str() {
+            EXEC => exec(),
+            name => {
+                format!("timeout -s KILL {SUITE_LIMIT} /suites/{name} --test-threads=1 --nocapture")
+            }
+        };
+        line(&mut text, format_args!("suite {suite}\n{call}\nend {suite} $?"));
+    }
+    line(&mut text, format_args!("dmesg | grep -E '{COMPLAINTS}' | sed 's/^/{MARK}kernel /'"));
+    line(&mut text, format_args!("echo \"{MARK}done\"\npoweroff -f"));
+    text
+}
+
+const HEAD: &str = r#"#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmpfs /tmp
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t bpf bpf /sys/fs/bpf
+up() { cut -d' ' -f1 /proc/uptime; }
+suite() { echo; echo "@@ suite $1 $(up)"; }
+end() { # name exit-code
+    echo; echo "@@ end $1 $2 $(up)"
+    [ -s "$RINGBUF_SKIP_LOG" ] && sed 's/^/@@ skip /' "$RINGBUF_SKIP_LOG"
+    rm -f "$RINGBUF_SKIP_LOG"
+}
+export RINGBUF_SKIP_LOG=/tmp/skipped
+"#;
+
+/// Starts the command, waits until it sees a program, starts those that it must see on one CPU and
+/// the other in turn, ends it.
+fn exec() -> String {
+    let programs = STARTED.join(" ");
+    let last = STARTED[STARTED.len() - 1];
+    format!(
+        r#"timeout -s KILL {SUITE_LIMIT} ringbuf exec --json >/tmp/events 2>/tmp/summary &
+watch=$!
+n=0
+until grep -q /probe/ready /tmp/events || [ $n -ge 300 ] || ! kill -0 $watch; do
+    /probe/ready; sleep 0.1; n=$((n + 1))
+done
+cpu=1
+for name in {programs}; do
+    taskset $cpu /probe/$name &
+    echo "@@ started $! /probe/$name"
+    wait $!
+    cpu=$((3 - cpu))
+done
+n=0
+until grep -q /probe/{last} /tmp/events || [ $n -ge 50 ]; do sleep 0.1; n=$((n + 1)); done
+kill -TERM $watch
+wait $watch
+code=$?
+grep /probe/ /tmp/events | grep -v /probe/ready | sed 's/^/@@ event /'
+sed 's/^/@@ told /' /tmp/summary
+(exit $code)"#
+    )
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(name: &str, test: bool) -> Program {
+        Program { name: name.to_owned(), file: PathBuf::new(), test }
+    }
+
+    #[test]
+    fn the_script_runs_every_suite_and_switches_off() {
+        let suites = suites(&[program("ringbuf", false), program("vectors", true)]);
+        assert_eq!(suites, ["exec", "vectors"]);
+        let text = script(&suites);
+        assert!(text.starts_with("#!/bin/busybox sh\n") && text.ends_with("poweroff -f\n"));
+        for part in ["suite exec\n", "/suites/vectors --test-threads=1", "end vectors $?"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let all = format!("for name in {};", STARTED.join(" "));
+        assert!(text.contains(&all), "{text}");
+    }
+
+    #[test]
+    fn the_script_is_one_for_a_shell() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("init");
+        executable(&file, &script(&["exec".to_owned(), "a".to_owned()])).unwrap();
+        assert!(run::works("sh", &["-n", file.to_str().unwrap()]));
+    }
+
+    #[test]
+    fn marks_in_the_script_are_those_that_are_read() {
+        let marks = script(&["exec".to_owned()]).matches(MARK).count();
+        assert_eq!(marks, script(&["exec".to_owned()]).matches("@@").count());
+        assert!(marks >= 9, "{marks}");
+    }
+}

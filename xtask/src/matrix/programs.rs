@@ -1,0 +1,175 @@
+//! One set of programs for every kernel: linked statically, so that the virtual machine needs
+//! nothing but them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::run;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// A program for the virtual machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    /// One of the live tests, rather than the command `ringbuf`.
+    pub(crate) test: bool,
+}
+
+/// Builds `ringbuf` and the live tests, with the BPF programs inside, below `folder`.
+pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
+    let libraries = static_libraries()?;
+    let mut cargo = run::cargo();
+    cargo.current_dir(root).args(["build", "--release", "--locked", "--target", TARGET]);
+    cargo.args(["-p", "ringbuf-cli", "-p", "ringbuf-tests", "--bins", "--test", "*"]);
+    cargo.args(["--features", "libbpf-rs/static"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    cargo.env("CARGO_TARGET_DIR", folder).env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env("RUSTFLAGS", flags(&libraries)).env("LIBBPF_SYS_LIBRARY_PATH", &libraries.folder);
+    // They are copied into memory for every boot, and a backtrace there helps nobody.
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    eprintln!("matrix: {} (linked statically)", run::describe(&cargo));
+    let programs = programs(&run::output(&mut cargo)?);
+    ensure!(programs.iter().any(|program| !program.test), "cargo built no program called ringbuf");
+    ensure!(programs.iter().any(|program| program.test), "cargo built no live tests");
+    for program in &programs {
+        require_static(&program.file)?;
+    }
+    Ok(programs)
+}
+
+/// What cargo says that it built, as far as it is for the virtual machine.
+fn programs(messages: &str) -> Vec<Program> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = |message: Value| {
+        let file = PathBuf::from(message["executable"].as_str()?);
+        let name = message["target"]["name"].as_str()?.to_owned();
+        let kind = message["target"]["kind"].as_array()?.first()?.as_str()?.to_owned();
+        let test = kind == "test" && message["package_id"].as_str()?.contains("ringbuf-tests");
+        let wanted = test || (kind == "bin" && name == "ringbuf");
+        wanted.then_some(Program { name, file, test })
+    };
+    let mut all: Vec<_> = messages.filter_map(program).collect();
+    all.sort_by(|a, b| (a.test, &a.name).cmp(&(b.test, &b.name)));
+    all.dedup();
+    all
+}
+
+/// The machine's static libraries for the C part.
+#[derive(Debug)]
+struct Libraries {
+    folder: String,
+    /// What libelf itself needs besides zlib, in newer versions.
+    more: Vec<String>,
+}
+
+fn static_libraries() -> Result<Libraries> {
+    let libelf = run::output(Command::new("gcc").arg("-print-file-name=libelf.a"))?;
+    let folder = Path::new(libelf.trim())
+        .canonicalize()
+        .ok()
+        .and_then(|file| file.parent().and_then(|folder| folder.to_str().map(str::to_owned)));
+    let folder = folder.context("no libelf.a: it comes with the package libelf-dev")?;
+    let mut ask = Command::new("pkg-config");
+    ask.args(["--static", "--libs-only-l", "libelf"]).stderr(Stdio::null());
+    let words = run::output(&mut ask).unwrap_or_default();
+    let more = words.split_whitespace().filter(|word| !["-lelf", "-lz", "-lc"].contains(word));
+    Ok(Libraries { folder, more: more.map(str::to_owned).collect() })
+}
+
+fn flags(libraries: &Libraries) -> String {
+    let mut flags = format!("-C target-feature=+crt-static -L native={}", libraries.folder);
+    for library in &libraries.more {
+        flags.push_str(" -C link-arg=");
+        flags.push_str(library);
+    }
+    flags
+}
+
+/// Refuses a program that would look for its interpreter and for shared libraries.
+pub(crate) fn require_static(file: &Path) -> Result<()> {
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    match is_static(&bytes) {
+        Some(true) => Ok(()),
+        Some(false) => bail!(
+            "{} needs shared libraries, which the virtual machine does not have: \
+             it was not linked statically",
+            file.display()
+        ),
+        None => bail!("{} is no 64-bit ELF program", file.display()),
+    }
+}
+
+/// Whether a program runs without an interpreter (which is what loads shared libraries): its
+/// program headers name none. `None` for what is no 64-bit little-endian ELF file.
+pub(crate) fn is_static(elf: &[u8]) -> Option<bool> {
+    const INTERPRETER: u32 = 3;
+    let number = |at: usize, size: usize| {
+        let bytes = elf.get(at..at.checked_add(size)?)?;
+        Some(bytes.iter().rev().fold(0_usize, |value, byte| value << 8 | usize::from(*byte)))
+    };
+    elf.starts_with(b"\x7fELF\x02\x01").then_some(())?;
+    let (offset, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    let kind = |index: usize| number(offset.checked_add(index.checked_mul(size)?)?, 4);
+    let kinds: Option<Vec<_>> = (0..count).map(kind).collect();
+    Some(!kinds?.contains(&(INTERPRETER as usize)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_tells_what_it_built() {
+        let message = |package: &str, kind: &str, name: &str, file: &str| {
+            format!(
+                "{{\"package_id\":\"path+file:///w/{package}#0.1.0\",\"target\":{{\"kind\":\
+                 [\"{kind}\"],\"name\":\"{name}\"}},\"executable\":{file}}}\n"
+            )
+        };
+        let text = [
+            message("tests#ringbuf-tests@", "test", "vectors", "\"/t/vectors-1\""),
+            message("ringbuf-cli", "test", "exec", "\"/t/exec-1\""),
+            message("ringbuf-cli", "bin", "ringbuf", "\"/t/ringbuf\""),
+            message("ringbuf-cli", "bin", "ringbuf", "\"/t/ringbuf\""),
+            message("ringbuf-core", "lib", "ringbuf_core", "null"),
+            "no json\n".to_owned(),
+        ];
+        let all = programs(&text.concat());
+        let names: Vec<_> = all.iter().map(|p| (p.name.as_str(), p.test)).collect();
+        assert_eq!(names, [("ringbuf", false), ("vectors", true)]);
+    }
+
+    /// An ELF file with these program headers and nothing else.
+    fn elf(kinds: &[u32]) -> Vec<u8> {
+        let mut bytes = vec![0; 64];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        bytes[32] = 64;
+        bytes[54] = 56;
+        bytes[56] = u8::try_from(kinds.len()).unwrap();
+        for kind in kinds {
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend([0; 52]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn an_interpreter_means_shared_libraries() {
+        assert_eq!(is_static(&elf(&[1, 2])), Some(true));
+        assert_eq!(is_static(&elf(&[6, 3, 1])), Some(false));
+        assert_eq!(is_static(&elf(&[1, 1])[..100]), None, "cut off");
+        assert_eq!(is_static(b"#!/bin/sh\n"), None);
+    }
+
+    #[test]
+    fn what_libelf_needs_is_linked() {
+        let libraries = Libraries { folder: "/l".to_owned(), more: vec!["-lzstd".to_owned()] };
+        let want = "-C target-feature=+crt-static -L native=/l -C link-arg=-lzstd";
+        assert_eq!(flags(&libraries), want);
+    }
+}

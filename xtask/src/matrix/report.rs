@@ -1,0 +1,328 @@
+//! The table of kernels and suites, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::console::{Console, Suite};
+use super::kernels::Offer;
+
+/// What came of one kernel.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) kernel: Offer,
+    pub(crate) end: End,
+    pub(crate) time: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It ran, until it went off or was switched off.
+    Ran { console: Console, log: PathBuf },
+    /// It could not be fetched or started: why, and whether that is all right.
+    Absent { why: String, allowed: bool },
+}
+
+impl Row {
+    pub(crate) fn failed(&self) -> bool {
+        match &self.end {
+            End::Ran { console, .. } => {
+                console.suites.iter().any(Suite::failed) || !console.complaints.is_empty()
+            }
+            End::Absent { allowed, .. } => !allowed,
+        }
+    }
+
+    /// Whether the kernel gave no sign of life, so that `--allow-missing` may speak for it.
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(&self.end, End::Ran { console, .. } if console.release.is_none())
+    }
+
+    fn suites(&self) -> &[Suite] {
+        match &self.end {
+            End::Ran { console, .. } => &console.suites,
+            End::Absent { .. } => &[],
+        }
+    }
+
+    /// Why it failed, line by line.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        match &self.end {
+            End::Ran { console, log } => {
+                for suite in console.suites.iter().filter(|suite| suite.failed()) {
+                    let failed = suite.counts.failed;
+                    if failed > 0 {
+                        all.push(format!("{}: {failed} failed", suite.name));
+                    }
+                    let short = suite.problems.iter().map(|why| shorten(why));
+                    all.extend(short.map(|why| format!("{}: {why}", suite.name)));
+                }
+                all.extend(
+                    console.complaints.iter().map(|what| format!("the kernel says: {what}")),
+                );
+                if !all.is_empty() {
+                    all.push(format!("log: {}", log.display()));
+                }
+            }
+            End::Absent { why, .. } => all.push(why.clone()),
+        }
+        all
+    }
+}
+
+/// What one run was.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) date: String,
+    pub(crate) emulator: String,
+    pub(crate) suites: Vec<String>,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Report {
+    pub(crate) fn failed(&self) -> bool {
+        self.rows.iter().any(Row::failed)
+    }
+
+    fn sums(&self) -> [usize; 3] {
+        let sum =
+            |of: fn(&Suite) -> usize| self.rows.iter().flat_map(Row::suites).map(of).sum::<usize>();
+        let failed = |s: &Suite| s.counts.failed + usize::from(s.counts.failed == 0 && s.failed());
+        [sum(Suite::passed), sum(failed), sum(|s| s.skips.len())]
+    }
+
+    /// For people: one row for each kernel, then what differs between them, then what failed.
+    pub(crate) fn table(&self) -> String {
+        let mut cells = vec![vec!["kernel".to_owned()]];
+        cells[0].extend(self.suites.iter().cloned().chain(["seconds".to_owned()]));
+        for row in &self.rows {
+            let mut line = vec![row.kernel.version.to_string()];
+            let find = |name: &String| row.suites().iter().find(|suite| suite.name == *name);
+            line.extend(self.suites.iter().map(|name| find(name).map_or("-".to_owned(), cell)));
+            line.push(format!("{:.1}", row.time.as_secs_f64()));
+            cells.push(line);
+        }
+        let width = |column: usize| cells.iter().map(|line| line[column].len()).max().unwrap_or(0);
+        let widths: Vec<_> = (0..cells[0].len()).map(width).collect();
+        let mut text = String::new();
+        for line in &cells {
+            let mut padded = format!("{:<1$}", line[0], widths[0]);
+            for (cell, width) in line.iter().zip(&widths).skip(1) {
+                put(&mut padded, format_args!("  {cell:>width$}"));
+            }
+            put(&mut text, format_args!("{padded}\n"));
+        }
+        let notes = |console: &Console| console.notes.clone();
+        self.grouped(&mut text, "less here", |c| {
+            notes(c).into_iter().map(|n| (n.what, n.why)).collect()
+        });
+        self.grouped(&mut text, "skipped", |console| {
+            let skips = console.suites.iter().flat_map(|suite| suite.skips.clone());
+            skips.map(|skip| (skip.what, skip.why)).collect()
+        });
+        for row in &self.rows {
+            let word = if row.failed() { "FAILED" } else { "absent" };
+            for trouble in row.troubles() {
+                put(&mut text, format_args!("{word}: {}: {trouble}\n", row.kernel.version));
+            }
+        }
+        put(&mut text, format_args!("{}\n", self.summary()));
+        text
+    }
+
+    /// Says each thing once, and for which kernels it holds.
+    fn grouped(
+        &self,
+        text: &mut String,
+        title: &str,
+        of: impl Fn(&Console) -> Vec<(String, String)>,
+    ) {
+        let mut order = Vec::new();
+        let mut kernels = BTreeMap::<(String, String), Vec<String>>::new();
+        for row in &self.rows {
+            let End::Ran { console, .. } = &row.end else { continue };
+            for what in of(console) {
+                if !order.contains(&what) {
+                    order.push(what.clone());
+                }
+                kernels.entry(what).or_default().push(row.kernel.version.to_string());
+            }
+        }
+        for what in order {
+            let on = &kernels[&what];
+            let on = if on.len() == self.rows.len() { "all".to_owned() } else { on.join(" ") };
+            put(text, format_args!("{title}: {}: {} [{on}]\n", what.0, what.1));
+        }
+    }
+
+    fn summary(&self) -> String {
+        let ran = self.rows.iter().filter(|row| matches!(row.end, End::Ran { .. }));
+        let ran: Vec<_> = ran.map(|row| row.kernel.version).collect();
+        let mut series: Vec<_> = ran.iter().map(|version| version.series()).collect();
+        series.dedup();
+        let [passed, failed, skipped] = self.sums();
+        let range = match (ran.first(), ran.last()) {
+            (Some(first), Some(last)) => format!(" from {first} to {last}"),
+            _ => String::new(),
+        };
+        format!(
+            "{}: {} kernels of {} minor releases{range}: {passed} passed, {failed} failed, \
+             {skipped} skipped ({})",
+            self.date,
+            ran.len(),
+            series.len(),
+            self.emulator
+        )
+    }
+
+    /// For programs.
+    pub(crate) fn json(&self) -> Value {
+        let kernels: Vec<_> = self.rows.iter().map(row_json).collect();
+        let [passed, failed, skipped] = self.sums();
+        json!({
+            "date": self.date, "emulator": self.emulator, "ok": !self.failed(),
+            "passed": passed, "failed": failed, "skipped": skipped, "kernels": kernels,
+        })
+    }
+}
+
+fn row_json(row: &Row) -> Value {
+    let (release, notes, log) = match &row.end {
+        End::Ran { console, log } => (console.release.as_deref(), &console.notes[..], Some(log)),
+        End::Absent { .. } => (None, &[][..], None),
+    };
+    let pairs = |all: &[crate::results::Skip]| -> Vec<Value> {
+        all.iter().map(|skip| json!({ "test": skip.what, "text": skip.why })).collect()
+    };
+    let suites = row.suites().iter().map(|suite| {
+        json!({
+            "name": suite.name, "ok": !suite.failed(), "passed": suite.passed(),
+            "failed": suite.counts.failed, "skipped": pairs(&suite.skips), "seconds": suite.seconds,
+            "problems": suite.problems,
+        })
+    });
+    json!({
+        "kernel": row.kernel.version.to_string(), "release": release,
+        "package": row.kernel.package, "revision": row.kernel.revision, "ok": !row.failed(),
+        "ran": matches!(row.end, End::Ran { .. }), "seconds": row.time.as_secs_f64(),
+        "suites": suites.collect::<Vec<_>>(), "less_here": pairs(notes),
+        "troubles": row.troubles(), "log": log,
+    })
+}
+
+/// What passed; what failed and was skipped only if there is any.
+fn cell(suite: &Suite) -> String {
+    let skipped = match suite.skips.len() {
+        0 => String::new(),
+        n => format!(" ({n} skipped)"),
+    };
+    if suite.failed() {
+        return format!("FAILED{skipped}");
+    }
+    format!("{}{skipped}", suite.passed())
+}
+
+/// The beginning of what may be a whole structure; the log has it all.
+fn shorten(text: &str) -> String {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = text.write_fmt(what);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::kernels::Version;
+
+    fn row(revision: &str, end: End) -> Row {
+        let version = Version::parse(revision).unwrap();
+        let kernel = Offer { package: "p".to_owned(), revision: revision.to_owned(), version };
+        Row { kernel, end, time: Duration::from_millis(35_210) }
+    }
+
+    fn ran(lines: &[&str]) -> End {
+        let mut console = Console::default();
+        lines.iter().for_each(|line| console.line(line));
+        console.close(&["vectors".to_owned(), "busy".to_owned()], "it went off");
+        End::Ran { console, log: "logs/x.log".into() }
+    }
+
+    const OK: [&str; 7] = [
+        "@@ begin 5.10.0-30",
+        "@@ suite vectors 1",
+        "NOTE vectors::dynptr: none",
+        "test result: ok. 7 passed; 0 failed; 0 ignored",
+        "@@ end vectors 0 2",
+        "@@ skip vectors::x\tno y",
+        "@@ suite busy 2",
+    ];
+    const BUSY: [&str; 2] = ["test result: ok. 4 passed; 0 failed; 0 ignored", "@@ end busy 0 3"];
+
+    fn report(rows: Vec<Row>) -> Report {
+        let suites = ["vectors", "busy"].map(str::to_owned).to_vec();
+        Report { date: "2026-01-02".to_owned(), emulator: "QEMU 7, tcg".to_owned(), suites, rows }
+    }
+
+    #[test]
+    fn all_kinds_of_rows() {
+        let good = ran(&[&OK[..], &BUSY[..]].concat());
+        let also_good = ran(&[&OK[..], &BUSY[..]].concat());
+        let bad = ran(&OK);
+        let absent = End::Absent { why: "cannot be fetched: 404".to_owned(), allowed: true };
+        let report = report(vec![
+            row("5.10.218-1", good),
+            row("5.10.262-1", also_good),
+            row("6.1.192-1", bad),
+            row("7.3.4-1", absent),
+        ]);
+        let want = "\
+kernel          vectors    busy  seconds
+5.10.218  6 (1 skipped)       4     35.2
+5.10.262  6 (1 skipped)       4     35.2
+6.1.192   6 (1 skipped)  FAILED     35.2
+7.3.4                 -       -     35.2
+less here: vectors::dynptr: none [5.10.218 5.10.262 6.1.192]
+skipped: vectors::x: no y [5.10.218 5.10.262 6.1.192]
+FAILED: 6.1.192: busy: did not end: it went off
+FAILED: 6.1.192: log: logs/x.log
+absent: 7.3.4: cannot be fetched: 404
+2026-01-02: 3 kernels of 2 minor releases from 5.10.218 to 6.1.192: 26 passed, 1 failed, \
+3 skipped (QEMU 7, tcg)
+";
+        assert_eq!(report.table(), want);
+        assert!(report.failed());
+        let json = report.json();
+        assert_eq!(json["ok"], false);
+        assert_eq!(json["kernels"][0]["suites"][0]["passed"], 6);
+        assert_eq!(json["kernels"][2]["troubles"][0], "busy: did not end: it went off");
+        assert_eq!(json["kernels"][3]["ran"], false);
+    }
+
+    #[test]
+    fn long_reasons_are_cut() {
+        assert_eq!(shorten("short"), "short");
+        assert_eq!(shorten(&"ö".repeat(301)), format!("{}...", "ö".repeat(300)));
+    }
+
+    #[test]
+    fn what_is_absent_or_complains_fails() {
+        let absent = |allowed| row("1.2.3", End::Absent { why: String::new(), allowed });
+        assert!(absent(false).failed() && !absent(true).failed());
+        let all = [&OK[..], &BUSY[..], &["@@ kernel BUG: x"]].concat();
+        let row = row("1.2.3", ran(&all));
+        assert!(row.failed() && !row.is_dead());
+        assert_eq!(row.troubles()[0], "the kernel says: BUG: x");
+        assert!(self::row("1.2.3", ran(&["SeaBIOS"])).is_dead());
+    }
+}
