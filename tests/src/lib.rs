@@ -15,6 +15,7 @@ mod cpu;
 mod epoll;
 mod gate;
 mod globals;
+mod maps;
 mod operations;
 mod ring;
 mod run;
@@ -27,6 +28,7 @@ pub use gate::{
     live_since, note, page_size, skip,
 };
 pub use globals::Globals;
+pub use maps::{create_map, map_by_id};
 pub use operations::Operations;
 pub use ring::{BUSY, DISCARD, Header, RawRing};
 pub use run::test_run;

@@ -4,14 +4,14 @@
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::thread;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, MapCore, MapHandle, MapType, libbpf_sys};
+use libbpf_rs::{ErrorKind, MapCore, MapType, libbpf_sys};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
 use ringbuf_kernel::{CapacityError, OpenError, RingBuf};
-use ringbuf_tests::{kernel_release, live, note, page_size, skip};
+use ringbuf_tests::{create_map, kernel_release, live, map_by_id, note, page_size, skip};
 
 /// Opening must fail with `$pattern` and a text that has `$hint` in it.
 macro_rules! assert_refused {
@@ -52,12 +52,12 @@ fn maps_of_another_type() {
     if !live(test) {
         return;
     }
-    let hash = create(MapType::Hash, 4, 4, 16, 0).expect("hash map");
+    let hash = create_map(MapType::Hash, 4, 4, 16, 0).expect("hash map");
     assert_refused!(RingBuf::open(&hash), OpenError::WrongType { map_type: 1 }, "hash map");
-    let array = create(MapType::Array, 4, 4, 16, 0).expect("array map");
+    let array = create_map(MapType::Array, 4, 4, 16, 0).expect("array map");
     assert_refused!(RingBuf::open(&array), OpenError::WrongType { map_type: 2 }, "array");
     let page = page_size() as u32;
-    match create(MapType::UserRingBuf, 0, 0, page, 0) {
+    match create_map(MapType::UserRingBuf, 0, 0, page, 0) {
         Ok(user) => assert_refused!(
             RingBuf::open(&user),
             OpenError::WrongType { map_type: 31 },
@@ -73,7 +73,7 @@ fn an_overwriting_ring() {
     if !live(test) {
         return;
     }
-    match create(MapType::RingBuf, 0, 0, page_size() as u32, 1 << 19) {
+    match create_map(MapType::RingBuf, 0, 0, page_size() as u32, 1 << 19) {
         Ok(ring) => assert_refused!(RingBuf::open(&ring), OpenError::Overwrite, "overwrite mode"),
         // What the reader would say is tested on made-up flags in ringbuf-kernel.
         Err(error) => assert_too_old(test, "rings in overwrite mode", (6, 19), &error),
@@ -85,11 +85,11 @@ fn descriptors_with_too_few_rights() {
     if !live("bad_input::descriptors_with_too_few_rights") {
         return;
     }
-    let ring = create(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
+    let ring = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
     let id = ring.info().expect("info").info.id;
-    let read_only = by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
+    let read_only = map_by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
     assert_refused!(RingBuf::open(&read_only), OpenError::ReadOnlyFd, "without the flag");
-    let write_only = by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
+    let write_only = map_by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
     assert_refused!(RingBuf::open(&write_only), OpenError::WriteOnlyFd, "without the flag");
     RingBuf::open(&ring).expect("the map itself is good, and no claim was left behind");
 }
@@ -99,7 +99,7 @@ fn a_frozen_map() {
     if !live("bad_input::a_frozen_map") {
         return;
     }
-    let ring = create(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
+    let ring = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
     ring.freeze().expect("freeze");
     assert_refused!(RingBuf::open(&ring), OpenError::Frozen, "before freezing");
 }
@@ -160,7 +160,7 @@ fn no_privilege() {
         skip(test, "this kernel lets everybody create maps");
         return;
     }
-    let good = create(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
+    let good = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
     let id = good.info().expect("info").info.id;
     // Credentials belong to a thread, so only this one becomes nobody.
     thread::spawn(move || {
@@ -183,37 +183,6 @@ fn assert_too_old(test: &str, what: &str, since: (u32, u32), error: &libbpf_rs::
     let here = kernel_release();
     assert!(here < since, "{what} came with Linux {since:?}, this is {here:?}");
     note(test, &format!("no {what} before Linux {}.{}: refused, as it must", since.0, since.1));
-}
-
-fn create(
-    kind: MapType,
-    key: u32,
-    value: u32,
-    entries: u32,
-    flags: u32,
-) -> libbpf_rs::Result<MapHandle> {
-    let options = libbpf_sys::bpf_map_create_opts {
-        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
-        map_flags: flags,
-        ..Default::default()
-    };
-    MapHandle::create(kind, Some("bad_input"), key, value, entries, &options)
-}
-
-/// A descriptor of the map with this id, with `open_flags`.
-fn by_id(id: u32, open_flags: u32) -> io::Result<OwnedFd> {
-    let options = libbpf_sys::bpf_get_fd_by_id_opts {
-        sz: size_of::<libbpf_sys::bpf_get_fd_by_id_opts>() as libbpf_sys::size_t,
-        open_flags,
-        ..Default::default()
-    };
-    // SAFETY: the options are a valid struct of the size that they state.
-    let fd = unsafe { libbpf_sys::bpf_map_get_fd_by_id_opts(id, &raw const options) };
-    if fd < 0 {
-        return Err(io::Error::from_raw_os_error(-fd));
-    }
-    // SAFETY: just made, owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Makes the calling thread, and no other, one of user nobody.

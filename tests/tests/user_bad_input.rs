@@ -2,8 +2,7 @@
 //! do; and who may map which page of a user ring.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering::Relaxed;
 
 use libbpf_rs::{MapCore, MapHandle, MapType, libbpf_sys};
@@ -13,7 +12,7 @@ use ringbuf_kernel::{
     CapacityError, CorruptReason, OpenError, Position, ProducerMemory, RingBuf, UserMapping,
     UserRingBuf,
 };
-use ringbuf_tests::{kernel_release, live, live_since, note, page_size};
+use ringbuf_tests::{create_map, kernel_release, live, live_since, map_by_id, note, page_size};
 
 /// Opening must fail with `$pattern` and a text that has `$hint` in it.
 macro_rules! assert_refused {
@@ -33,13 +32,13 @@ fn what_is_no_user_ring() {
     }
     let file = File::open("/dev/null").expect("/dev/null");
     assert_refused!(UserRingBuf::open(&file), OpenError::NotAMap, "pass the map's own descriptor");
-    let hash = create(MapType::Hash, 4, 4, 16).expect("hash map");
+    let hash = create_map(MapType::Hash, 4, 4, 16, 0).expect("hash map");
     assert_refused!(
         UserRingBuf::open(&hash),
         OpenError::NotAUserRing { map_type: 1 },
         "BPF_MAP_TYPE_USER_RINGBUF"
     );
-    let ring = create(MapType::RingBuf, 0, 0, page_size() as u32).expect("ring");
+    let ring = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
     assert_refused!(
         UserRingBuf::open(&ring),
         OpenError::NotAUserRing { map_type: 27 },
@@ -58,9 +57,9 @@ fn descriptors_with_too_few_rights() {
     }
     let ring = user_ring();
     let id = ring.info().expect("info").info.id;
-    let read_only = by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
+    let read_only = map_by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
     assert_refused!(UserRingBuf::open(&read_only), OpenError::ReadOnlyFd, "without the flag");
-    let write_only = by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
+    let write_only = map_by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
     assert_refused!(UserRingBuf::open(&write_only), OpenError::WriteOnlyFd, "without the flag");
     UserRingBuf::from_id(id).expect("the map itself is good, and no claim was left behind");
     ring.freeze().expect("freeze");
@@ -133,7 +132,8 @@ fn who_may_map_what() {
     if !live_since("user_bad_input::who_may_map_what", (6, 1)) {
         return;
     }
-    let (page, file) = (page_size(), create(MapType::UserRingBuf, 0, 0, 2 * page_size() as u32));
+    let (page, file) =
+        (page_size(), create_map(MapType::UserRingBuf, 0, 0, 2 * page_size() as u32, 0));
     let file = file.expect("user ring").as_fd().try_clone_to_owned().expect("dup");
     let facts = [
         (0, 1, false, None),
@@ -177,29 +177,5 @@ fn a_kernel_without_user_rings() {
 }
 
 fn user_ring() -> MapHandle {
-    create(MapType::UserRingBuf, 0, 0, page_size() as u32).expect("user ring")
-}
-
-fn create(kind: MapType, key: u32, value: u32, entries: u32) -> libbpf_rs::Result<MapHandle> {
-    let options = libbpf_sys::bpf_map_create_opts {
-        sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,
-        ..Default::default()
-    };
-    MapHandle::create(kind, Some("user_bad_input"), key, value, entries, &options)
-}
-
-/// A descriptor of the map with this id, with `open_flags`.
-fn by_id(id: u32, open_flags: u32) -> io::Result<OwnedFd> {
-    let options = libbpf_sys::bpf_get_fd_by_id_opts {
-        sz: size_of::<libbpf_sys::bpf_get_fd_by_id_opts>() as libbpf_sys::size_t,
-        open_flags,
-        ..Default::default()
-    };
-    // SAFETY: the options are a valid struct of the size that they state.
-    let fd = unsafe { libbpf_sys::bpf_map_get_fd_by_id_opts(id, &raw const options) };
-    if fd < 0 {
-        return Err(io::Error::from_raw_os_error(-fd));
-    }
-    // SAFETY: just made, owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    create_map(MapType::UserRingBuf, 0, 0, page_size() as u32, 0).expect("user ring")
 }
