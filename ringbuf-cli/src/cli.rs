@@ -62,7 +62,7 @@ pub(crate) struct Exec {
     /// Which processes --sim makes up: the same for the same seed
     #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "sim")]
     pub(crate) seed: u64,
-    /// Size of the ring: a power of two, a page at least; bytes, KiB or MiB
+    /// Size of the ring: a power of two, a page at least; bytes, KiB, MiB or GiB
     #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = size::parse)]
     pub(crate) ring_size: u32,
     /// Print what libbpf does (also with RINGBUF_DEBUG set)

@@ -14,7 +14,7 @@ pub(crate) fn parse(text: &str) -> Result<u32, String> {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
-        _ => return Err("give bytes, KiB or MiB, as in 65536, 256KiB or 1MiB".to_owned()),
+        _ => return Err("give bytes, KiB, MiB or GiB, as in 65536, 256KiB or 1MiB".to_owned()),
     };
     let bytes = match number.parse::<u64>() {
         Ok(number) => number.saturating_mul(factor),
@@ -43,7 +43,7 @@ mod tests {
             assert!(parse(text).unwrap_err().starts_with("give a whole number"), "{text}");
         }
         for text in ["1.5MiB", "-4096", "256KB", "4Ki", "0x1000"] {
-            assert!(parse(text).unwrap_err().starts_with("give bytes, KiB or MiB"), "{text}");
+            assert!(parse(text).unwrap_err().starts_with("give bytes, KiB, MiB or GiB"), "{text}");
         }
     }
 

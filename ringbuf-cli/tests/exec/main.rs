@@ -118,7 +118,7 @@ fn wrong_usage() {
     let cases = [
         (["--sim", "--ring-size", "12288"], "no power of two: the next that works is 16384"),
         (["--sim", "--ring-size", "2KiB"], "less than a page"),
-        (["--sim", "--ring-size", "256KB"], "give bytes, KiB or MiB"),
+        (["--sim", "--ring-size", "256KB"], "give bytes, KiB, MiB or GiB"),
         (["--sim", "--count", "none"], "invalid digit"),
         (["--sim", "--duration", "5"], "time unit needed"),
         (["--sim", "--wide", "--json"], "cannot be used with"),
