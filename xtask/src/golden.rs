@@ -8,11 +8,10 @@ mod ir;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
 use crate::run;
 use crate::workspace::Workspace;
@@ -190,7 +189,7 @@ fn callees(module: &Module<'_>, assembly: &str, symbol: &str) -> Vec<String> {
 
 /// Builds the functions; returns the intermediate code and the assembly.
 fn emit(workspace: &Workspace) -> Result<(String, String)> {
-    let target = target_folder(workspace)?.join("golden");
+    let target = workspace.target.join("golden");
     let [llvm, assembly] = ["ll", "s"].map(|end| target.join("ringbuf_bench").with_extension(end));
     // cargo does not know of these files: what it has built already, it would not emit again.
     if target.is_dir() {
@@ -223,15 +222,6 @@ fn cargo(workspace: &Workspace, line: &str) -> Command {
     }
     cargo.env_remove("CARGO_BUILD_TARGET").env("CARGO_ENCODED_RUSTFLAGS", "");
     cargo
-}
-
-/// Where cargo builds.
-pub(crate) fn target_folder(workspace: &Workspace) -> Result<PathBuf> {
-    let mut cargo = run::cargo();
-    cargo.current_dir(&workspace.root);
-    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let all: Value = serde_json::from_str(&run::output(&mut cargo)?)?;
-    Ok(all["target_directory"].as_str().context("cargo names no target directory")?.into())
 }
 
 /// The compiler in one line: its version, LLVM's, and the machine.

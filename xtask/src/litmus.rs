@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::golden::target_folder;
 use crate::run;
 use crate::workspace::Workspace;
 
@@ -59,7 +58,7 @@ struct Test {
 /// Runs all tests; the answer is the exit code.
 pub(crate) fn litmus(workspace: &Workspace, no_install: bool) -> Result<u8> {
     let tests = all(&workspace.root.join(FOLDER))?;
-    let cache = target_folder(workspace)?.join("litmus");
+    let cache = workspace.target.join("litmus");
     let herd = match Herd::get(&cache, no_install) {
         Ok(herd) => herd,
         Err(error) => {

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use serde_json::Value;
 
 use crate::packages;
 use crate::results::Skip;
@@ -121,12 +120,7 @@ struct Folders {
 
 impl Folders {
     fn new(workspace: &Workspace) -> Result<Self> {
-        let mut cargo = run::cargo();
-        cargo.current_dir(&workspace.root);
-        cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
-        let all: Value = serde_json::from_str(&run::output(&mut cargo)?)?;
-        let target = all["target_directory"].as_str().context("cargo names no target directory")?;
-        let base = Path::new(target).join("matrix");
+        let base = workspace.target.join("matrix");
         let cache = std::env::var_os(CACHE).map_or_else(|| base.clone(), PathBuf::from);
         let logs = base.join("logs");
         for folder in [&cache, &logs] {

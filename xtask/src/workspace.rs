@@ -11,6 +11,8 @@ use crate::run;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    /// Where cargo builds.
+    pub(crate) target: PathBuf,
     /// The crates that need nothing but Rust.
     pub(crate) default_members: Vec<String>,
     /// The integration tests of ringbuf-sim, without the loom models: those run on their own.
@@ -27,6 +29,8 @@ impl Workspace {
     fn parse(json: &str) -> Result<Self> {
         let all: Value = serde_json::from_str(json).context("cargo metadata")?;
         let root = all["workspace_root"].as_str().context("cargo metadata: no workspace root")?;
+        let target =
+            all["target_directory"].as_str().context("cargo metadata: no target folder")?;
         let packages = items(&all["packages"]);
         let defaults = items(&all["workspace_default_members"]);
         let default_members =
@@ -39,7 +43,7 @@ impl Workspace {
             .map(name)
             .filter(|name| name != "loom")
             .collect();
-        Ok(Self { root: root.into(), default_members, sim_tests })
+        Ok(Self { root: root.into(), target: target.into(), default_members, sim_tests })
     }
 }
 
@@ -57,7 +61,7 @@ mod tests {
 
     #[test]
     fn metadata() {
-        let json = r#"{"workspace_root": "/r", "workspace_default_members": ["a#1", "s#1"],
+        let json = r#"{"workspace_root": "/r", "target_directory": "/t", "workspace_default_members": ["a#1", "s#1"],
             "packages": [
                 {"id": "a#1", "name": "a", "targets": [{"kind": ["test"], "name": "other"}]},
                 {"id": "b#1", "name": "b", "targets": []},
@@ -65,6 +69,7 @@ mod tests {
                     {"kind": ["lib"], "name": "ringbuf_sim"}, {"kind": ["test"], "name": "loom"},
                     {"kind": ["test"], "name": "oracle"}]}]}"#;
         let want = Workspace {
+            target: "/t".into(),
             root: "/r".into(),
             default_members: vec!["a".into(), "ringbuf-sim".into()],
             sim_tests: vec!["oracle".into()],
