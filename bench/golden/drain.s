@@ -8,29 +8,38 @@ drain_rust:
 	pushq	%rbx
 	subq	$56, %rsp
 	movq	%rdi, %rbx
-	movq	80(%rdi), %r15
-	movq	88(%rdi), %rax
-	movq	%rax, 32(%rdi)
-	movq	$0, 40(%rdi)
+	movq	112(%rdi), %r14
+	movq	120(%rdi), %rax
+	movq	168(%rdi), %rcx
+	movdqu	128(%rdi), %xmm0
+	movdqu	%xmm0, 40(%rdi)
+	movq	144(%rdi), %rdx
+	movq	%rdx, 56(%rdi)
+	cmpq	$1073741824, %rcx
+	movl	$1073741824, %edx
+	cmovbq	%rcx, %rdx
+	movq	%rax, 64(%rdi)
+	movq	%rdx, 32(%rdi)
+	movq	$0, 72(%rdi)
 	pcmpeqd	%xmm0, %xmm0
-	movdqu	%xmm0, 48(%rdi)
-	movl	144(%rdi), %r13d
-	addq	$-8, %r13
-	xorl	%r14d, %r14d
-	movq	on_sample@GOTPCREL(%rip), %rbp
+	movdqu	%xmm0, 80(%rdi)
+	movl	208(%rdi), %ebp
+	addq	$-8, %rbp
+	xorl	%r15d, %r15d
+	movq	on_sample@GOTPCREL(%rip), %r12
 	xorl	%ecx, %ecx
 	jmp	.LBB1
 .LBB2:
-	movq	%r15, %rdi
-	andq	%r13, %rdi
-	movq	136(%rbx), %rax
+	movq	%r14, %rdi
+	andq	%rbp, %rdi
+	movq	200(%rbx), %rax
 	movl	(%rax,%rdi), %esi
 	#MEMBARRIER
 	leaq	15(%rsi), %rax
 	andq	$-8, %rax
-	movq	%rcx, %r12
-	subq	%rax, %r12
-	jae	.LBB13
+	movq	%rcx, %r13
+	subq	%rax, %r13
+	jae	.LBB11
 	testl	%esi, %esi
 	js	.LBB7
 	andl	$1073741823, %esi
@@ -38,19 +47,19 @@ drain_rust:
 	andl	$-8, %esi
 	cmpq	%rsi, %rcx
 	jb	.LBB7
-	incq	40(%rbx)
-	addq	%rsi, %r15
+	incq	72(%rbx)
+	addq	%rsi, %r14
 	subq	%rsi, %rcx
 	jne	.LBB2
 	jmp	.LBB6
-.LBB13:
-	addq	%rax, %r15
-.LBB14:
-	addq	136(%rbx), %rdi
-	incq	%r14
+.LBB11:
+	addq	%rax, %r14
+.LBB9:
+	addq	200(%rbx), %rdi
+	incq	%r15
 	addq	$8, %rdi
-	callq	*%rbp
-	movq	%r12, %rcx
+	callq	*%r12
+	movq	%r13, %rcx
 .LBB1:
 	testq	%rcx, %rcx
 	jne	.LBB2
@@ -59,49 +68,24 @@ drain_rust:
 .LBB7:
 	movq	%rsp, %rdi
 	movq	%rbx, %rsi
-	movq	%r15, %rdx
-	movq	%r14, %r8
+	movq	%r14, %rdx
+	movq	%r15, %r8
 	callq	*step@GOTPCREL(%rip)
-	movq	(%rsp), %r15
-	movq	8(%rsp), %r12
+	movq	(%rsp), %r14
+	movq	8(%rsp), %r13
 	cmpq	$4, 24(%rsp)
-	jne	.LBB9
+	jne	.LBB10
 	movl	32(%rsp), %esi
 	movq	16(%rsp), %rdi
-	andq	%r13, %rdi
-	jmp	.LBB14
-.LBB9:
-	movq	%r15, 80(%rbx)
-	addq	32(%rbx), %r12
-	movq	%r12, 88(%rbx)
-	addq	%r14, 64(%rbx)
-	movq	40(%rbx), %rax
-	movq	96(%rbx), %rdx
-	addq	%rax, 72(%rbx)
-	movzbl	148(%rbx), %ecx
-	movq	%r15, %rsi
-	subq	%rdx, %rsi
-	movq	%rcx, %rdi
-	negq	%rdi
-	movl	$4294967295, %eax
-	orq	%rdi, %rax
-	andq	%rax, %rsi
-	cmpq	104(%rbx), %rsi
-	jb	.LBB17
-	andq	%r15, %rax
-	cmpq	%rax, %rdx
-	je	.LBB17
-	movq	120(%rbx), %rdx
-	testb	%cl, %cl
-	je	.LBB15
-	movq	%rax, (%rdx)
-	jmp	.LBB16
-.LBB15:
-	movl	%r15d, (%rdx)
-.LBB16:
-	movq	%rax, 96(%rbx)
-.LBB17:
-	movq	%r14, %rax
+	andq	%rbp, %rdi
+	jmp	.LBB9
+.LBB10:
+	movq	%rbx, %rdi
+	movq	%r14, %rsi
+	movq	%r13, %rdx
+	movq	%r15, %rcx
+	callq	*end_batch@GOTPCREL(%rip)
+	movq	%r15, %rax
 	addq	$56, %rsp
 	popq	%rbx
 	popq	%r12

@@ -2,6 +2,7 @@
 //! code `golden/` holds.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ops::ControlFlow;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -111,6 +112,31 @@ pub extern "C" fn drain_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>
         on_sample(record.as_ptr(), record.len() as u64);
     }
     batch.delivered()
+}
+
+/// Drains with our consumer, by callback; returns the records delivered.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn each_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> u64 {
+    let before = consumer.counts().delivered;
+    let _end = consumer.for_each(|record| {
+        on_sample(record.as_ptr(), record.len() as u64);
+        ControlFlow::<()>::Continue(())
+    });
+    consumer.counts().delivered - before
+}
+
+/// Drains with our consumer, by a callback that is inlined: it adds up the
+/// lengths.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn sum_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> u64 {
+    let mut sum = 0;
+    let _end = consumer.for_each(|record| {
+        sum += record.len() as u64;
+        ControlFlow::<()>::Continue(())
+    });
+    sum
 }
 
 /// Arms our consumer; returns whether it may sleep.

@@ -44,7 +44,7 @@ pub enum Next<'b, M: ConsumerMemory + 'b> {
 impl<'c, M: ConsumerMemory> Batch<'c, M> {
     #[inline]
     pub(crate) fn new(consumer: &'c mut Consumer<M>) -> Self {
-        consumer.walk.begin(consumer.available);
+        consumer.walk.begin(consumer.available, consumer.passed, consumer.max_window);
         Self {
             cursor: Cell::new(Cursor { position: consumer.consumed, window: 0 }),
             delivered: Cell::new(0),
@@ -81,17 +81,57 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     pub fn next(&self) -> Result<Next<'_, M>, Corrupt> {
         let (cursor, plain) = self.consumer.plain(self.cursor.get(), self.capacity);
         if let Some((position, len)) = plain {
-            return Ok(self.deliver(cursor, position, len));
+            self.cursor.set(cursor);
+            return Ok(Next::Record(self.lend(position, len)));
         }
         let (after, position, step) = self.consumer.step(cursor, self.delivered.get());
         self.cursor.set(after);
         match step {
-            Step::Record(len) => Ok(self.deliver(after, position, len)),
+            Step::Record(len) => Ok(Next::Record(self.lend(position, len))),
             Step::Busy => Ok(Next::Busy),
             Step::Empty => Ok(Next::Empty),
             Step::Limit => Ok(Next::Limit),
             Step::Corrupt(corrupt) => Err(corrupt),
         }
+    }
+
+    /// No window of this batch is wider than `bytes`.
+    #[inline]
+    pub(crate) fn narrow(&self, bytes: u64) {
+        let max_window = &self.consumer.walk.max_window;
+        max_window.set(max_window.get().min(bytes));
+    }
+
+    /// The next plain record of the window that the last careful step opened;
+    /// `None` where another careful step is due.
+    #[inline]
+    pub(crate) fn plain(&self) -> Option<(Position, SampleLen)> {
+        let (cursor, plain) = self.consumer.plain(self.cursor.get(), self.capacity);
+        self.cursor.set(cursor);
+        plain
+    }
+
+    /// The next record of the window, if it is plain and of exactly this
+    /// length.
+    #[inline]
+    pub(crate) fn alike(&self, len: SampleLen) -> Option<Position> {
+        let cursor = self.cursor.get();
+        let after = self.consumer.alike(cursor, self.capacity, len)?;
+        self.cursor.set(after);
+        Some(cursor.position)
+    }
+
+    /// Lends the record at `position`, which the walk has just passed.
+    #[inline]
+    pub(crate) fn lend(&self, position: Position, len: SampleLen) -> Record<'_, M> {
+        self.delivered.set(self.delivered.get() + 1);
+        let memory = &self.consumer.memory;
+        // SAFETY: the walk saw the record committed with this length by an
+        // acquire load and checked that it lies in what is produced; this
+        // batch, which the sample borrows, releases it only when dropped.
+        let sample = unsafe { memory.sample(position.offset(self.capacity), len) };
+        let position = position.wrap(memory.width());
+        Record { sample, position, len, batch: PhantomData }
     }
 
     /// Bytes of ring space that this batch holds.
@@ -112,20 +152,6 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         let _ = ManuallyDrop::new(self);
     }
 
-    /// Steps to `after`, past the committed record at `position`.
-    #[inline]
-    fn deliver(&self, after: Cursor, position: Position, len: SampleLen) -> Next<'_, M> {
-        self.cursor.set(after);
-        self.delivered.set(self.delivered.get() + 1);
-        let memory = &self.consumer.memory;
-        // SAFETY: the walk saw the record committed with this length by an
-        // acquire load and checked that it lies in what is produced; this
-        // batch, which the sample borrows, releases it only when dropped.
-        let sample = unsafe { memory.sample(position.offset(self.capacity), len) };
-        let position = position.wrap(memory.width());
-        Next::Record(Record { sample, position, len, batch: PhantomData })
-    }
-
     /// Sends every record through the careful step, which knows the bounds.
     fn close_window(&self) {
         let Cursor { position, window } = self.cursor.get();
@@ -135,7 +161,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
 }
 
 impl<M: ConsumerMemory> Drop for Batch<'_, M> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.consumer.end_batch(self.cursor.get(), self.delivered.get());
     }

@@ -3,15 +3,15 @@
 use core::fmt;
 use core::sync::atomic::Ordering::{Release, SeqCst};
 
-use crate::walk::{self, Cursor, Head, Walk};
+use crate::walk::{self, Cursor, Head, Passed, Walk};
 use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position};
 
 /// The one reader of a ring: it owns the consumer position.
 ///
 /// Two positions: everything before *consumed* was delivered; everything before
 /// *published* was given back to the producers. Consumed is private; published
-/// is the shared word. They differ while a [`Batch`] lives, and by at most the
-/// [`release_after`](Self::release_after) bytes afterwards.
+/// is the shared word. They differ while a [`Batch`] lives, and as far as
+/// [`release_after`](Self::release_after) says afterwards.
 ///
 /// A consumer never blocks, never allocates, and reads no clock. What to do
 /// when there is nothing to read is the idle protocol: drain until
@@ -28,8 +28,14 @@ pub struct Consumer<M: ConsumerMemory> {
     pub(crate) available: u64,
     pub(crate) counts: Counts,
     pub(crate) walk: Walk,
-    published: Position,
+    /// Of batches that are over: what is kept or forgotten was not passed.
+    pub(crate) passed: Passed,
+    /// The shared word, as this side stored it last.
+    pub(crate) published: Position,
     release_after: u64,
+    /// The widest window of a batch: a position to publish is known at the
+    /// beginning of each.
+    pub(crate) max_window: u64,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
@@ -55,23 +61,32 @@ impl<M: ConsumerMemory> Consumer<M> {
             consumed: start,
             available,
             counts: Counts::default(),
-            walk: Walk::default(),
+            walk: Walk::new(Passed::nothing(start)),
+            passed: Passed::nothing(start),
             published: start,
             release_after: 0,
+            max_window: u64::MAX,
         })
     }
 
     /// Holds back the release of space until at least `bytes` are consumed and
-    /// unpublished; 0, the default, publishes with every batch.
+    /// unpublished; 0, the default, publishes all with every batch.
     ///
     /// A commit notifies whenever the published position stands exactly at its
-    /// record, so a reader that keeps up and publishes at once makes the traced
-    /// program pay for nearly every record. Holding back costs capacity: the
-    /// producers see a ring smaller by `bytes`. A quarter of the capacity is a
-    /// good value; more than half of it counts as half, so that producers are
-    /// never left without space by a reader that keeps up.
+    /// record, whether or not anybody sleeps. So a reader that keeps up and
+    /// publishes at once makes the traced program pay for nearly every record.
+    /// One that holds back publishes a position at least two records short of
+    /// what it consumed: no commit finds it caught up. (One record short is not
+    /// enough: the commit of that record may not have looked yet.) If two
+    /// records take more than `bytes`, it publishes all.
+    ///
+    /// Holding back costs capacity: the producers see a ring that is smaller by
+    /// `bytes` and half as much again. A quarter of the capacity is a good
+    /// value; more than half of it counts as half, so that producers are never
+    /// left without space by a reader that keeps up.
     pub fn release_after(&mut self, bytes: u64) {
         self.release_after = bytes.min(self.memory.capacity().bytes() / 2);
+        self.max_window = if self.release_after == 0 { u64::MAX } else { self.release_after / 2 };
     }
 
     /// A run of records, read in place and given back together. Nothing is
@@ -89,12 +104,19 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// that this side is still reading. Models: `reuse`, `wrap`.
     #[inline]
     pub fn publish(&mut self) {
-        let consumed = self.position();
-        if self.published != consumed {
+        self.publish_up_to(self.consumed);
+    }
+
+    /// Publishes a position that is consumed: the only store of the shared
+    /// word.
+    #[inline]
+    fn publish_up_to(&mut self, position: Position) {
+        let position = position.wrap(self.memory.width());
+        if self.published != position {
             // SAFETY: C1 by the contract of `new`; a batch, which lends samples, borrows
             // this consumer, so none lives (T4).
-            unsafe { self.memory.store_consumer_pos(consumed, Release) };
-            self.published = consumed;
+            unsafe { self.memory.store_consumer_pos(position, Release) };
+            self.published = position;
         }
     }
 
@@ -126,10 +148,39 @@ impl<M: ConsumerMemory> Consumer<M> {
         if self.walk.corrupt.get().is_some() {
             return Armed::Ready;
         }
-        match walk::look(&self.memory, self.consumed, 0, &mut self.available) {
-            Ok(Head::Empty | Head::Busy) => Armed::Sleep,
+        if self.look() { Armed::Ready } else { Armed::Sleep }
+    }
+
+    /// Whether there is something to read, to skip or to report, as of now.
+    /// Publishes nothing and fences nothing: a look for one who will look again,
+    /// not for one who is about to block ([`arm`](Self::arm)).
+    ///
+    /// Loads the producer position only if all that is known of is consumed,
+    /// and then one header.
+    #[inline]
+    pub fn peek(&mut self) -> bool {
+        self.walk.corrupt.get().is_some() || self.look()
+    }
+
+    /// Whether something is known to be unread: the last batch stopped before a
+    /// record that is committed. Loads one header at most.
+    #[inline]
+    pub fn has_unread(&self) -> bool {
+        if self.walk.corrupt.get().is_some() {
+            return true;
+        }
+        let mut known = self.available;
+        known != 0
+            && !matches!(walk::look(&self.memory, self.consumed, 0, &mut known), Ok(Head::Busy))
+    }
+
+    #[inline]
+    fn look(&mut self) -> bool {
+        let held = self.unpublished();
+        match walk::look(&self.memory, self.consumed, held, &mut self.available) {
+            Ok(Head::Empty | Head::Busy) => false,
             // A corrupt ring is for `Batch::next` to report.
-            Ok(Head::Committed(_)) | Err(_) => Armed::Ready,
+            Ok(Head::Committed(_)) | Err(_) => true,
         }
     }
 
@@ -143,7 +194,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         if let Some(corrupt) = self.walk.corrupt.get() {
             return Err(corrupt);
         }
-        self.available = walk::refresh(&self.memory, self.consumed, 0)
+        self.available = walk::refresh(&self.memory, self.consumed, self.unpublished())
             .inspect_err(|corrupt| self.walk.corrupt.set(Some(*corrupt)))?;
         Ok(self.available)
     }
@@ -171,14 +222,20 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 
     /// The end of a batch that read up to `cursor`: consumes, and publishes if
-    /// enough is held back.
+    /// enough is held back. A call, with all that it needs by value: inlined
+    /// where a callback may unwind it would hold the loop's state in memory.
+    #[inline(never)]
     pub(crate) fn end_batch(&mut self, cursor: Cursor, delivered: u64) {
         self.consumed = cursor.position;
         self.available = cursor.window + self.walk.beyond.get();
+        self.passed = self.walk.passed.get();
         self.counts.delivered += delivered;
         self.counts.discarded += self.walk.discarded.get();
         if self.unpublished() >= self.release_after {
-            self.publish();
+            // Short of the last two records, if they may be held back.
+            let short = self.passed.two_records_short_of(self.consumed);
+            let held = self.consumed.distance(short, self.memory.width());
+            self.publish_up_to(if held <= self.release_after { short } else { self.consumed });
         }
     }
 }

@@ -56,19 +56,23 @@
 
 mod batch;
 mod consumer;
+mod each;
 mod error;
 mod header;
 mod mapped;
 mod memory;
 mod position;
 mod producer;
+mod waiting;
 mod walk;
 
 pub use batch::{Batch, Next, Record};
 pub use consumer::{Armed, Consumer, Counts};
+pub use each::Drained;
 pub use error::{CapacityError, Corrupt, CorruptReason, ReserveError};
 pub use header::{Header, PageOffset, SampleLen};
 pub use mapped::{AlignedBytes, MappedConsumer, MappedProducer};
 pub use memory::{ConsumerMemory, ProducerMemory};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{Producer, Reservation};
+pub use waiting::{Ended, Rest, Waiter, Waiting};

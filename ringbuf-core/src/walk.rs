@@ -15,7 +15,7 @@ pub(crate) enum Head {
     Committed(Header),
 }
 
-/// What stands at `position`, `held` bytes into what is not yet given back,
+/// What stands at `position`, `held` bytes into what is not yet published,
 /// given that `available` bytes are known to be produced from there on. Loads
 /// the producer position only if none are: one shared line less for each
 /// record.
@@ -65,8 +65,8 @@ pub(crate) unsafe fn header<M: ConsumerMemory>(
 }
 
 /// Bytes produced from `position` on: loads the producer position, and
-/// believes it only if it is aligned and at most one capacity ahead of where
-/// the `held` bytes before `position` begin: they cannot be produced again.
+/// believes it only if it is aligned and at most one capacity ahead of what is
+/// published: the `held` bytes before `position` cannot be produced again.
 ///
 /// Pairs with the release store at the end of `__bpf_ringbuf_reserve`: the
 /// header was written before it. Without Acquire the header may be one of the
@@ -118,10 +118,40 @@ impl Cursor {
 /// within it, so that one comparison tells a plain record from all else.
 const MAX_WINDOW: u64 = 1 << 30;
 
+/// The last records that a careful step passed: enough to know a position to
+/// publish that is short of the last two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passed {
+    last: Position,
+    before: Position,
+    /// Where the last one ends.
+    end: Position,
+}
+
+impl Passed {
+    pub(crate) fn nothing(at: Position) -> Self {
+        Self { last: at, before: at, end: at }
+    }
+
+    fn and(self, at: Position, end: Position) -> Self {
+        Self { last: at, before: self.last, end }
+    }
+
+    /// The beginning of a record, at least two records before `position`, where
+    /// the walk stands now; no more than a window and two records before it.
+    pub(crate) fn two_records_short_of(self, position: Position) -> Position {
+        // The fast path has passed at least one record since: two with the last.
+        if self.end != position { self.last } else { self.before }
+    }
+}
+
 /// What only the careful step touches; it lives in the consumer, not in the
 /// batch, to leave the registers to the loop.
 #[derive(Debug)]
 pub(crate) struct Walk {
+    /// The widest window of this batch: [`MAX_WINDOW`] at most.
+    pub(crate) max_window: Cell<u64>,
+    pub(crate) passed: Cell<Passed>,
     /// Bytes produced beyond the window.
     pub(crate) beyond: Cell<u64>,
     pub(crate) discarded: Cell<u64>,
@@ -130,9 +160,11 @@ pub(crate) struct Walk {
     pub(crate) max_bytes: Cell<u64>,
 }
 
-impl Default for Walk {
-    fn default() -> Self {
+impl Walk {
+    pub(crate) fn new(passed: Passed) -> Self {
         Self {
+            max_window: Cell::new(MAX_WINDOW),
+            passed: Cell::new(passed),
             beyond: Cell::new(0),
             discarded: Cell::new(0),
             corrupt: Cell::new(None),
@@ -140,13 +172,14 @@ impl Default for Walk {
             max_bytes: Cell::new(u64::MAX),
         }
     }
-}
 
-impl Walk {
-    /// A new batch, without bounds, that knows of `available` bytes.
+    /// A new batch, without bounds, that knows of `available` bytes and of what
+    /// was `passed` before; `window` is its widest.
     #[inline]
-    pub(crate) fn begin(&self, available: u64) {
+    pub(crate) fn begin(&self, available: u64, passed: Passed, window: u64) {
+        self.passed.set(passed);
         self.beyond.set(available);
+        self.max_window.set(window.min(MAX_WINDOW));
         self.discarded.set(0);
         self.max_records.set(u64::MAX);
         self.max_bytes.set(u64::MAX);
@@ -195,6 +228,27 @@ impl<M: ConsumerMemory> Consumer<M> {
         (cursor, None)
     }
 
+    /// Where the walk stands after the record at `cursor`, if that is in the
+    /// window, plain, and of exactly this length.
+    ///
+    /// The place of the next header then depends on nothing that this one
+    /// holds: the processor predicts the comparison and runs ahead, where
+    /// [`plain`](Self::plain) waits for each length to arrive.
+    #[inline]
+    pub(crate) fn alike(
+        &self,
+        cursor: Cursor,
+        capacity: Capacity,
+        len: SampleLen,
+    ) -> Option<Cursor> {
+        if cursor.window < len.footprint() {
+            return None;
+        }
+        // SAFETY: as in `plain`: a footprint is never 0, so neither is the window.
+        let header = unsafe { header(&self.memory, cursor.position, capacity) };
+        (header.to_bits() == len.get()).then(|| cursor.pass(len.footprint()))
+    }
+
     /// The next record, by the whole algorithm: skips discarded ones, looks
     /// for more, reports what is wrong, obeys the bounds. Returns the cursor
     /// after the record, and where the record stands.
@@ -210,10 +264,11 @@ impl<M: ConsumerMemory> Consumer<M> {
             if let Some(corrupt) = walk.corrupt.get() {
                 break Step::Corrupt(corrupt);
             }
-            let held = position.distance(self.consumed, self.memory.width());
-            if delivered >= max_records || held >= max_bytes {
+            let width = self.memory.width();
+            if delivered >= max_records || position.distance(self.consumed, width) >= max_bytes {
                 break Step::Limit;
             }
+            let held = position.distance(self.published, width);
             let header = match look(&self.memory, position, held, &mut available) {
                 Ok(Head::Committed(header)) => header,
                 Ok(Head::Busy) => break Step::Busy,
@@ -226,12 +281,13 @@ impl<M: ConsumerMemory> Consumer<M> {
             let at = position;
             position = position.advance_unwrapped(header.footprint());
             available -= header.footprint();
+            walk.passed.set(walk.passed.get().and(at, position));
             if header.is_discarded() {
                 walk.discarded.set(walk.discarded.get() + 1);
                 continue;
             }
             // A bounded batch comes back here for each record.
-            let window = if bounded { 0 } else { available.min(MAX_WINDOW) };
+            let window = if bounded { 0 } else { available.min(walk.max_window.get()) };
             walk.beyond.set(available - window);
             return (Cursor { position, window }, at, Step::Record(header.len()));
         };

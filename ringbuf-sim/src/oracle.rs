@@ -13,7 +13,9 @@ use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
-use ringbuf_core::{Armed, Consumer, ConsumerMemory, Counts, MappedProducer, Next, Width};
+use std::ops::ControlFlow;
+
+use ringbuf_core::{Armed, Consumer, ConsumerMemory, Counts, Drained, MappedProducer, Next, Width};
 
 use crate::oracle::model::{Expected, Found, Model, State};
 use crate::{
@@ -64,6 +66,11 @@ pub enum Op {
     ReadBytes {
         /// The bound.
         bytes: u64,
+    },
+    /// Reads by callback, which breaks after this many records (at least one).
+    ForEach {
+        /// When to break.
+        records: u64,
     },
     /// As `Read`, and keeps the records for later.
     Keep {
@@ -166,6 +173,7 @@ impl<'r> Oracle<'r> {
             Op::Read { records } => self.read(records, Bound::None, true)?,
             Op::AtMost { records } => self.read(u64::MAX, Bound::Records(records), true)?,
             Op::ReadBytes { bytes } => self.read(u64::MAX, Bound::Bytes(bytes), true)?,
+            Op::ForEach { records } => self.for_each(records)?,
             Op::Keep { records } => self.read(records, Bound::None, false)?,
             Op::ReleaseAfter { bytes } => {
                 self.consumer()?.release_after(bytes);
@@ -289,13 +297,51 @@ impl<'r> Oracle<'r> {
         drop(held);
         if consume {
             drop(batch);
-            self.model.consume(&walk);
+            self.model.consume(&walk, consumer.unpublished(), false)?;
             self.summary.delivered += walk.counts.delivered;
             self.summary.discarded += walk.counts.discarded;
         } else {
             batch.keep();
         }
         Ok(())
+    }
+
+    /// By callback: each record is compared when it comes.
+    fn for_each(&mut self, records: u64) -> Result<(), String> {
+        let consumer = self.consumer.as_mut().ok_or("no consumer")?;
+        let (model, mut walk) = (&self.model, self.model.walk(u64::MAX, u64::MAX));
+        let end = consumer.for_each(|record| {
+            let found = (record.position(), record.len() as u64);
+            let expected = match model.next(&mut walk) {
+                Found::Record(expected) => expected,
+                other => return ControlFlow::Break(Err(format!("{found:?} instead of {other:?}"))),
+            };
+            let right = record.iter().copied().eq(pattern(expected.number).take(record.len()));
+            let same = same("record", found, (model.seen_at(expected.at), expected.len));
+            match same.and(right.then_some(()).ok_or("the bytes differ".into())) {
+                Ok(()) if walk.counts.delivered < records => ControlFlow::Continue(()),
+                result => ControlFlow::Break(result),
+            }
+        });
+        match end.map_err(|corrupt| corrupt.to_string())? {
+            ControlFlow::Break(result) => result?,
+            // As much as a ring has been read: it does not look whether there is more.
+            ControlFlow::Continue(Drained::Limit) => {
+                same("read", walk.held() >= model.capacity(), true)?;
+            }
+            ControlFlow::Continue(end) => {
+                let expected = match model.next(&mut walk) {
+                    Found::Busy => Ok(Drained::Busy),
+                    Found::Empty => Ok(Drained::Empty),
+                    other => Err(other),
+                };
+                same("end", Ok(end), expected)?;
+            }
+        }
+        self.summary.delivered += walk.counts.delivered;
+        self.summary.discarded += walk.counts.discarded;
+        let held = consumer.unpublished();
+        self.model.consume(&walk, held, true)
     }
 
     fn restart(&mut self) -> Result<(), String> {

@@ -97,8 +97,8 @@ fn a_late_release_saves_notifications() {
         ring.notifications()
     };
     assert_eq!(notified(0), 10_000);
-    // Of 16 bytes each: one in 1024, the first and those behind a release.
-    assert_eq!(notified(CAPACITY / 4), 10);
+    // The first finds it caught up; then it stays two records behind.
+    assert_eq!(notified(CAPACITY / 4), 1);
 }
 
 #[test]
@@ -111,10 +111,12 @@ fn the_release_comes_at_the_bound_and_not_before() {
         assert_eq!(numbers(&consumer.batch().at_most(2)).len(), 2);
         (consumer.unpublished(), producer.query(2))
     });
-    assert_eq!(published, [(32, 0), (0, 64), (32, 64), (0, 128)]);
+    // All but two records of 16 bytes, when 48 are consumed.
+    assert_eq!(published, [(32, 0), (32, 32), (32, 64), (32, 96)]);
     consumer.release_after(16);
     assert_eq!(numbers(&consumer.batch()), [8]);
-    assert_eq!((consumer.unpublished(), producer.query(2)), (0, 144), "at the bound, exactly");
+    // Two records take more than may be held back.
+    assert_eq!((consumer.unpublished(), producer.query(2)), (0, 144));
 }
 
 #[test]

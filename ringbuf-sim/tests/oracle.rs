@@ -56,6 +56,7 @@ fn op(capacity: u64) -> impl Strategy<Value = Op> {
         6 => records().prop_map(|records| Op::Read { records }),
         2 => records().prop_map(|records| Op::AtMost { records }),
         2 => bytes().prop_map(|bytes| Op::ReadBytes { bytes }),
+        6 => records().prop_map(|records| Op::ForEach { records }),
         2 => records().prop_map(|records| Op::Keep { records }),
         1 => prop_oneof![bytes(), small()].prop_map(|bytes| Op::ReleaseAfter { bytes }),
         1 => Just(Op::Publish),

@@ -44,25 +44,45 @@ struct Golden {
     calls: &'static [&'static str],
 }
 
-const GOLDEN: [Golden; 4] = [
+const GOLDEN: [Golden; 6] = [
     Golden {
         name: "drain_rust",
         accesses: &[
             // The header on the fast path.
             "load i32 relaxed",
             "fence acquire",
-            // The consumer position, when the batch ends.
+        ],
+        calls: &["on_sample", "step", "end_batch"],
+    },
+    Golden {
+        name: "each_rust",
+        accesses: &[
+            // The header, in a run of equal lengths.
+            "load i32 relaxed",
+            "fence acquire",
+            // And where the lengths differ: after a long run, and otherwise.
+            "load i32 relaxed",
+            "fence acquire",
+            "load i32 relaxed",
+            "fence acquire",
+        ],
+        calls: &["on_sample", "step", "end_batch"],
+    },
+    Golden {
+        name: "end_batch",
+        accesses: &[
+            // The consumer position.
             "store i64 release",
             "store i32 release",
         ],
-        calls: &["on_sample", "step"],
+        calls: &[],
     },
     Golden {
         name: "step",
         accesses: &[
             // `refresh`: the producer position.
-            "load i64 relaxed",
             "load i32 relaxed",
+            "load i64 relaxed",
             "fence acquire",
             // The header.
             "load i32 relaxed",

@@ -163,18 +163,46 @@ impl Model {
         }
     }
 
-    /// The batch is dropped.
-    pub(super) fn consume(&mut self, walk: &Walk) {
+    /// The batch is dropped; `held` bytes are unpublished then. How many is the
+    /// consumer's choice, within what [`may_hold`](Self::may_hold) says. It may
+    /// have been `several` batches.
+    pub(super) fn consume(&mut self, walk: &Walk, held: u64, several: bool) -> Result<(), String> {
         self.consumed = walk.at;
         self.counts.delivered += walk.counts.delivered;
         self.counts.discarded += walk.counts.discarded;
-        if self.consumed - self.published >= self.release_after {
-            self.publish();
+        if !self.may_hold(held, several) {
+            let (unpublished, after) = (self.consumed - self.published, self.release_after);
+            return Err(format!("{held} bytes held back, of {unpublished}, release after {after}"));
         }
-        let needed = self.consumed.min(self.pending);
+        self.published = self.consumed - held;
+        let needed = self.published.min(self.pending);
         while self.records.front().is_some_and(|record| record.end() <= needed) {
             self.records.pop_front();
         }
+        Ok(())
+    }
+
+    /// Below the bound everything is held back. Above it all is published but
+    /// for two records or more, if they fit the bound; they must be held back
+    /// if half the bound and two more records fit it.
+    fn may_hold(&self, held: u64, several: bool) -> bool {
+        let unpublished = self.consumed - self.published;
+        if unpublished < self.release_after {
+            return held == unpublished;
+        }
+        let read = self
+            .records
+            .iter()
+            .filter(|record| record.at >= self.published && record.end() <= self.consumed);
+        if held == 0 {
+            let longest = read.map(|record| footprint(record.len)).max().unwrap_or(0);
+            return self.release_after == 0 || 2 * longest > self.release_after / 2;
+        }
+        let from = self.consumed.saturating_sub(held);
+        let kept: Vec<_> = read.filter(|record| record.at >= from).collect();
+        let boundary = kept.first().is_some_and(|record| record.at == from);
+        // A batch that released all may have been followed by a short one.
+        boundary && (kept.len() >= 2 || several) && held <= self.release_after
     }
 
     pub(super) fn publish(&mut self) {
