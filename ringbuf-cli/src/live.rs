@@ -66,8 +66,7 @@ impl<'a> Live<'a> {
             found == u64::from(bytes),
             "a ring of {bytes} bytes is not possible here: the smallest has {found} bytes"
         );
-        ring.release_after(found / 4);
-        let poller = Poller::new(&ring).context("cannot wait for the ring")?;
+        let poller = Poller::new(&mut ring).context("cannot wait for the ring")?;
         let tracepoint = "cannot attach the BPF program to syscalls/sys_enter_execve";
         skeleton.attach().map_err(|error| refused(tracepoint, &error))?;
         ensure!(skeleton.links.on_execve.is_some(), "{tracepoint}: libbpf gave no link");

@@ -8,7 +8,7 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
-//!     let mut poller = Poller::new(&ring)?;
+//!     let mut poller = Poller::new(&mut ring)?;
 //!     loop {
 //!         let batch = ring.batch();
 //!         while let Next::Record(record) = batch.next()? {
@@ -21,8 +21,10 @@
 //! ```
 //!
 //! [`RingBuf`] is core's [`Consumer`] over the mapped pages: the code that the
-//! models explore. [`Poller`] blocks in edge-triggered epoll, by the idle
-//! protocol. For your own event loop, register the ring's descriptor (`as_fd`)
+//! models explore; [`RingBuf::for_each`] reads by callback, and fastest.
+//! [`Poller`] waits as a [`Waiting`] says: naps under dense traffic, which spares
+//! the traced program most notifications, and blocks in edge-triggered epoll
+//! otherwise, by the idle protocol. For your own event loop, register the ring's descriptor (`as_fd`)
 //! for `EPOLLIN`, edge-triggered if you can, and before each wait drain to
 //! [`Next::Empty`] or [`Next::Busy`] and call [`RingBuf::arm`].
 //!
@@ -52,8 +54,8 @@ pub use poll::{Poller, WaitError, Wakeup};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
     AlignedBytes, Armed, Batch, Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt,
-    CorruptReason, Counts, Next, Position, Producer, ProducerMemory, Record, Reservation,
-    ReserveError,
+    CorruptReason, Counts, Drained, Ended, Next, Position, Producer, ProducerMemory, Record,
+    Reservation, ReserveError, Rest, Waiter, Waiting, Width,
 };
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;

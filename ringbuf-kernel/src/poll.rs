@@ -2,24 +2,31 @@
 
 use std::error::Error;
 use std::fmt;
+use std::hint;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::time::{Duration, Instant};
 
-use ringbuf_core::Armed;
+use ringbuf_core::{Armed, Counts, Ended, Position, Rest, Waiter, Waiting};
 
 use crate::RingBuf;
 
-/// Blocks in epoll until a ring has something to read.
+/// Waits until a ring has something to read, as its [`Waiting`] says: naps,
+/// spins, or blocks in epoll.
 ///
 /// Edge-triggered: level-triggered epoll reports a ring with a busy head as
-/// readable, at once and for ever. That is sound because a wait always arms
-/// first ([`RingBuf::arm`]): publish, full fence, look again, only then block.
+/// readable, at once and for ever. That is sound because it arms before it
+/// blocks ([`RingBuf::arm`]): publish, full fence, look again, only then block.
 #[derive(Debug)]
 pub struct Poller {
     edge: Edge,
     ring: u32,
-    bound: Duration,
+    waiter: Waiter,
+    started: Instant,
+    /// As the ring stood when the last wait began.
+    counts: Counts,
+    position: Position,
 }
 
 /// What ended a wait.
@@ -34,31 +41,40 @@ pub enum Wakeup {
 }
 
 impl Poller {
-    /// How long a record that announces nothing (`BPF_RB_NO_WAKEUP`, or any
-    /// record behind an unread one of that kind) may wait to be noticed.
-    pub const DEFAULT_BOUND: Duration = Duration::from_millis(100);
+    /// A poller for `ring` that waits as [`Waiting::balanced`] says.
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    pub fn new(ring: &mut RingBuf) -> io::Result<Self> {
+        Self::with(ring, Waiting::default())
+    }
 
-    /// A poller for `ring`.
+    /// A poller for `ring` that waits as `waiting` says. The ring gives space
+    /// back as it says, too ([`RingBuf::release_after`]), from now on.
     ///
     /// # Errors
     /// What `epoll_create1(2)` and `epoll_ctl(2)` report.
-    pub fn new(ring: &RingBuf) -> io::Result<Self> {
-        let edge = Edge::new(ring, libc::EPOLLIN)?;
-        Ok(Self { edge, ring: ring.id(), bound: Self::DEFAULT_BOUND })
-    }
-
-    /// Changes the longest sleep between two looks; 1 ms at least.
-    pub fn bound(&mut self, bound: Duration) {
-        self.bound = bound.max(Duration::from_millis(1));
+    pub fn with(ring: &mut RingBuf, waiting: Waiting) -> io::Result<Self> {
+        let edge = Edge::new(&*ring, libc::EPOLLIN)?;
+        ring.release_after(waiting.release_after(ring.capacity()));
+        Ok(Self {
+            edge,
+            ring: ring.id(),
+            waiter: Waiter::new(waiting, ring.capacity()),
+            started: Instant::now(),
+            counts: ring.counts(),
+            position: ring.position(),
+        })
     }
 
     /// Waits until `ring` has something to read, for `timeout` at most (`None`:
-    /// for ever). Drain to [`Next::Empty`](crate::Next::Empty) or
-    /// [`Next::Busy`](crate::Next::Busy) first.
+    /// for ever; zero: only looks). Drain to [`Next::Empty`](crate::Next::Empty)
+    /// or [`Next::Busy`](crate::Next::Busy) first.
     ///
-    /// Returns at once if there is something to read already. Publishes what
-    /// is consumed. Never sleeps longer than the [bound](Self::bound) without
-    /// looking at the ring.
+    /// Returns at once if the last batch stopped before a record. Otherwise it
+    /// may hold off before it looks, so that the next look finds more. Before
+    /// it blocks it publishes what is consumed. It never sleeps longer than the
+    /// policy's bounds without looking at the ring.
     ///
     /// # Errors
     /// [`WaitError::OtherRing`] if the poller was made for another ring, and
@@ -71,31 +87,83 @@ impl Poller {
         if ring.id() != self.ring {
             return Err(WaitError::OtherRing { expected: self.ring, found: ring.id() });
         }
+        if ring.consumer().has_unread() {
+            return Ok(Wakeup::Ready);
+        }
+        let mut now = self.started.elapsed();
+        self.account(ring, now);
         // A time too far to represent is for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = timeout.map_or(Duration::MAX, |timeout| now.saturating_add(timeout));
         loop {
-            if ring.arm() == Armed::Ready {
-                return Ok(Wakeup::Ready);
+            let left = deadline.saturating_sub(now);
+            if left.is_zero() {
+                return Ok(if ring.consumer().peek() { Wakeup::Ready } else { Wakeup::TimedOut });
             }
-            let sleep = match deadline {
-                Some(deadline) => {
-                    self.bound.min(deadline.saturating_duration_since(Instant::now()))
-                }
-                None => self.bound,
+            let rest = self.waiter.rest(now);
+            let ended = match rest {
+                Rest::Spin { pause, looks } => spin(ring, pause.min(left), looks),
+                Rest::Nap(time) => nap(time.min(left)),
+                Rest::Block(time) => self.block(ring, time.min(left)),
             };
-            if sleep.is_zero() {
-                return Ok(Wakeup::TimedOut);
-            }
-            match self.edge.sleep(sleep) {
+            let ended = match ended {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     return Ok(Wakeup::Interrupted);
                 }
-                Err(error) => return Err(WaitError::Epoll(error)),
-                // An event is a hint (a busy head makes one as well): look.
-                Ok(()) => {}
+                ended => ended.map_err(WaitError::Epoll)?,
+            };
+            // An event is a hint (a busy head makes one as well): look.
+            let found = ring.consumer().peek();
+            self.waiter.looked(rest, ended, found);
+            if found {
+                return Ok(Wakeup::Ready);
             }
+            now = self.started.elapsed();
         }
     }
+
+    /// Tells the waiter what was consumed since the last wait.
+    fn account(&mut self, ring: &RingBuf, now: Duration) {
+        let (counts, position) = (ring.counts(), ring.position());
+        let records = counts.delivered - self.counts.delivered;
+        let discarded = counts.discarded - self.counts.discarded;
+        let bytes = position.distance(self.position, ring.width());
+        self.waiter.drained(now, records + discarded, bytes);
+        (self.counts, self.position) = (counts, position);
+    }
+
+    fn block(&self, ring: &mut RingBuf, time: Duration) -> io::Result<Ended> {
+        match ring.arm() {
+            Armed::Ready => Ok(Ended::Notified),
+            Armed::Sleep => self.edge.sleep(time),
+        }
+    }
+}
+
+/// Looks, up to `looks` times, once `pause` is over; the clock is no shared
+/// memory.
+fn spin(ring: &mut RingBuf, pause: Duration, looks: u32) -> io::Result<Ended> {
+    if !pause.is_zero() {
+        let begin = Instant::now();
+        while begin.elapsed() < pause {
+            hint::spin_loop();
+        }
+    }
+    for _ in 1..looks {
+        if ring.consumer().peek() {
+            break;
+        }
+        hint::spin_loop();
+    }
+    Ok(Ended::Over)
+}
+
+/// Sleeps by a timer. Zero is no nap.
+fn nap(time: Duration) -> io::Result<Ended> {
+    let nanos = time.subsec_nanos() as libc::c_long;
+    let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
+    // SAFETY: one timespec, alive for the call; the rest is not asked for.
+    check(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }).map(|_| Ended::Over)
 }
 
 /// An edge-triggered epoll set with one map in it.
@@ -125,12 +193,13 @@ impl Edge {
 
     /// Blocks until an edge or until the time is up, rounded up to a
     /// millisecond.
-    pub(crate) fn sleep(&self, time: Duration) -> io::Result<()> {
+    pub(crate) fn sleep(&self, time: Duration) -> io::Result<Ended> {
         let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         let epoll = self.epoll.as_raw_fd();
         // SAFETY: room for one event, alive for the call.
-        check(unsafe { libc::epoll_wait(epoll, &raw mut event, 1, millis) }).map(drop)
+        let events = check(unsafe { libc::epoll_wait(epoll, &raw mut event, 1, millis) })?;
+        Ok(if events == 0 { Ended::Over } else { Ended::Notified })
     }
 }
 

@@ -1,9 +1,13 @@
 //! [`RingBuf`]: the reader that others embed.
 
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use ringbuf_core::{Armed, Batch, Capacity, Consumer, ConsumerMemory, Corrupt, Counts, Position};
+use ringbuf_core::{
+    Armed, Batch, Capacity, Consumer, ConsumerMemory, Corrupt, Counts, Drained, Position, Record,
+    Width,
+};
 
 use crate::door::{self, Kind};
 use crate::{Mapping, OpenError};
@@ -72,6 +76,19 @@ impl RingBuf {
         self.consumer.batch()
     }
 
+    /// Reads what there is by a callback, and gives the space back as it goes:
+    /// the fastest way. See [`Consumer::for_each`].
+    ///
+    /// # Errors
+    /// [`Corrupt`], now and at each later call. Records before it were good.
+    #[inline]
+    pub fn for_each<B>(
+        &mut self,
+        each: impl FnMut(Record<'_, Mapping>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B, Drained>, Corrupt> {
+        self.consumer.for_each(each)
+    }
+
     /// The last step before blocking: whether it is safe to. See
     /// [`Consumer::arm`]; [`Poller::wait`](crate::Poller::wait) calls it.
     #[inline]
@@ -111,6 +128,11 @@ impl RingBuf {
     /// Size of the data area (`max_entries` of the map).
     pub fn capacity(&self) -> Capacity {
         self.consumer.memory().capacity()
+    }
+
+    /// Width of the positions: the kernel's `unsigned long`.
+    pub fn width(&self) -> Width {
+        self.consumer.memory().width()
     }
 
     /// The consumer itself, for code that is generic over the memory: it reads

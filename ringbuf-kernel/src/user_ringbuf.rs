@@ -13,7 +13,7 @@ use ringbuf_core::{
 
 use crate::door::{self, Kind};
 use crate::poll::Edge;
-use crate::{OpenError, Poller, UserMapping, WaitError, Wakeup};
+use crate::{OpenError, UserMapping, WaitError, Wakeup};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
 ///
@@ -64,6 +64,9 @@ pub struct UserRingBuf {
 }
 
 impl UserRingBuf {
+    /// The longest sleep between two looks for space that nobody announces.
+    pub const SLEEP_BOUND: Duration = Duration::from_millis(100);
+
     /// The user ring behind a map's file descriptor, from whatever loader. The
     /// descriptor is duplicated: the caller's may be closed afterwards.
     ///
@@ -126,7 +129,7 @@ impl UserRingBuf {
     /// Returns at once if waiting cannot help: there is room, or the
     /// reservation will fail for another reason. Space that is drained with
     /// `BPF_RB_NO_WAKEUP`, or by a drain that still runs, announces nothing, so
-    /// no sleep is longer than [`Poller::DEFAULT_BOUND`].
+    /// no sleep is longer than [`UserRingBuf::SLEEP_BOUND`].
     ///
     /// # Ordering
     /// No fence is needed here, unlike before a consumer's sleep: a drain
@@ -148,7 +151,7 @@ impl UserRingBuf {
                 return Ok(Wakeup::Ready);
             }
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let sleep = left.unwrap_or(Duration::MAX).min(Poller::DEFAULT_BOUND);
+            let sleep = left.unwrap_or(Duration::MAX).min(Self::SLEEP_BOUND);
             if sleep.is_zero() {
                 return Ok(Wakeup::TimedOut);
             }
@@ -157,7 +160,7 @@ impl UserRingBuf {
                     return Ok(Wakeup::Interrupted);
                 }
                 Err(error) => return Err(WaitError::Epoll(error)),
-                Ok(()) => {}
+                Ok(_) => {}
             }
         }
     }

@@ -97,7 +97,7 @@ fn consume(
     finished: impl Fn() -> bool,
 ) -> (Ledger, u64) {
     let mut ring = RingBuf::open(&skeleton.maps.ring).expect("the ring opens");
-    let mut poller = Poller::new(&ring).expect("epoll");
+    let mut poller = Poller::new(&mut ring).expect("epoll");
     let mut ledger = Ledger::default();
     let mut progress = Instant::now();
     loop {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::wakeup::types::emit;
 use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
-use ringbuf_kernel::{Next, Poller, RingBuf, Wakeup};
+use ringbuf_kernel::{Next, Poller, RingBuf, Waiting, Wakeup};
 use ringbuf_tests::{NO_WAKEUP, Operations, live, live_since, page_size, test_run};
 
 #[test]
@@ -19,7 +19,7 @@ fn a_busy_head_costs_no_cpu_time() {
     }
     let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
     let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
-    let mut poller = Poller::new(&ring).expect("epoll");
+    let mut poller = Poller::new(&mut ring).expect("epoll");
     operations.while_held(false, 0, || {
         let before = cpu_time();
         let wait = poller.wait(&mut ring, Some(Duration::from_millis(300))).expect("wait");
@@ -34,8 +34,9 @@ fn a_busy_head_costs_no_cpu_time() {
 fn a_wait_for_ever_still_looks_at_the_ring() {
     let Some(load) = load("poller::a_wait_for_ever_still_looks") else { return };
     let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
-    let mut poller = Poller::new(&ring).expect("epoll");
-    poller.bound(Duration::from_millis(20));
+    let mut poller =
+        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_millis(20)))
+            .expect("epoll");
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(50));
@@ -58,8 +59,9 @@ fn a_signal_ends_a_wait() {
     // SAFETY: takes no argument.
     let waiter = unsafe { libc::pthread_self() };
     let mut ring = RingBuf::create(page_size() as u64).expect("a ring of one page");
-    let mut poller = Poller::new(&ring).expect("epoll");
-    poller.bound(Duration::from_secs(60));
+    let mut poller =
+        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_secs(60)))
+            .expect("epoll");
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(50));
@@ -74,11 +76,12 @@ fn a_signal_ends_a_wait() {
 #[test]
 fn a_poller_outlives_the_descriptor_that_it_was_made_with() {
     let Some(load) = load("poller::a_poller_outlives") else { return };
-    let ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
     let id = ring.id();
-    let mut poller = Poller::new(&ring).expect("epoll");
     // So that only a notification can end the wait early.
-    poller.bound(Duration::from_secs(60));
+    let mut poller =
+        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_secs(60)))
+            .expect("epoll");
     drop(ring);
     let mut ring = RingBuf::from_id(id).expect("opened anew");
     thread::scope(|scope| {

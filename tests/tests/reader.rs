@@ -9,7 +9,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_bpf::wakeup::types::emit;
 use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
-use ringbuf_kernel::{Armed, Next, Poller, RingBuf, WaitError, Wakeup};
+use ringbuf_kernel::{Armed, Next, Poller, RingBuf, WaitError, Waiting, Wakeup};
 use ringbuf_tests::{
     FORCE_WAKEUP, NO_WAKEUP, Operations, live, live_since, page_size, poll_now, test_run,
 };
@@ -21,9 +21,10 @@ const SHORT: Option<Duration> = Some(Duration::from_millis(30));
 fn a_commit_wakes_the_poller() {
     let Some(load) = Load::new("reader::a_commit_wakes_the_poller") else { return };
     let mut ring = load.open();
-    let mut poller = Poller::new(&ring).expect("epoll");
     // So that only the notification, and no look in between, can end the wait.
-    poller.bound(Duration::from_secs(60));
+    let mut poller =
+        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_secs(60)))
+            .expect("epoll");
     assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -43,8 +44,9 @@ fn a_commit_wakes_the_poller() {
 fn silent_records_are_noticed_within_the_bound() {
     let Some(load) = Load::new("reader::silent_records") else { return };
     let mut ring = load.open();
-    let mut poller = Poller::new(&ring).expect("epoll");
-    poller.bound(Duration::from_millis(20));
+    let mut poller =
+        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_millis(20)))
+            .expect("epoll");
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(50));
@@ -67,7 +69,7 @@ fn a_busy_head_is_waited_for_and_not_spun_on() {
     }
     let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
     let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
-    let mut poller = Poller::new(&ring).expect("epoll");
+    let mut poller = Poller::new(&mut ring).expect("epoll");
     operations.while_held(false, 0, || {
         assert_eq!(poll_now(ring.as_fd()).expect("poll") & 1, 1, "poll(2) calls it readable");
         assert!(matches!(ring.batch().next(), Ok(Next::Busy)));
@@ -156,9 +158,9 @@ fn a_poller_is_for_one_ring() {
     if !live("reader::a_poller_is_for_one_ring") {
         return;
     }
-    let [first, mut second] =
+    let [mut first, mut second] =
         [0, 1].map(|_| RingBuf::create(page_size() as u64).expect("a ring of one page"));
-    let mut poller = Poller::new(&first).expect("epoll");
+    let mut poller = Poller::new(&mut first).expect("epoll");
     assert!(matches!(poller.wait(&mut second, SHORT), Err(WaitError::OtherRing { .. })));
 }
 
