@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::wakeup::types::emit;
 use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
-use ringbuf_kernel::{Next, Poller, RingBuf, Waiting, Wakeup};
+use ringbuf_kernel::{Drained, Next, Poller, RingBuf, Waiting, Wakeup};
 use ringbuf_tests::{NO_WAKEUP, Operations, live, live_since, page_size, test_run};
 
 #[test]
@@ -45,6 +46,36 @@ fn a_wait_for_ever_still_looks_at_the_ring() {
         assert_eq!(poller.wait(&mut ring, None).expect("wait"), Wakeup::Ready);
     });
     assert!(matches!(ring.batch().next(), Ok(Next::Record(_))));
+}
+
+/// The first is noticed by the bound of every sleep. From then on it is known
+/// that nobody announces them, and each is read at the latency bound.
+#[test]
+fn silent_producers_are_read_at_the_latency_bound() {
+    let Some(load) = load("poller::silent_producers") else { return };
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    let waiting = Waiting::balanced()
+        .sleep_bound(Duration::from_secs(2))
+        .latency_bound(Duration::from_millis(5));
+    let mut poller = Poller::with(&mut ring, waiting).expect("epoll");
+    let mut waited = Vec::new();
+    for _ in 0..4 {
+        thread::scope(|scope| {
+            let producer = scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                produce(&load, NO_WAKEUP);
+                Instant::now()
+            });
+            assert_eq!(poller.wait(&mut ring, None).expect("wait"), Wakeup::Ready);
+            let read = Instant::now();
+            waited.push(read.saturating_duration_since(producer.join().expect("the producer")));
+        });
+        let end = ring.for_each(|_| ControlFlow::<()>::Continue(())).expect("a sound ring");
+        assert_eq!(end, ControlFlow::Continue(Drained::Empty));
+    }
+    let second = Duration::from_secs(1);
+    assert!(waited[0] > second, "the test shows nothing: {waited:?}");
+    assert!(waited[1..].iter().all(|waited| *waited < second), "{waited:?}");
 }
 
 #[test]
