@@ -38,178 +38,180 @@ b2:
   %v30 = tail call i64 @llvm.umin.i64(i64 %v29, i64 65536)
   store i64 %v30, ptr %v16, align 8
   call void @llvm.lifetime.start.p0(ptr nonnull %v2)
-  call void @step(ptr noalias noundef nonnull sret([56 x i8]) align 8 captures(none) dereferenceable(56) %v2, ptr noundef nonnull align 8 dereferenceable(216) %v1, i64 noundef %v26, i64 noundef 0, i64 noundef 0)
+  call void @step(ptr noalias noundef nonnull sret([56 x i8]) align 8 captures(none) dereferenceable(56) %v2, ptr noundef nonnull align 8 %v1, i64 noundef %v26, i64 noundef 0, i64 noundef 0)
   %v31 = load i64, ptr %v2, align 8
   %v32 = load i64, ptr %v19, align 8
   %v33 = load i64, ptr %v20, align 8
   %v34 = load i64, ptr %v21, align 8
-  %v35 = load i64, ptr %v22, align 8
-  %v36 = trunc i64 %v35 to i32
+  %v35 = load i32, ptr %v22, align 8
   call void @llvm.lifetime.end.p0(ptr nonnull %v2)
-  %v37 = icmp eq i64 %v34, 4
-  br i1 %v37, label %b3, label %b21
+  %v36 = icmp eq i64 %v34, 4
+  br i1 %v36, label %b3, label %b21
 b3:
-  %v38 = zext i32 %v24 to i64
-  %v39 = add nsw i64 %v38, -8
-  %v40 = and i64 %v33, %v39
-  %v41 = load ptr, ptr %v23, align 8
-  %v42 = getelementptr i8, ptr %v41, i64 %v40
-  %v43 = and i64 %v35, 4294967295
-  %v44 = add i64 %v35, 15
-  %v45 = and i64 %v44, 4294967288
+  %v37 = zext i32 %v24 to i64
+  %v38 = add nsw i64 %v37, -8
+  %v39 = and i64 %v33, %v38
+  %v40 = load ptr, ptr %v23, align 8
+  %v41 = getelementptr i8, ptr %v40, i64 %v39
+  %v42 = add i32 %v35, 15
+  %v43 = and i32 %v42, -8
+  %v44 = zext i32 %v43 to i64
+  %v45 = zext i32 %v35 to i64
   br label %b4
 b4:
-  %v46 = phi ptr [ %v41, %b3 ], [ %v47, %b10 ]
-  %v48 = phi i64 [ %v32, %b3 ], [ %v49, %b10 ]
-  %v50 = phi i64 [ 1, %b3 ], [ %v51, %b10 ]
-  %v52 = phi i64 [ %v31, %b3 ], [ %v53, %b10 ]
-  %v54 = phi i64 [ %v43, %b3 ], [ %v55, %b10 ]
-  %v56 = phi ptr [ %v42, %b3 ], [ %v57, %b10 ]
-  %v58 = getelementptr i8, ptr %v56, i64 8
-  %v59 = icmp ne ptr %v58, null
-  tail call void @llvm.assume(i1 %v59)
-  tail call void @on_sample(ptr noundef nonnull %v58, i64 noundef %v54)
-  %v60 = icmp ult i64 %v48, %v45
-  br i1 %v60, label %b7, label %b5
+  %v46 = phi ptr [ %v40, %b3 ], [ %v47, %b10 ]
+  %v48 = phi ptr [ %v41, %b3 ], [ %v49, %b10 ]
+  %v50 = phi i32 [ %v35, %b3 ], [ %v51, %b10 ]
+  %v52 = phi i64 [ %v32, %b3 ], [ %v53, %b10 ]
+  %v54 = phi i64 [ 1, %b3 ], [ %v55, %b10 ]
+  %v56 = phi i64 [ %v31, %b3 ], [ %v57, %b10 ]
+  %v58 = zext i32 %v50 to i64
+  %v59 = getelementptr i8, ptr %v48, i64 8
+  %v60 = icmp ne ptr %v59, null
+  tail call void @llvm.assume(i1 %v60)
+  tail call void @on_sample(ptr noundef nonnull %v59, i64 noundef %v58)
+  %v61 = icmp ult i64 %v52, %v44
+  br i1 %v61, label %b7, label %b5
 b5:
-  %v61 = phi ptr [ %v62, %b6 ], [ %v46, %b4 ]
-  %v63 = phi i64 [ %v64, %b6 ], [ %v48, %b4 ]
-  %v65 = phi i64 [ %v66, %b6 ], [ %v50, %b4 ]
-  %v67 = phi i64 [ %v68, %b6 ], [ %v52, %b4 ]
-  %v69 = and i64 %v67, %v39
-  %v70 = getelementptr inbounds nuw i8, ptr %v61, i64 %v69
-  %v71 = load atomic i32, ptr %v70 monotonic, align 4
+  %v62 = phi ptr [ %v63, %b6 ], [ %v46, %b4 ]
+  %v64 = phi i64 [ %v65, %b6 ], [ %v56, %b4 ]
+  %v66 = phi i64 [ %v67, %b6 ], [ %v54, %b4 ]
+  %v68 = phi i64 [ %v69, %b6 ], [ %v52, %b4 ]
+  %v70 = and i64 %v64, %v38
+  %v71 = getelementptr inbounds nuw i8, ptr %v62, i64 %v70
+  %v72 = load atomic i32, ptr %v71 monotonic, align 4
   fence acquire
-  %v72 = icmp eq i32 %v71, %v36
-  br i1 %v72, label %b6, label %b7
+  %v73 = icmp eq i32 %v72, %v35
+  br i1 %v73, label %b6, label %b7
 b6:
-  %v68 = add i64 %v67, %v45
-  %v64 = sub i64 %v63, %v45
-  %v66 = add i64 %v65, 1
-  %v62 = load ptr, ptr %v23, align 8
-  %v73 = getelementptr i8, ptr %v62, i64 %v69
-  %v74 = getelementptr i8, ptr %v73, i64 8
-  %v75 = icmp ne ptr %v74, null
-  tail call void @llvm.assume(i1 %v75)
-  tail call void @on_sample(ptr noundef nonnull %v74, i64 noundef %v43)
-  %v76 = icmp ult i64 %v64, %v45
-  br i1 %v76, label %b7, label %b5
+  %v65 = add i64 %v64, %v44
+  %v69 = sub i64 %v68, %v44
+  %v67 = add i64 %v66, 1
+  %v63 = load ptr, ptr %v23, align 8
+  %v74 = getelementptr i8, ptr %v63, i64 %v70
+  %v75 = getelementptr i8, ptr %v74, i64 8
+  %v76 = icmp ne ptr %v75, null
+  tail call void @llvm.assume(i1 %v76)
+  tail call void @on_sample(ptr noundef nonnull %v75, i64 noundef %v45)
+  %v77 = icmp ult i64 %v69, %v44
+  br i1 %v77, label %b7, label %b5
 b7:
-  %v77 = phi i64 [ %v50, %b4 ], [ %v66, %b6 ], [ %v65, %b5 ]
-  %v78 = phi i64 [ %v52, %b4 ], [ %v68, %b6 ], [ %v67, %b5 ]
-  %v79 = phi i64 [ %v48, %b4 ], [ %v64, %b6 ], [ %v63, %b5 ]
-  %v80 = icmp eq i64 %v79, 0
-  br i1 %v80, label %b20, label %b8
+  %v78 = phi i64 [ %v52, %b4 ], [ %v69, %b6 ], [ %v68, %b5 ]
+  %v79 = phi i64 [ %v54, %b4 ], [ %v67, %b6 ], [ %v66, %b5 ]
+  %v80 = phi i64 [ %v56, %b4 ], [ %v65, %b6 ], [ %v64, %b5 ]
+  %v81 = icmp eq i64 %v78, 0
+  br i1 %v81, label %b20, label %b8
 b8:
-  %v81 = sub i64 %v77, %v50
-  %v82 = icmp ugt i64 %v81, 7
-  br i1 %v82, label %b9, label %b14
+  %v82 = sub i64 %v79, %v54
+  %v83 = freeze i64 %v82
+  %v84 = icmp ugt i64 %v83, 7
+  br i1 %v84, label %b9, label %b14
 b9:
-  %v83 = phi i64 [ %v84, %b13 ], [ %v78, %b8 ]
-  %v85 = phi i64 [ %v86, %b13 ], [ %v79, %b8 ]
-  %v87 = and i64 %v83, %v39
-  %v88 = load ptr, ptr %v23, align 8
-  %v89 = getelementptr inbounds nuw i8, ptr %v88, i64 %v87
-  %v90 = load atomic i32, ptr %v89 monotonic, align 4
+  %v85 = phi i64 [ %v86, %b13 ], [ %v80, %b8 ]
+  %v87 = phi i64 [ %v88, %b13 ], [ %v78, %b8 ]
+  %v89 = and i64 %v85, %v38
+  %v90 = load ptr, ptr %v23, align 8
+  %v91 = getelementptr inbounds nuw i8, ptr %v90, i64 %v89
+  %v51 = load atomic i32, ptr %v91 monotonic, align 4
   fence acquire
-  %v55 = zext i32 %v90 to i64
-  %v91 = add nuw nsw i64 %v55, 15
-  %v92 = and i64 %v91, 8589934584
-  %v93 = icmp ugt i64 %v92, %v85
-  br i1 %v93, label %b11, label %b10
+  %v92 = zext i32 %v51 to i64
+  %v93 = add nuw nsw i64 %v92, 15
+  %v94 = and i64 %v93, 8589934584
+  %v95 = icmp ugt i64 %v94, %v87
+  br i1 %v95, label %b11, label %b10
 b10:
-  %v53 = add i64 %v92, %v83
-  %v49 = sub nuw i64 %v85, %v92
-  %v51 = add i64 %v77, 1
+  %v57 = add i64 %v94, %v85
+  %v53 = sub nuw i64 %v87, %v94
+  %v55 = add i64 %v79, 1
   %v47 = load ptr, ptr %v23, align 8
-  %v57 = getelementptr i8, ptr %v47, i64 %v87
+  %v49 = getelementptr i8, ptr %v47, i64 %v89
   br label %b4
 b11:
-  %v94 = icmp sgt i32 %v90, -1
-  br i1 %v94, label %b12, label %b20
+  %v96 = icmp sgt i32 %v51, -1
+  br i1 %v96, label %b12, label %b20
 b12:
-  %v95 = and i32 %v90, 1073741823
-  %v96 = add nuw nsw i32 %v95, 15
-  %v97 = and i32 %v96, 2147483640
-  %v98 = zext nneg i32 %v97 to i64
-  %v99 = icmp samesign ult i64 %v85, %v98
-  br i1 %v99, label %b20, label %b13
+  %v97 = and i32 %v51, 1073741823
+  %v98 = add nuw nsw i32 %v97, 15
+  %v99 = and i32 %v98, 2147483640
+  %v100 = zext nneg i32 %v99 to i64
+  %v101 = icmp samesign ult i64 %v87, %v100
+  br i1 %v101, label %b20, label %b13
 b13:
-  %v100 = load i64, ptr %v17, align 8
-  %v101 = add i64 %v100, 1
-  store i64 %v101, ptr %v17, align 8
-  %v84 = add i64 %v83, %v98
-  %v86 = sub nuw nsw i64 %v85, %v98
-  %v102 = icmp eq i64 %v86, 0
-  br i1 %v102, label %b20, label %b9
+  %v102 = load i64, ptr %v17, align 8
+  %v103 = add i64 %v102, 1
+  store i64 %v103, ptr %v17, align 8
+  %v86 = add i64 %v85, %v100
+  %v88 = sub nuw nsw i64 %v87, %v100
+  %v104 = icmp eq i64 %v88, 0
+  br i1 %v104, label %b20, label %b9
 b14:
-  %v103 = phi i64 [ %v104, %b19 ], [ %v77, %b8 ]
-  %v105 = phi i64 [ %v106, %b19 ], [ %v79, %b8 ]
-  %v107 = phi i64 [ %v108, %b19 ], [ %v78, %b8 ]
+  %v105 = phi i64 [ %v106, %b19 ], [ %v80, %b8 ]
+  %v107 = phi i64 [ %v108, %b19 ], [ %v79, %b8 ]
+  %v109 = phi i64 [ %v110, %b19 ], [ %v78, %b8 ]
   br label %b15
 b15:
-  %v109 = phi i64 [ %v107, %b14 ], [ %v110, %b18 ]
   %v111 = phi i64 [ %v105, %b14 ], [ %v112, %b18 ]
-  %v113 = and i64 %v109, %v39
-  %v114 = load ptr, ptr %v23, align 8
-  %v115 = getelementptr inbounds nuw i8, ptr %v114, i64 %v113
-  %v116 = load atomic i32, ptr %v115 monotonic, align 4
+  %v113 = phi i64 [ %v109, %b14 ], [ %v114, %b18 ]
+  %v115 = and i64 %v111, %v38
+  %v116 = load ptr, ptr %v23, align 8
+  %v117 = getelementptr inbounds nuw i8, ptr %v116, i64 %v115
+  %v118 = load atomic i32, ptr %v117 monotonic, align 4
   fence acquire
-  %v117 = zext i32 %v116 to i64
-  %v118 = add nuw nsw i64 %v117, 15
-  %v119 = and i64 %v118, 8589934584
-  %v120 = icmp ugt i64 %v119, %v111
-  br i1 %v120, label %b16, label %b19
+  %v119 = zext i32 %v118 to i64
+  %v120 = add nuw nsw i64 %v119, 15
+  %v121 = and i64 %v120, 8589934584
+  %v122 = icmp ugt i64 %v121, %v113
+  br i1 %v122, label %b16, label %b19
 b16:
-  %v121 = icmp sgt i32 %v116, -1
-  br i1 %v121, label %b17, label %b20
+  %v123 = icmp sgt i32 %v118, -1
+  br i1 %v123, label %b17, label %b20
 b17:
-  %v122 = and i32 %v116, 1073741823
-  %v123 = add nuw nsw i32 %v122, 15
-  %v124 = and i32 %v123, 2147483640
-  %v125 = zext nneg i32 %v124 to i64
-  %v126 = icmp samesign ult i64 %v111, %v125
-  br i1 %v126, label %b20, label %b18
+  %v124 = and i32 %v118, 1073741823
+  %v125 = add nuw nsw i32 %v124, 15
+  %v126 = and i32 %v125, 2147483640
+  %v127 = zext nneg i32 %v126 to i64
+  %v128 = icmp samesign ult i64 %v113, %v127
+  br i1 %v128, label %b20, label %b18
 b18:
-  %v127 = load i64, ptr %v17, align 8
-  %v128 = add i64 %v127, 1
-  store i64 %v128, ptr %v17, align 8
-  %v110 = add i64 %v109, %v125
-  %v112 = sub nuw nsw i64 %v111, %v125
-  %v129 = icmp eq i64 %v112, 0
-  br i1 %v129, label %b20, label %b15
+  %v129 = load i64, ptr %v17, align 8
+  %v130 = add i64 %v129, 1
+  store i64 %v130, ptr %v17, align 8
+  %v112 = add i64 %v111, %v127
+  %v114 = sub nuw nsw i64 %v113, %v127
+  %v131 = icmp eq i64 %v114, 0
+  br i1 %v131, label %b20, label %b15
 b19:
-  %v108 = add i64 %v119, %v109
-  %v106 = sub nuw i64 %v111, %v119
-  %v104 = add i64 %v103, 1
-  %v130 = load ptr, ptr %v23, align 8
-  %v131 = getelementptr i8, ptr %v130, i64 %v113
-  %v132 = getelementptr i8, ptr %v131, i64 8
-  %v133 = icmp ne ptr %v132, null
-  tail call void @llvm.assume(i1 %v133)
-  tail call void @on_sample(ptr noundef nonnull %v132, i64 noundef %v117)
-  %v134 = icmp eq i64 %v106, 0
-  br i1 %v134, label %b20, label %b14
+  %v106 = add i64 %v121, %v111
+  %v110 = sub nuw i64 %v113, %v121
+  %v108 = add i64 %v107, 1
+  %v132 = load ptr, ptr %v23, align 8
+  %v133 = getelementptr i8, ptr %v132, i64 %v115
+  %v134 = getelementptr i8, ptr %v133, i64 8
+  %v135 = icmp ne ptr %v134, null
+  tail call void @llvm.assume(i1 %v135)
+  tail call void @on_sample(ptr noundef nonnull %v134, i64 noundef %v119)
+  %v136 = icmp eq i64 %v110, 0
+  br i1 %v136, label %b20, label %b14
 b20:
-  %v135 = phi i64 [ %v104, %b19 ], [ %v103, %b18 ], [ %v77, %b13 ], [ %v103, %b16 ], [ %v103, %b17 ], [ %v77, %b11 ], [ %v77, %b12 ], [ %v77, %b7 ]
-  %v136 = phi i64 [ %v108, %b19 ], [ %v110, %b18 ], [ %v83, %b11 ], [ %v109, %b17 ], [ %v109, %b16 ], [ %v83, %b12 ], [ %v84, %b13 ], [ %v78, %b7 ]
-  %v137 = phi i64 [ 0, %b19 ], [ 0, %b18 ], [ %v85, %b11 ], [ %v111, %b17 ], [ %v111, %b16 ], [ %v85, %b12 ], [ 0, %b13 ], [ 0, %b7 ]
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(216) %v1, i64 noundef %v136, i64 noundef %v137, i64 noundef %v135)
+  %v137 = phi i64 [ %v108, %b19 ], [ %v107, %b16 ], [ %v79, %b13 ], [ %v107, %b18 ], [ %v107, %b17 ], [ %v79, %b11 ], [ %v79, %b12 ], [ %v79, %b7 ]
+  %v138 = phi i64 [ %v106, %b19 ], [ %v111, %b16 ], [ %v85, %b11 ], [ %v111, %b17 ], [ %v112, %b18 ], [ %v85, %b12 ], [ %v86, %b13 ], [ %v80, %b7 ]
+  %v139 = phi i64 [ 0, %b19 ], [ %v113, %b16 ], [ %v87, %b11 ], [ %v113, %b17 ], [ 0, %b18 ], [ %v87, %b12 ], [ 0, %b13 ], [ 0, %b7 ]
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(216) %v1, i64 noundef %v138, i64 noundef %v139, i64 noundef %v137)
   %v27 = load i64, ptr %v5, align 8
-  %v138 = load i8, ptr %v7, align 4
-  %v139 = trunc nuw i8 %v138 to i1
-  %v140 = sub i64 %v27, %v6
-  %v141 = select i1 %v139, i64 -1, i64 4294967295
+  %v140 = load i8, ptr %v7, align 4
+  %v141 = trunc nuw i8 %v140 to i1
+  %v142 = sub i64 %v27, %v6
+  %v143 = select i1 %v141, i64 -1, i64 4294967295
   %v25 = load i32, ptr %v8, align 8
-  %v142 = and i64 %v141, %v140
-  %v143 = zext i32 %v25 to i64
-  %v144 = icmp ult i64 %v142, %v143
-  br i1 %v144, label %b2, label %b22
+  %v144 = and i64 %v143, %v142
+  %v145 = zext i32 %v25 to i64
+  %v146 = icmp ult i64 %v144, %v145
+  br i1 %v146, label %b2, label %b22
 b21:
   tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(216) %v1, i64 noundef %v31, i64 noundef %v32, i64 noundef 0)
   br label %b22
 b22:
-  %v145 = load i64, ptr %v3, align 8
-  %v146 = sub i64 %v145, %v4
-  ret i64 %v146
+  %v147 = load i64, ptr %v3, align 8
+  %v148 = sub i64 %v147, %v4
+  ret i64 %v148
 }

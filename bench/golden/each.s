@@ -6,135 +6,128 @@ each_rust:
 	pushq	%r13
 	pushq	%r12
 	pushq	%rbx
-	subq	$136, %rsp
+	subq	$120, %rsp
 	movq	%rdi, %r14
 	movq	96(%rdi), %rax
-	movq	%rax, 24(%rsp)
+	movq	%rax, 16(%rsp)
 	movl	208(%rdi), %ebx
 	testl	%ebx, %ebx
-	je	.LBB26
+	je	.LBB23
 	movq	112(%r14), %rdx
 	leaq	128(%r14), %rax
-	movq	%rax, 56(%rsp)
-	leaq	40(%r14), %rax
 	movq	%rax, 48(%rsp)
-	leaq	80(%r14), %rax
+	leaq	40(%r14), %rax
 	movq	%rax, 40(%rsp)
-	movq	%rdx, 32(%rsp)
-	movq	%r14, 8(%rsp)
+	leaq	80(%r14), %rax
+	movq	%rax, 32(%rsp)
+	movq	%rdx, 24(%rsp)
+	movq	%r14, (%rsp)
 .LBB2:
 	movq	120(%r14), %rax
 	movq	168(%r14), %rcx
-	movq	56(%rsp), %rdi
+	movq	48(%rsp), %rdi
 	movq	16(%rdi), %rsi
-	movq	48(%rsp), %r8
+	movq	40(%rsp), %r8
 	movq	%rsi, 16(%r8)
 	movdqu	(%rdi), %xmm0
 	movdqu	%xmm0, (%r8)
 	movq	%rax, 64(%r14)
 	movq	$0, 72(%r14)
-	movq	40(%rsp), %rax
+	movq	32(%rsp), %rax
 	pcmpeqd	%xmm0, %xmm0
 	movdqu	%xmm0, (%rax)
 	cmpq	$65536, %rcx
 	movl	$65536, %eax
 	cmovaeq	%rax, %rcx
 	movq	%rcx, 32(%r14)
-	leaq	80(%rsp), %rdi
+	leaq	64(%rsp), %rdi
 	movq	%r14, %rsi
 	xorl	%ecx, %ecx
 	xorl	%r8d, %r8d
 	callq	*step@GOTPCREL(%rip)
-	movq	80(%rsp), %r15
-	movq	88(%rsp), %r12
-	cmpq	$4, 104(%rsp)
-	jne	.LBB25
-	movq	112(%rsp), %rcx
+	movq	64(%rsp), %r15
+	movq	72(%rsp), %r12
+	cmpq	$4, 88(%rsp)
+	jne	.LBB22
+	movl	96(%rsp), %ebp
 	movl	%ebx, %eax
 	addq	$-8, %rax
-	movq	96(%rsp), %rdi
-	movq	%rax, 16(%rsp)
+	movq	80(%rsp), %rdi
+	movq	%rax, 8(%rsp)
 	andq	%rax, %rdi
-	movq	200(%r14), %rbx
-	addq	%rbx, %rdi
-	movl	%ecx, %esi
-	movq	%rcx, 72(%rsp)
-	leal	15(%rcx), %r14d
-	andl	$-8, %r14d
+	movq	200(%r14), %r14
+	addq	%r14, %rdi
+	leal	15(%rbp), %ebx
+	andl	$-8, %ebx
 	movl	$1, %r13d
-	movq	%rsi, %rbp
-	jmp	.LBB5
-.LBB4:
-	addq	%rcx, %r15
+	movl	%ebp, %eax
+	jmp	.LBB4
+.LBB11:
+	addq	%rdx, %r15
 	incq	%r13
-	movq	200(%rdx), %rbx
-	addq	%rbx, %rdi
-	movq	%rax, %r12
-.LBB5:
+	movq	200(%r14), %r14
+	addq	%r14, %rdi
+	movq	%rcx, %r12
+.LBB4:
+	movl	%eax, %esi
 	addq	$8, %rdi
 	callq	*on_sample@GOTPCREL(%rip)
-	cmpq	%r14, %r12
-	movq	%r13, 64(%rsp)
-	jb	.LBB8
-.LBB6:
+	cmpq	%rbx, %r12
+	movq	%r13, 56(%rsp)
+	jb	.LBB7
+.LBB5:
 	movq	%r15, %rax
-	andq	16(%rsp), %rax
-	movl	(%rbx,%rax), %ecx
+	andq	8(%rsp), %rax
+	movl	(%r14,%rax), %ecx
 	#MEMBARRIER
-	cmpl	72(%rsp), %ecx
-	jne	.LBB8
-	addq	%r14, %r15
-	subq	%r14, %r12
+	cmpl	%ebp, %ecx
+	jne	.LBB7
+	addq	%rbx, %r15
+	subq	%rbx, %r12
 	incq	%r13
-	movq	8(%rsp), %rcx
-	movq	200(%rcx), %rbx
-	leaq	(%rbx,%rax), %rdi
+	movq	(%rsp), %rcx
+	movq	200(%rcx), %r14
+	leaq	(%r14,%rax), %rdi
 	addq	$8, %rdi
 	movq	%rbp, %rsi
 	callq	*on_sample@GOTPCREL(%rip)
-	cmpq	%r14, %r12
-	jae	.LBB6
-.LBB8:
+	cmpq	%rbx, %r12
+	jae	.LBB5
+.LBB7:
 	testq	%r12, %r12
-	je	.LBB14
+	je	.LBB8
 	movq	%r13, %rax
-	subq	64(%rsp), %rax
+	subq	56(%rsp), %rax
 	cmpq	$7, %rax
+	movq	(%rsp), %r14
 	jbe	.LBB15
 .LBB10:
 	movq	%r15, %rdi
-	andq	16(%rsp), %rdi
-	movq	8(%rsp), %rdx
-	movq	200(%rdx), %rax
-	movl	(%rax,%rdi), %esi
+	andq	8(%rsp), %rdi
+	movq	200(%r14), %rax
+	movl	(%rax,%rdi), %eax
 	#MEMBARRIER
-	leaq	15(%rsi), %rcx
-	movabsq	$8589934584, %rax
-	andq	%rax, %rcx
-	movq	%r12, %rax
-	subq	%rcx, %rax
-	jae	.LBB4
-	testl	%esi, %esi
-	js	.LBB24
-	andl	$1073741823, %esi
-	addl	$15, %esi
-	andl	$-8, %esi
-	cmpq	%rsi, %r12
-	jb	.LBB24
-	movq	8(%rsp), %rax
-	incq	72(%rax)
-	addq	%rsi, %r15
-	subq	%rsi, %r12
+	leaq	15(%rax), %rdx
+	movabsq	$8589934584, %rcx
+	andq	%rcx, %rdx
+	movq	%r12, %rcx
+	subq	%rdx, %rcx
+	jae	.LBB11
+	testl	%eax, %eax
+	js	.LBB21
+	andl	$1073741823, %eax
+	addl	$15, %eax
+	andl	$-8, %eax
+	cmpq	%rax, %r12
+	jb	.LBB21
+	incq	72(%r14)
+	addq	%rax, %r15
+	subq	%rax, %r12
 	jne	.LBB10
-.LBB14:
-	xorl	%r12d, %r12d
-	movq	8(%rsp), %r14
-	jmp	.LBB22
+	jmp	.LBB20
 .LBB15:
-	movq	8(%rsp), %r14
-.LBB16:
 	movq	%r15, %rax
-	andq	16(%rsp), %rax
+	andq	8(%rsp), %rax
 	movq	200(%r14), %rcx
 	movl	(%rcx,%rax), %esi
 	#MEMBARRIER
@@ -142,7 +135,7 @@ each_rust:
 	movabsq	$8589934584, %rcx
 	andq	%rcx, %rbx
 	cmpq	%rbx, %r12
-	jb	.LBB18
+	jb	.LBB16
 	addq	%rbx, %r15
 	incq	%r13
 	movq	200(%r14), %rcx
@@ -150,23 +143,27 @@ each_rust:
 	addq	$8, %rdi
 	callq	*on_sample@GOTPCREL(%rip)
 	subq	%rbx, %r12
-	jne	.LBB16
-	jmp	.LBB21
-.LBB18:
+	jne	.LBB15
+	jmp	.LBB20
+.LBB16:
 	testl	%esi, %esi
-	js	.LBB22
+	js	.LBB21
 	andl	$1073741823, %esi
 	addl	$15, %esi
 	andl	$-8, %esi
 	cmpq	%rsi, %r12
-	jb	.LBB22
+	jb	.LBB21
 	incq	72(%r14)
 	addq	%rsi, %r15
 	subq	%rsi, %r12
-	jne	.LBB16
-.LBB21:
+	jne	.LBB15
+.LBB20:
 	xorl	%r12d, %r12d
-.LBB22:
+	jmp	.LBB21
+.LBB8:
+	xorl	%r12d, %r12d
+	movq	(%rsp), %r14
+.LBB21:
 	movq	%r14, %rdi
 	movq	%r15, %rsi
 	movq	%r12, %rdx
@@ -175,7 +172,7 @@ each_rust:
 	movq	112(%r14), %rdx
 	movzbl	212(%r14), %eax
 	movq	%rdx, %rcx
-	subq	32(%rsp), %rcx
+	subq	24(%rsp), %rcx
 	negq	%rax
 	movl	$4294967295, %esi
 	orq	%rsi, %rax
@@ -183,20 +180,10 @@ each_rust:
 	movl	208(%r14), %ebx
 	cmpq	%rbx, %rax
 	jb	.LBB2
-	jmp	.LBB26
-.LBB24:
-	movq	8(%rsp), %r14
-	jmp	.LBB22
-.LBB25:
-	movq	%r14, %rdi
-	movq	%r15, %rsi
-	movq	%r12, %rdx
-	xorl	%ecx, %ecx
-	callq	*end_batch@GOTPCREL(%rip)
-.LBB26:
+.LBB23:
 	movq	96(%r14), %rax
-	subq	24(%rsp), %rax
-	addq	$136, %rsp
+	subq	16(%rsp), %rax
+	addq	$120, %rsp
 	popq	%rbx
 	popq	%r12
 	popq	%r13
@@ -204,3 +191,10 @@ each_rust:
 	popq	%r15
 	popq	%rbp
 	retq
+.LBB22:
+	movq	%r14, %rdi
+	movq	%r15, %rsi
+	movq	%r12, %rdx
+	xorl	%ecx, %ecx
+	callq	*end_batch@GOTPCREL(%rip)
+	jmp	.LBB23

@@ -49,7 +49,9 @@ impl<M: ConsumerMemory> Consumer<M> {
     ///
     /// # Errors
     /// [`Corrupt`], now and at each later call. Records before it were good.
-    #[inline]
+    // Inlined always: what the callback captures can then stay in registers,
+    // where a call would carry it through memory from record to record.
+    #[inline(always)]
     pub fn for_each<B>(
         &mut self,
         mut each: impl FnMut(Record<'_, M>) -> ControlFlow<B>,
@@ -81,7 +83,7 @@ const RUN: u64 = 8;
 
 /// `first`, and the plain records behind it in its window: as long as they are
 /// of the same length by comparing headers with it, then one by one.
-#[inline]
+#[inline(always)]
 fn window<'b, M: ConsumerMemory, B>(
     batch: &'b Batch<'_, M>,
     first: Record<'b, M>,

@@ -65,9 +65,9 @@ impl Waiting {
         Self { spin_for: Duration::from_millis(10), ..Self::balanced() }
     }
 
-    /// Naps of up to a millisecond under dense traffic: fewest instructions a
-    /// record. Price: records are that late, and the ring must hold what comes
-    /// meanwhile.
+    /// Naps of up to a millisecond under dense traffic, which here begins at 500
+    /// records a second: fewest instructions a record. Price: records are that
+    /// late, and the ring must hold what comes meanwhile.
     pub const fn low_cost() -> Self {
         Self {
             hold_off: Duration::from_millis(1),
@@ -183,7 +183,7 @@ pub enum Ended {
 pub struct Waiter {
     waiting: Waiting,
     capacity: u64,
-    /// When something was last consumed.
+    /// When something was last consumed, or the first wait began.
     last: Option<Duration>,
     /// Time from record to record, an average over the last looks.
     gap: Duration,
@@ -221,11 +221,13 @@ impl Waiter {
     /// records, discarded ones included, of `bytes` in all.
     pub fn drained(&mut self, now: Duration, records: u64, bytes: u64) {
         self.found = bytes;
+        // The first wait counts as the last record: who is to spin begins at once.
+        let last = *self.last.get_or_insert(now);
         if bytes == 0 {
             return;
         }
         self.empty = 0;
-        let elapsed = now.saturating_sub(self.last.unwrap_or(Duration::ZERO));
+        let elapsed = now.saturating_sub(last);
         self.last = Some(now);
         let records = u32::try_from(records.max(1)).unwrap_or(u32::MAX);
         let gap = (elapsed / records).min(longest_gap(&self.waiting));

@@ -81,7 +81,7 @@ impl RingBuf {
     ///
     /// # Errors
     /// [`Corrupt`], now and at each later call. Records before it were good.
-    #[inline]
+    #[inline(always)]
     pub fn for_each<B>(
         &mut self,
         each: impl FnMut(Record<'_, Mapping>) -> ControlFlow<B>,

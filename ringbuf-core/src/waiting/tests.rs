@@ -119,8 +119,18 @@ fn low_latency_spins_and_blocks_only_when_nothing_comes_for_long() {
     let cost = run(&Waiting::low_latency(), MIB, true, &every(Duration::from_millis(30), 100));
     assert_eq!(cost.woken, 100, "{cost:?}");
     let forever = Waiting::low_latency().spin_for(Duration::MAX);
-    let cost = run(&forever, MIB, true, &every(Duration::from_millis(30), 10));
-    assert_eq!(cost.woken, 1, "{cost:?}");
+    let cost = run(&forever, MIB, true, &every(Duration::from_millis(30), 3));
+    assert_eq!((cost.woken, cost.timeouts), (0, 0), "{cost:?}");
+}
+
+#[test]
+fn who_spins_does_so_from_the_first_wait_on() {
+    let mut waiter = Waiter::new(Waiting::low_latency(), Capacity::new(MIB, 4096).unwrap());
+    let start = Duration::from_secs(1000);
+    waiter.drained(start, 0, 0);
+    let spin = Rest::Spin { pause: Duration::ZERO, looks: LOOKS };
+    assert_eq!(waiter.rest(start + Duration::from_millis(9)), spin);
+    assert!(matches!(waiter.rest(start + Duration::from_millis(10)), Rest::Block(_)));
 }
 
 #[test]

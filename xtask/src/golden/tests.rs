@@ -28,14 +28,19 @@ fn each_weakened_access_is_told() {
 fn panics_and_other_calls_are_told() {
     let [drain, ..] = &GOLDEN;
     let accesses = owned(drain.accesses);
-    let calls = owned(&["on_sample", "a::<B<c::D>>::step", "core::panicking::panic_bounds_check"]);
+    let calls = owned(&[
+        "on_sample",
+        "a::<B<c::D>>::step",
+        "end_batch",
+        "core::panicking::panic_bounds_check",
+    ]);
     assert_eq!(
         drain.judge(&accesses, &calls),
         ["drain_rust: may panic: core::panicking::panic_bounds_check"]
     );
-    let calls = owned(&["on_sample", "step", "memcpy"]);
+    let calls = owned(&["on_sample", "step", "end_batch", "memcpy"]);
     assert_eq!(drain.judge(&accesses, &calls), ["drain_rust: calls memcpy"]);
-    let calls = owned(&["on_sample"]);
+    let calls = owned(&["on_sample", "end_batch"]);
     assert_eq!(drain.judge(&accesses, &calls), ["drain_rust: no longer calls step"]);
 }
 
