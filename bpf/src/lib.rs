@@ -32,12 +32,23 @@ macro_rules! skeleton {
     };
 }
 
-/// The arguments of a program that is run on demand (`SEC("raw_tp")`): plain bytes, at most 96,
-/// which the kernel copies in and the program reads.
+/// The arguments of a program that is run on demand (`SEC("raw_tp")`, `SEC("syscall")`): plain
+/// bytes, at most 96, which the kernel copies in and the program reads.
 ///
 /// # Safety
 /// The type has no padding, and every pattern of bits is a value of it.
 pub unsafe trait Arguments: Copy {}
+
+/// The load of the benchmark: records of one size, or of mixed ones. `bench.bpf.c`, Linux 5.17.
+///
+/// Map `ring` (1 MiB), program `produce`, of type syscall, with arguments `types::produce`
+/// (`options` of `types::option`), which the kernel copies back after the run.
+pub mod bench {
+    skeleton!("bench.skel.rs");
+
+    // SAFETY: u32, u32, and u64s in C layout: 72 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::produce {}
+}
 
 /// One record per execve(2): who, when, which file. `exec.bpf.c`, Linux 5.8.
 ///

@@ -130,7 +130,10 @@ pub fn note(test: &str, text: &str) {
 }
 
 /// Why no ring buffer can be created here; `None` if it can.
-fn refusal() -> Option<String> {
+///
+/// # Panics
+/// If the kernel refuses for a reason that is no lack of rights or support.
+pub fn refusal() -> Option<String> {
     let size = u32::try_from(page_size()).expect("a page has less than 4 GiB");
     let options = libbpf_sys::bpf_map_create_opts {
         sz: size_of::<libbpf_sys::bpf_map_create_opts>() as libbpf_sys::size_t,

@@ -25,7 +25,7 @@ pub use cpu::{Pinned, online_cpus, pin_to_cpu};
 pub use epoll::{Epoll, Trigger, poll_now};
 pub use gate::{
     disposable_kernel, has_dynptr, has_pending_pos, has_tracepoint, kernel_release, live,
-    live_since, note, page_size, skip,
+    live_since, note, page_size, refusal, skip,
 };
 pub use globals::Globals;
 pub use maps::{create_map, map_by_id};

@@ -2,6 +2,7 @@
 //!
 //! `demo` shows it, `test` proves it; the rest runs one part of the proof longer than the gate does.
 
+mod bench;
 mod demo;
 mod fuzz;
 mod gate;
@@ -106,6 +107,12 @@ enum Task {
     /// Needs valgrind. Use it after touching the reader's hot path; `cargo xtask test --only
     /// icount` also fails if we need more than C.
     Icount,
+    /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
+    ///
+    /// Throughput, what the traced side pays, CPU, latency, on the running kernel: some minutes,
+    /// or about one with --quick. Needs root. Options are the benchmark's: --help prints them.
+    #[command(disable_help_flag = true)]
+    Bench(bench::Options),
     /// Compare the optimised code of the hot functions with what bench/golden holds
     ///
     /// The drain, its careful step, `arm` and the producer, as intermediate code and x86-64
@@ -198,6 +205,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
         }
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options),
         Task::Icount => Step::cargo(suites::ICOUNT).run_alone(&workspace.root),
+        Task::Bench(options) => bench::bench(&workspace, &options),
         Task::Golden { bless } => golden::golden(&workspace, bless),
         Task::Litmus { no_install } => litmus::litmus(&workspace, no_install),
         Task::ExactlyOnce { records } => {

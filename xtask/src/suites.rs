@@ -14,6 +14,8 @@ pub(crate) const SCHEDULES: &str =
     "test --release -p ringbuf-sim --test schedule --locked --no-fail-fast -- --nocapture";
 const FUZZ: &str = "xtask fuzz --minutes 1 --no-install --or-skip";
 pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --locked";
+/// With peers at their best: the profile inlines across crates.
+pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
 const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
 /// The gate is the same whatever the caller's environment says.
 const KNOBS: [&str; 8] = [
