@@ -50,6 +50,20 @@ pub mod bench {
     unsafe impl super::Arguments for types::produce {}
 }
 
+/// A script of operations in one run, with a pause after each in which user space looks at the
+/// ring. `conformance.bpf.c`, Linux 5.10.
+///
+/// Map `ring` (4 KiB), programs `script` and, on Linux 5.19, `script_dynptr` with arguments
+/// `types::run`. `types::rodata`, to set before loading: `size0`, `size1`, `size2`,
+/// `slots`, `steps_max`.
+/// `types::bss`: `asked`, `answered`, `late`, `unsettled`, `steps`, `results`, `payload`.
+pub mod conformance {
+    skeleton!("conformance.skel.rs");
+
+    // SAFETY: one u64 in C layout: no padding, no invalid value.
+    unsafe impl super::Arguments for types::run {}
+}
+
 /// One record per execve(2): who, when, which file. `exec.bpf.c`, Linux 5.8.
 ///
 /// Map `events` (256 KiB), program `on_execve`, which `attach()` attaches. On Linux 7.1 it takes

@@ -10,7 +10,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use ringbuf_core::{Header, Offset, PageOffset, SampleLen};
 
-use crate::{Host, KernelMemory};
+use crate::{
+    DynptrError, Flags, Host, KernelMemory, OutputError, Positions, Profile, Query, Refused,
+};
 
 /// One ring buffer as the kernel holds it. Any number of threads may reserve
 /// and commit through a shared reference, as BPF programs do on many CPUs.
@@ -18,6 +20,7 @@ use crate::{Host, KernelMemory};
 pub struct KernelRing<M, H> {
     memory: M,
     host: H,
+    profile: Profile,
 }
 
 impl<M: KernelMemory, H: Host> KernelRing<M, H> {
@@ -28,7 +31,13 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
     /// positions in `host` are those in the memory; and it locks: one guard at a
     /// time, through which nobody but this ring writes the positions.
     pub unsafe fn new(memory: M, host: H) -> Self {
-        Self { memory, host }
+        Self { memory, host, profile: Profile::NEWEST }
+    }
+
+    /// The same ring on another kernel. Before the first reservation.
+    #[must_use]
+    pub fn on(self, profile: Profile) -> Self {
+        Self { profile, ..self }
     }
 
     /// `bpf_ringbuf_reserve`: space for `len` bytes, or why not. Never waits
@@ -50,22 +59,11 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
 
         let mut locked = self.host.lock();
         let new = locked.produced.advance(len.footprint(), width);
-        while locked.produced.distance(locked.pending, width) != 0 {
-            // Relaxed: what is written here later depends on this value.
-            //
-            // SAFETY: a record stands at `pending`: it is before `produced`,
-            // and nothing at or after `pending` is ever written over.
-            let header =
-                unsafe { self.memory.load_header(locked.pending.offset(capacity), Relaxed) };
-            if header.is_busy() {
-                break;
+        if self.profile.pending_pos {
+            self.pass_committed(&mut locked);
+            if new.distance(locked.pending, width) > mask {
+                return Err(Refused::PendingInTheWay);
             }
-            locked.pending = locked.pending.advance(header.footprint(), width);
-        }
-        // Stored even if the reservation then fails.
-        self.memory.store_pending_pos(locked.pending, Relaxed);
-        if new.distance(locked.pending, width) > mask {
-            return Err(Refused::PendingInTheWay);
         }
         if new.distance(consumed, width) > mask {
             return Err(Refused::Full);
@@ -91,6 +89,25 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         Ok(KernelReservation { ring: self, at, header, sample })
     }
 
+    /// `bpf_ringbuf_reserve_dynptr`: the same through a helper that says more,
+    /// and that a program may give any length (5.19).
+    ///
+    /// # Errors
+    /// [`DynptrError`], with the errno that the helper returns.
+    pub fn reserve_dynptr(
+        &self,
+        len: u32,
+        flags: u64,
+    ) -> Result<KernelReservation<'_, M, H>, DynptrError> {
+        if flags != 0 {
+            return Err(DynptrError::UnknownFlags);
+        }
+        if len > DynptrError::MAX_LEN {
+            return Err(DynptrError::TooLarge);
+        }
+        self.reserve(len.into()).map_err(DynptrError::Refused)
+    }
+
     /// `bpf_ringbuf_query`: a snapshot that may be stale at once. Unknown
     /// kinds, and the overwrite position of a ring that does not overwrite,
     /// answer 0.
@@ -110,6 +127,25 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
     /// The surroundings.
     pub fn host(&self) -> &H {
         &self.host
+    }
+
+    /// Moves the pending position past what is committed (6.10), as far as the
+    /// first busy record. Stored even if the reservation then fails.
+    fn pass_committed(&self, locked: &mut Positions) {
+        let (capacity, width) = (self.memory.capacity(), self.memory.width());
+        while locked.produced.distance(locked.pending, width) != 0 {
+            // Relaxed: what is written here later depends on this value.
+            //
+            // SAFETY: a record stands at `pending`: it is before `produced`,
+            // and nothing at or after `pending` is ever written over.
+            let header =
+                unsafe { self.memory.load_header(locked.pending.offset(capacity), Relaxed) };
+            if header.is_busy() {
+                break;
+            }
+            locked.pending = locked.pending.advance(header.footprint(), width);
+        }
+        self.memory.store_pending_pos(locked.pending, Relaxed);
     }
 
     /// `bpf_ringbuf_commit`: exchange the header, then decide whether to wake.
@@ -200,91 +236,3 @@ impl<M: KernelMemory, H: Host> fmt::Debug for KernelReservation<'_, M, H> {
         f.debug_struct("KernelReservation").field("at", &at).field("header", &header).finish()
     }
 }
-
-/// Wakeup flags of a commit, with the kernel's values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flags(pub u64);
-
-impl Flags {
-    /// Notify if the consumer has caught up exactly to this record.
-    pub const ADAPTIVE: Self = Self(0);
-    /// `BPF_RB_NO_WAKEUP`: do not notify.
-    pub const NO_WAKEUP: Self = Self(1);
-    /// `BPF_RB_FORCE_WAKEUP`: notify in any case; wins over the other.
-    pub const FORCE_WAKEUP: Self = Self(2);
-    const KNOWN: u64 = 3;
-
-    const fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-/// Kinds of [`KernelRing::query`], with the kernel's values.
-#[derive(Debug)]
-pub struct Query;
-
-impl Query {
-    /// Bytes produced and not consumed.
-    pub const AVAIL_DATA: u64 = 0;
-    /// Capacity in bytes.
-    pub const RING_SIZE: u64 = 1;
-    /// Consumer position.
-    pub const CONS_POS: u64 = 2;
-    /// Producer position.
-    pub const PROD_POS: u64 = 3;
-}
-
-/// Why a reservation was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refused {
-    /// The record can never fit.
-    TooLarge,
-    /// The consumer has not released enough space.
-    Full,
-    /// The oldest uncommitted record is in the way (6.10).
-    PendingInTheWay,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLarge => "the record is larger than the ring can hold",
-            Self::Full => "the ring is full: the consumer has not released enough space",
-            Self::PendingInTheWay => "the oldest uncommitted record is in the way",
-        })
-    }
-}
-
-impl std::error::Error for Refused {}
-
-/// Why [`KernelRing::output`] failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OutputError {
-    /// A flag that does not exist: `-EINVAL`.
-    UnknownFlags,
-    /// No space: `-EAGAIN`.
-    Refused(Refused),
-}
-
-impl OutputError {
-    /// What the helper returns for it.
-    pub const fn errno(self) -> i64 {
-        match self {
-            Self::UnknownFlags => -22,
-            Self::Refused(_) => -11,
-        }
-    }
-}
-
-impl fmt::Display for OutputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownFlags => f.write_str("only the two wakeup flags exist"),
-            Self::Refused(refused) => refused.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for OutputError {}

@@ -35,19 +35,23 @@
 mod drain;
 mod event;
 pub mod fuzz;
+mod helper;
 mod host;
 mod hostile;
 mod kernel;
 mod memory;
 mod mirror;
 pub mod oracle;
+mod profile;
 mod ring;
 mod user_ring;
 
 pub use drain::{DrainError, DrainHost, KernelConsumer};
+pub use helper::{DynptrError, Flags, OutputError, Query, Refused};
 pub use host::{Host, Positions};
-pub use kernel::{Flags, KernelReservation, KernelRing, OutputError, Query, Refused};
+pub use kernel::{KernelReservation, KernelRing};
 pub use memory::{Keep, KernelMemory};
-pub use mirror::Mirror;
+pub use mirror::{Mirror, PagesNow};
+pub use profile::Profile;
 pub use ring::{Claim, KernelProducer, SimError, SimMemory, SimRing, Threads, Wakeup};
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use ringbuf_core::{Capacity, MappedConsumer, MappedProducer, Width};
 
@@ -103,12 +105,53 @@ impl Mirror {
         self.capacity
     }
 
+    /// The pages as they are, each word by one relaxed load.
+    pub(crate) fn now(&self, width: Width) -> PagesNow {
+        let size = match width {
+            Width::Bits32 => 4,
+            Width::Bits64 => 8,
+        };
+        let position = |from: usize| match width {
+            Width::Bits32 => u64::from(self.kernel.word(from)),
+            Width::Bits64 => self.kernel.double_word(from),
+        };
+        let data = 2 * self.page..self.kernel.len - (self.kernel.len - 2 * self.page) / 2;
+        PagesNow {
+            consumer: position(0),
+            producer: position(self.page),
+            pending: position(self.page + size),
+            overwrite: position(self.page + 2 * size),
+            data: data
+                .step_by(8)
+                .flat_map(|at| self.kernel.double_word(at).to_ne_bytes())
+                .collect(),
+        }
+    }
+
     fn places(&self, view: &View) -> [NonNull<u8>; 3] {
         [0, self.page, 2 * self.page].map(|from| {
             // SAFETY: two pages and the data lie inside the view.
             unsafe { view.base.add(from) }
         })
     }
+}
+
+/// What is in the pages of a ring, as user space sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PagesNow {
+    /// The consumer position.
+    pub consumer: u64,
+    /// The producer position.
+    pub producer: u64,
+    /// The pending position, in the second word of the producer page; 0 where
+    /// the kernel has none. User rings have none.
+    pub pending: u64,
+    /// The overwrite position, in the third word: 0, for rings that overwrite
+    /// are not simulated.
+    pub overwrite: u64,
+    /// The data area: headers, samples, and what was there before.
+    pub data: Vec<u8>,
 }
 
 /// Consumer page, producer page and data in one of the views.
@@ -144,6 +187,24 @@ impl View {
         }
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { base, len })
+    }
+
+    /// The 8 bytes at `at`, a multiple of 8.
+    fn double_word(&self, at: usize) -> u64 {
+        assert!(at % 8 == 0 && at + 8 <= self.len, "no word at {at}");
+        // SAFETY: inside the range: checked above.
+        let word = unsafe { self.base.byte_add(at) }.cast::<u64>().as_ptr();
+        // SAFETY: mapped as long as `self` lives, and aligned: checked above.
+        unsafe { AtomicU64::from_ptr(word) }.load(Relaxed)
+    }
+
+    /// The 4 bytes at `at`, a multiple of 4.
+    fn word(&self, at: usize) -> u32 {
+        assert!(at % 4 == 0 && at + 4 <= self.len, "no word at {at}");
+        // SAFETY: inside the range: checked above.
+        let word = unsafe { self.base.byte_add(at) }.cast::<u32>().as_ptr();
+        // SAFETY: mapped as long as `self` lives, and aligned: checked above.
+        unsafe { AtomicU32::from_ptr(word) }.load(Relaxed)
     }
 
     /// Maps `len` bytes of `file` from `offset` on at `at`.

@@ -13,8 +13,11 @@ use ringbuf_core::{
 };
 
 use crate::event::Event;
-use crate::mirror::{Mirror, UserSpace, page_size};
-use crate::{Flags, Host, KernelReservation, KernelRing, OutputError, Positions, Refused};
+use crate::mirror::{Mirror, PagesNow, UserSpace, page_size};
+use crate::{
+    DynptrError, Flags, Host, KernelReservation, KernelRing, OutputError, Positions, Profile,
+    Refused,
+};
 
 /// A simulated ring buffer map. Clones share the ring.
 ///
@@ -45,6 +48,14 @@ impl SimRing {
         Self::started_at(bytes, Width::Bits64, 0)
     }
 
+    /// An empty ring of `bytes`, as on another kernel than the newest.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
+        Self::make(bytes, Width::Bits64, 0, profile)
+    }
+
     /// An empty ring through which `start` bytes have already gone, on a
     /// kernel whose `unsigned long` has `width`: to test what happens when
     /// positions wrap. `start` is rounded down to a multiple of 8.
@@ -52,6 +63,10 @@ impl SimRing {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn started_at(bytes: u64, width: Width, start: u64) -> Result<Self, SimError> {
+        Self::make(bytes, width, start, Profile::NEWEST)
+    }
+
+    fn make(bytes: u64, width: Width, start: u64, profile: Profile) -> Result<Self, SimError> {
         let page = page_size()?;
         let capacity = Capacity::new(bytes, page as u64).map_err(SimError::Capacity)?;
         let start = Position::new(start & !7, width);
@@ -66,7 +81,7 @@ impl SimRing {
         unsafe { memory.store_producer_pos(start, Ordering::Relaxed) };
         let host = Threads::new(Positions { produced: start, pending: start })?;
         // SAFETY: P1: the pages are fresh, and only this ring has them.
-        let kernel = unsafe { KernelRing::new(memory, host) };
+        let kernel = unsafe { KernelRing::new(memory, host) }.on(profile);
         let claimed = AtomicBool::new(false);
         Ok(Self { shared: Arc::new(Shared { mirror, width, kernel, claimed }) })
     }
@@ -125,6 +140,12 @@ impl SimRing {
         self.shared.kernel.host().event.notifications()
     }
 
+    /// All that user space sees of the ring now. What producers do meanwhile
+    /// is in it or not, word by word.
+    pub fn pages(&self) -> PagesNow {
+        self.shared.mirror.now(self.shared.width)
+    }
+
     /// The producer's side of the pages, for core's own
     /// [`Producer`](ringbuf_core::Producer): the user ring buffer's role.
     pub fn producer_memory(&self) -> MappedProducer<Arc<Mirror>> {
@@ -145,7 +166,7 @@ pub struct KernelProducer {
 }
 
 impl KernelProducer {
-    /// `bpf_ringbuf_reserve` (or its dynptr form): space for `len` bytes.
+    /// `bpf_ringbuf_reserve`: space for `len` bytes.
     ///
     /// # Errors
     /// [`Refused`]; a BPF program sees NULL for every reason.
@@ -154,6 +175,18 @@ impl KernelProducer {
         len: u64,
     ) -> Result<KernelReservation<'_, MappedProducer<Arc<Mirror>>, Threads>, Refused> {
         self.ring.shared.kernel.reserve(len)
+    }
+
+    /// `bpf_ringbuf_reserve_dynptr`.
+    ///
+    /// # Errors
+    /// [`DynptrError`], with the errno that the helper returns.
+    pub fn reserve_dynptr(
+        &self,
+        len: u32,
+        flags: u64,
+    ) -> Result<KernelReservation<'_, MappedProducer<Arc<Mirror>>, Threads>, DynptrError> {
+        self.ring.shared.kernel.reserve_dynptr(len, flags)
     }
 
     /// `bpf_ringbuf_output`: reserve, copy, commit.

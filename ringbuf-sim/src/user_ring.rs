@@ -13,7 +13,7 @@ use ringbuf_core::{
 };
 
 use crate::event::Event;
-use crate::mirror::{Mirror, UserSpace, page_size};
+use crate::mirror::{Mirror, PagesNow, UserSpace, page_size};
 use crate::{DrainError, DrainHost, Flags, KernelConsumer, SimError, Wakeup};
 
 /// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`): core's
@@ -126,6 +126,12 @@ impl SimUserRing {
     /// The consumer position, where drains have come to.
     pub fn consumer_pos(&self) -> Position {
         self.shared.mirror.kernel_memory(self.shared.width).load_consumer_pos(Ordering::Acquire)
+    }
+
+    /// All that user space sees of the ring now. What goes on meanwhile is in it
+    /// or not, word by word.
+    pub fn pages(&self) -> PagesNow {
+        self.shared.mirror.now(self.shared.width)
     }
 
     /// Whether poll(2) would report `EPOLLOUT`: not so of a ring that is full

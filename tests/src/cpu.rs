@@ -44,6 +44,14 @@ impl Drop for Pinned {
     }
 }
 
+/// The calling thread runs before all ordinary ones from now on, for one that a program waits for:
+/// short turns, with sleep in between. Where that is not permitted it stays as it is, only slower.
+pub fn urgent() {
+    let priority = libc::sched_param { sched_priority: 1 };
+    // SAFETY: the kernel reads `priority`; 0 is the calling thread.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const priority) };
+}
+
 /// Parses the kernel's list format, as in `0-3,8`.
 fn parse_list(list: &str) -> Vec<usize> {
     list.split(',')

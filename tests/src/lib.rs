@@ -21,7 +21,7 @@ mod ring;
 mod run;
 mod user_drain;
 
-pub use cpu::{Pinned, online_cpus, pin_to_cpu};
+pub use cpu::{Pinned, online_cpus, pin_to_cpu, urgent};
 pub use epoll::{Epoll, Trigger, poll_now};
 pub use gate::{
     disposable_kernel, has_dynptr, has_pending_pos, has_tracepoint, kernel_release, live,

@@ -48,6 +48,19 @@ impl RawRing {
         Ok(Self { consumer, producer, size })
     }
 
+    /// Maps a ring of either kind, all of it to read. Setting the consumer position kills.
+    ///
+    /// # Errors
+    /// As mmap(2).
+    pub fn read_only(map: &impl MapCore) -> io::Result<Self> {
+        let (page, size) = (page_size(), map.max_entries() as usize);
+        let file = map.as_fd().as_raw_fd();
+        let consumer = MmapOptions::new().len(page).map_raw_read_only(file)?;
+        let producer =
+            MmapOptions::new().offset(page as u64).len(page + 2 * size).map_raw_read_only(file)?;
+        Ok(Self { consumer, producer, size })
+    }
+
     /// Bytes of data, which is the map's `max_entries`.
     pub fn size(&self) -> usize {
         self.size
@@ -110,6 +123,12 @@ impl RawRing {
         // SAFETY: the record is committed and not released, so nobody writes to it; it begins
         // within the first copy of the data and is no longer than one copy, so it is mapped.
         unsafe { slice::from_raw_parts(start, len) }.to_vec()
+    }
+
+    /// All headers and samples, and what was there before, each word by one load.
+    pub fn data(&self) -> Vec<u8> {
+        let words = (0..self.size).step_by(4).map(|at| self.data_word(at));
+        words.flat_map(u32::to_ne_bytes).collect()
     }
 
     fn offset(&self, position: u64) -> usize {

@@ -99,9 +99,21 @@ impl UserDrain {
     /// # Errors
     /// As epoll_wait(2).
     pub fn woken(&self) -> io::Result<bool> {
+        self.edge(30)
+    }
+
+    /// The same without patience: the program waits for the work that a drain has put off.
+    ///
+    /// # Errors
+    /// As epoll_wait(2).
+    pub fn woken_by_now(&self) -> io::Result<bool> {
+        self.edge(0)
+    }
+
+    fn edge(&self, millis: i32) -> io::Result<bool> {
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         // SAFETY: the kernel writes at most one event into `event`.
-        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), &raw mut event, 1, 30) };
+        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), &raw mut event, 1, millis) };
         if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count == 1) }
     }
 }

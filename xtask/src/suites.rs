@@ -18,12 +18,13 @@ pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --l
 pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
 const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
 /// The gate is the same whatever the caller's environment says.
-const KNOBS: [&str; 8] = [
+const KNOBS: [&str; 9] = [
     "RINGBUF_BLESS",
     "RINGBUF_DISPOSABLE_KERNEL",
     "RINGBUF_FENCE_ONLY",
     "RINGBUF_LOOM_BOUND",
     "RINGBUF_RECORDS",
+    "RINGBUF_SCRIPTS",
     "RINGBUF_SECONDS",
     "RINGBUF_SEED",
     "RINGBUF_STEPS",

@@ -13,6 +13,7 @@
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <bpf/bpf_helpers.h>
+#include "notify.h"
 
 #define SAMPLES_MAX 8192      /* lengths that are kept; as many as 64 KiB can hold */
 #define COPY_MAX 65535        /* bytes of one sample that are kept, all or none */
@@ -82,6 +83,21 @@ static long on_sample(struct bpf_dynptr *sample, void *context)
 	return calls == stop_at;
 }
 
+__noinline int settle_row(void)
+{
+	return NOTIFY_SETTLED(user_ring);
+}
+
+/* Ends when the notification of the drain is given. */
+__noinline int settle(void)
+{
+	LOOP_ROW(row, ROW_MAX) {
+		if (settle_row())
+			break;
+	}
+	return 0;
+}
+
 SEC("raw_tp")
 int drain(struct drain *ctx)
 {
@@ -92,6 +108,7 @@ int drain(struct drain *ctx)
 	stop_at = ctx->stop_at;
 	nest = ctx->nest;
 	result = bpf_user_ringbuf_drain(&user_ring, on_sample, NULL, ctx->flags);
+	settle();
 	return 0;
 }
 

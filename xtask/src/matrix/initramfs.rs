@@ -22,6 +22,8 @@ pub(crate) const STARTED: [&str; 5] = ["one", "two", "three", "four", "five"];
 pub(crate) const SUITE_LIMIT: u32 = 120;
 /// Enough to fill the ring many times, and quick under emulation.
 const RECORDS: u32 = 200_000;
+/// Each of them waits for another CPU after each step.
+const SCRIPTS: u32 = 200;
 /// For how long the sound consumer is driven.
 const SECONDS: u32 = 3;
 /// What of the kernel's own messages is no good news.
@@ -85,6 +87,7 @@ fn script(suites: &[String]) -> String {
     let mut text = HEAD.to_owned();
     let knobs = [
         ("RINGBUF_RECORDS", RECORDS),
+        ("RINGBUF_SCRIPTS", SCRIPTS),
         ("RINGBUF_SECONDS", SECONDS),
         ("RINGBUF_FENCE_ONLY", 1),
         ("RINGBUF_DISPOSABLE_KERNEL", 1),

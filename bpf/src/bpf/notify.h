@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The notifications of a ring: the work that a commit or a drain puts off until the
+ * next interrupt, and how to wait for it. See co_re.h for what the types mean.
+ */
+#ifndef NOTIFY_H
+#define NOTIFY_H
+
+#include <linux/types.h>
+#include "loop.h"
+
+#define NOTIFY_OUTSTANDING 3 /* IRQ_WORK_PENDING | IRQ_WORK_BUSY */
+
+struct __call_single_node {
+	unsigned int u_flags;
+} __attribute__((preserve_access_index));
+
+struct irq_work {
+	struct __call_single_node node;
+} __attribute__((preserve_access_index));
+
+struct bpf_ringbuf {
+	struct irq_work work;
+} __attribute__((preserve_access_index));
+
+/* What the address of a map of either kind points to. */
+struct bpf_ringbuf_map {
+	struct bpf_ringbuf *rb;
+} __attribute__((preserve_access_index));
+
+#define NOTIFY_WORK(map) (&((struct bpf_ringbuf_map *)&(map))->rb->work)
+
+/* 1 if all that `map` had to announce is announced; waits for it, for some microseconds. */
+#define NOTIFY_SETTLED(map)                                                                \
+	({                                                                                 \
+		int settled = 0;                                                           \
+		LOOP_ROW(spin, ROW_MAX) {                                                  \
+			volatile unsigned int *flags = &NOTIFY_WORK(map)->node.u_flags;    \
+			if (!(*flags & NOTIFY_OUTSTANDING)) {                              \
+				settled = 1;                                               \
+				break;                                                     \
+			}                                                                  \
+			bpf_ktime_get_ns(); /* takes time */                               \
+		}                                                                          \
+		settled;                                                                   \
+	})
+
+#endif

@@ -1,0 +1,195 @@
+//! The simulator runs a script.
+
+use std::mem::replace;
+use std::sync::atomic::Ordering::Release;
+
+use ringbuf_bpf::conformance::types::step;
+use ringbuf_core::{Consumer, ConsumerMemory, MappedProducer, Next, Position, Width};
+use ringbuf_sim::{
+    Flags, KernelProducer, KernelReservation, Mirror, Profile, SimMemory, SimRing, Threads,
+};
+
+use crate::look::{Look, Seen};
+use crate::script::{NONSENSE, Ring, SLOTS, Script, Step};
+
+const NO_WAKEUP: Flags = Flags::NO_WAKEUP;
+
+type Reservation<'r> = KernelReservation<'r, MappedProducer<std::sync::Arc<Mirror>>, Threads>;
+
+/// A simulated ring on which scripts run one after the other.
+pub(crate) struct Simulated {
+    ring: SimRing,
+    program: KernelProducer,
+    reader: Option<Consumer<SimMemory>>,
+    kind: Ring,
+    profile: Profile,
+    payload: Vec<u8>,
+}
+
+impl Simulated {
+    pub(crate) fn new(kind: Ring, profile: Profile, payload: Vec<u8>) -> Self {
+        let ring = SimRing::with_profile(kind.bytes.into(), profile).expect("a ring");
+        let reader = Some(ring.consumer().expect("its reader"));
+        Self { program: ring.producer(), ring, reader, kind, profile, payload }
+    }
+
+    /// Runs the script.
+    pub(crate) fn run(&mut self, script: &Script) -> Ran {
+        let program = self.program.clone();
+        let mut run = Run {
+            simulated: self,
+            program: &program,
+            open: [const { None }; SLOTS],
+            forged: false,
+            notified: 0,
+        };
+        run.notified = run.simulated.ring.notifications();
+        let (mut looks, mut steps) = (Vec::new(), Vec::new());
+        for step in &script.steps {
+            let mut plain = step.plain();
+            let ret = run.step(*step, &mut plain);
+            steps.push(plain);
+            looks.push(run.look(ret));
+        }
+        for reservation in run.open.iter_mut().filter_map(Option::take) {
+            reservation.discard(NO_WAKEUP);
+        }
+        let last = run.look(0);
+        let [consumer, producer, ..] = last.positions;
+        let (readable, forged) = (consumer != producer, run.forged);
+        drop(run);
+        looks.push(last);
+        if forged {
+            self.store(producer);
+        }
+        let (records, consumer) = self.read(script.read);
+        Ran { seen: Seen { looks, readable, records: Ok(records), consumer }, steps, forged }
+    }
+
+    /// A new reader takes up to so many records; what they are, and where it came to.
+    fn read(&mut self, records: u64) -> (Vec<(u64, Vec<u8>)>, u64) {
+        drop(self.reader.take());
+        let mut reader = self.ring.consumer().expect("a sound ring");
+        let batch = reader.batch();
+        let mut taken = Vec::new();
+        while (taken.len() as u64) < records {
+            let Next::Record(record) = batch.next().expect("a sound ring") else { break };
+            taken.push((record.position().get(), record.to_vec()));
+        }
+        drop(batch);
+        self.reader = Some(reader);
+        (taken, self.ring.pages().consumer)
+    }
+
+    /// Writes the consumer page, as anybody may who has mapped it.
+    fn store(&self, position: u64) {
+        let memory = self.reader.as_ref().expect("a reader").memory();
+        // SAFETY: no sample is lent out, and no reader looks before the position is a true one.
+        unsafe { memory.store_consumer_pos(Position::new(position, Width::Bits64), Release) };
+    }
+}
+
+/// A script that the simulator has run.
+pub(crate) struct Ran {
+    pub(crate) seen: Seen,
+    /// The steps as the program has to take them: where a reader comes to is known only now.
+    pub(crate) steps: Vec<step>,
+    /// In the end the consumer position was one that no reader came to; it was then set to that of
+    /// the producer.
+    pub(crate) forged: bool,
+}
+
+/// One script on its way.
+struct Run<'r> {
+    simulated: &'r mut Simulated,
+    program: &'r KernelProducer,
+    open: [Option<Reservation<'r>>; SLOTS],
+    /// The consumer position says what is not so.
+    forged: bool,
+    /// Notifications up to the latest look.
+    notified: u64,
+}
+
+impl<'r> Run<'r> {
+    /// Takes a step; a consumer position that it leads to is written into `plain`.
+    fn step(&mut self, step: Step, plain: &mut step) -> i64 {
+        match step {
+            Step::Reserve { slot, size, flags, fill } => self.reserve(slot, size, flags, fill),
+            Step::Submit { slot, flags } => self.commit(slot, |held| held.submit(Flags(flags))),
+            Step::Discard { slot, flags } => self.commit(slot, |held| held.discard(Flags(flags))),
+            Step::Output { size, flags, from } => {
+                let bytes = &self.simulated.payload[from as usize..][..size as usize];
+                let result = self.program.output(bytes, Flags(flags));
+                result.map_or_else(|error| error.errno(), |()| 0)
+            }
+            Step::Query { kind } => self.program.query(kind) as i64,
+            Step::Read { .. } if self.forged => NONSENSE,
+            Step::Read { records } => {
+                let (_, consumer) = self.simulated.read(records);
+                release(plain, consumer)
+            }
+            // Without a pending position the kernel would believe it, and records overlap.
+            Step::Store { .. } if !self.simulated.profile.pending_pos => NONSENSE,
+            Step::Store { ahead } => {
+                let consumer = self.simulated.ring.pages().producer.wrapping_add_signed(ahead);
+                self.forged = true;
+                self.simulated.store(consumer);
+                release(plain, consumer)
+            }
+        }
+    }
+
+    fn reserve(&mut self, slot: u32, size: u32, flags: u64, fill: Option<u32>) -> i64 {
+        let at = slot as usize;
+        if slot >= self.simulated.kind.limits.slots || self.open[at].is_some() {
+            return NONSENSE;
+        }
+        let by_dynptr = self.simulated.kind.dynptr && slot > 0;
+        let result = if by_dynptr {
+            self.program.reserve_dynptr(size, flags).map_err(|error| error.errno())
+        } else if flags == 0 {
+            self.program.reserve(self.simulated.kind.sizes[at].into()).map_err(|_| 0)
+        } else {
+            Err(0)
+        };
+        match result {
+            Err(ret) => ret,
+            Ok(mut reservation) => {
+                if let Some(from) = fill {
+                    let len = reservation.len();
+                    let bytes = &self.simulated.payload[from as usize..][..len];
+                    reservation.copy_from_slice(bytes);
+                }
+                self.open[at] = Some(reservation);
+                i64::from(!by_dynptr)
+            }
+        }
+    }
+
+    fn commit(&mut self, slot: u32, how: impl FnOnce(Reservation<'r>)) -> i64 {
+        let Some(reservation) = self.open[slot as usize].take() else { return NONSENSE };
+        how(reservation);
+        1
+    }
+
+    fn look(&mut self, ret: i64) -> Look {
+        let pages = self.simulated.ring.pages();
+        let before = replace(&mut self.notified, self.simulated.ring.notifications());
+        // Epoll asks the ring itself once it was notified: whether the positions differ.
+        let edge = self.notified != before && pages.consumer != pages.producer;
+        Look {
+            ret,
+            edge,
+            positions: [pages.consumer, pages.producer, pages.pending, pages.overwrite],
+            queries: [0, 1, 2, 3, 4, 5].map(|kind| self.program.query(kind)),
+            data: pages.data,
+        }
+    }
+}
+
+/// Makes the step one that stores the consumer position.
+fn release(plain: &mut step, consumer: u64) -> i64 {
+    plain.what = ringbuf_bpf::conformance::types::what::RELEASE;
+    plain.flags = consumer;
+    0
+}
