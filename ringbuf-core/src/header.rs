@@ -195,6 +195,15 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_changes_the_flags_only() {
+        let committed = Header::from_bits(0x4000_000d);
+        for flags in [0, Header::BUSY_BIT, Header::DISCARD_BIT, 3 << 30] {
+            assert_eq!(Header::from_bits(flags | 0xd).discarded(), committed);
+        }
+        assert_eq!(Header::from_bits(0x8000_000d).submitted(), Header::from_bits(0xd));
+    }
+
+    #[test]
     fn page_offsets_count_from_the_third_page() {
         let capacity = Capacity::new(16384, 4096).unwrap();
         let page = |value| {

@@ -67,6 +67,19 @@ fn overfill() {
     }
 }
 
+/// `BPF_DYNPTR_MAX_SIZE`: of anything longer no dynptr can be made.
+#[test]
+fn no_sample_is_longer_than_the_kernel_takes() {
+    const MAX: u32 = 0xff_ffff;
+    let ring = SimRing::new(32 << 20).unwrap();
+    // SAFETY: P1: nothing else produces into this ring.
+    let producer = unsafe { Producer::new(ring.producer_memory()) };
+    assert_eq!(producer.max_sample(), MAX);
+    let too_large = ReserveError::TooLarge { len: MAX + 1, max: MAX };
+    assert_eq!(producer.reserve(MAX + 1).map(drop), Err(too_large));
+    assert_eq!(producer.reserve(MAX).map(|reservation| reservation.len()), Ok(MAX as usize));
+}
+
 #[test]
 fn commits_in_any_order_and_by_default() {
     user_ring!(ring, consumer, producer, 0);

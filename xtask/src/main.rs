@@ -11,6 +11,7 @@ mod house;
 mod litmus;
 mod matrix;
 mod mounts;
+mod mutants;
 mod packages;
 mod results;
 mod run;
@@ -102,6 +103,12 @@ enum Task {
     /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. What is found is kept
     /// below target/fuzz-corpus; a crash is in fuzz/artifacts, and ends it.
     Fuzz(fuzz::Options),
+    /// Change ringbuf-core in many small ways: each change must make a test fail
+    ///
+    /// Installs cargo-mutants if it is missing. .cargo/mutants.toml says which tests are run and
+    /// which changes cannot be seen, each with its reason. Logs are in target/mutants. Takes a
+    /// quarter of an hour or more; exits with 1 if a change survived that is not listed there.
+    Mutants(mutants::Options),
     /// Print instructions per record of our reader and of the C loop, side by side
     ///
     /// Needs valgrind. Use it after touching the reader's hot path; `cargo xtask test --only
@@ -204,6 +211,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
                 .run_alone(&workspace.root)
         }
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options),
+        Task::Mutants(options) => mutants::mutants(&workspace, &options),
         Task::Icount => Step::cargo(suites::ICOUNT).run_alone(&workspace.root),
         Task::Bench(options) => bench::bench(&workspace, &options),
         Task::Golden { bless } => golden::golden(&workspace, bless),

@@ -9,9 +9,13 @@
 //! lap, or space that is reused too early, is a race and not luck.
 //!
 //! No party loads through loom a word that it alone stores: loom 0.7 then
-//! explores less than there is (its issues 166 and 392).
+//! explores less than there is (its issues 166 and 392). So what a consumer left
+//! behind, where the next one starts, is kept beside loom, as is the order of
+//! the commits.
 
 use std::sync::Arc;
+use std::sync::Mutex as Plain;
+use std::sync::atomic::AtomicU64 as PlainU64;
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use std::thread::panicking;
 
@@ -37,6 +41,10 @@ pub(crate) struct Shared {
     cells: Vec<UnsafeCell<u64>>,
     capacity: Capacity,
     variant: Variant,
+    /// The consumer position, for the consumer that comes next.
+    left_at: PlainU64,
+    /// Where the kernel's commits were, in the order in which they happened.
+    commits: Plain<Vec<u64>>,
 }
 
 /// How a model runs: as the code is, or with one thing changed.
@@ -65,6 +73,8 @@ impl Shared {
             cells: (0..slots).map(|_| UnsafeCell::new(0)).collect(),
             capacity: Capacity::new(bytes, PAGE).unwrap(),
             variant,
+            left_at: PlainU64::new(0),
+            commits: Plain::default(),
         })
     }
 
@@ -83,7 +93,7 @@ impl Shared {
     }
 
     pub(crate) fn consumer(self: &Arc<Self>) -> Consumer<ConsumerView> {
-        // SAFETY: C1: each model takes one consumer, once.
+        // SAFETY: C1: each model takes one consumer at a time, in one thread.
         unsafe { Consumer::new(ConsumerView { shared: self.clone(), role: Role::User }) }.unwrap()
     }
 
@@ -97,6 +107,11 @@ impl Shared {
         };
         // SAFETY: C1: each model takes one consuming side, once.
         Arc::new(unsafe { KernelConsumer::new(memory, host) })
+    }
+
+    /// Whether records were committed in the order of their offsets.
+    pub(crate) fn committed_in_order(&self) -> bool {
+        self.commits.lock().unwrap().is_sorted()
     }
 
     fn order(&self, site: Site, order: Ordering) -> Ordering {
@@ -173,7 +188,7 @@ unsafe impl ConsumerMemory for ConsumerView {
     }
 
     fn initial_consumer_pos(&self) -> Position {
-        Position::default()
+        Position::new(self.shared.left_at.load(Relaxed), WIDTH)
     }
 
     fn load_producer_pos(&self, order: Ordering) -> Position {
@@ -187,6 +202,7 @@ unsafe impl ConsumerMemory for ConsumerView {
         if !panicking() {
             let site = self.site(Site::ConsumerStoreConsumerPos, Site::DrainStoreConsumerPos);
             self.shared.consumer_pos.store(position.get(), self.shared.order(site, order));
+            self.shared.left_at.store(position.get(), Relaxed);
         }
     }
 
@@ -277,6 +293,7 @@ unsafe impl KernelMemory for ProducerView {
         if !panicking() {
             let order = self.shared.order(Site::KernelSwapHeader, order);
             self.shared.headers[self.shared.slot(at, 0)].swap(header.to_bits(), order);
+            self.shared.commits.lock().unwrap().push(at.get());
         }
     }
 

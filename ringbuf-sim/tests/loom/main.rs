@@ -12,15 +12,21 @@
 //! What loom cannot show: a load that sees a store which depends on it (load
 //! buffering). `RINGBUF_LOOM_BOUND` sets the preemption bound, 2 by default.
 
+mod accesses;
 mod backing;
 mod explore;
+mod idle;
 mod models;
+mod restart;
+mod table;
 mod user;
 mod weaken;
 
 /// The models as the code is; printed with `--nocapture`.
 mod holds {
+    use crate::idle::*;
     use crate::models::*;
+    use crate::restart::*;
     use crate::user::*;
 
     macro_rules! holds {
@@ -37,12 +43,25 @@ mod holds {
         reuse REUSE
         wrap WRAP
         two_producers TWO_PRODUCERS
+        three_producers THREE_PRODUCERS
         reversed REVERSED
         others_space OTHERS_SPACE
         wakeup WAKEUP
         wakeup_two WAKEUP_TWO
         wakeup_busy WAKEUP_BUSY
         lagging_release LAGGING_RELEASE
+        idle_nap_nap IDLE_NAP_NAP
+        idle_nap_publish IDLE_NAP_PUBLISH
+        idle_nap_arm IDLE_NAP_ARM
+        idle_publish_nap IDLE_PUBLISH_NAP
+        idle_publish_publish IDLE_PUBLISH_PUBLISH
+        idle_publish_arm IDLE_PUBLISH_ARM
+        idle_arm_nap IDLE_ARM_NAP
+        idle_arm_publish IDLE_ARM_PUBLISH
+        idle_arm_arm IDLE_ARM_ARM
+        restart_dropped RESTART_DROPPED
+        restart_killed RESTART_KILLED
+        restart_killed_in_a_batch RESTART_KILLED_IN_A_BATCH
         user_hand_over USER_HAND_OVER
         user_reuse USER_REUSE
         user_reversed USER_REVERSED

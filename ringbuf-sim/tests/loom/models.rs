@@ -126,6 +126,40 @@ pub(crate) const TWO_PRODUCERS: Model = Model {
     },
 };
 
+/// Three producers, a record each, committed in any order: what is read is the
+/// beginning of the order in which they were reserved.
+pub(crate) const THREE_PRODUCERS: Model = Model {
+    name: "three_producers",
+    outcomes: &[
+        "0 read before the end",
+        "1 read before the end",
+        "2 read before the end",
+        "3 read before the end",
+        "committed out of order, 0 read",
+        "committed out of order, some read",
+    ],
+    floor: 27_000,
+    execution: |variant| {
+        let shared = Shared::new(64, variant);
+        let kernel = shared.kernel_ring();
+        let threads = [7, 8, 9].map(|value| {
+            let kernel = kernel.clone();
+            thread::spawn(move || assert!(submit(&kernel, &[value])))
+        });
+        let mut consumer = shared.consumer();
+        let mut read = drain(&mut consumer);
+        let early = read.len();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        read.extend(drain(&mut consumer));
+        read.sort_unstable();
+        assert_eq!(read, [[7], [8], [9]]);
+        let outcomes = THREE_PRODUCERS.outcomes;
+        if shared.committed_in_order() { outcomes[early] } else { outcomes[4 + early.min(1)] }
+    },
+};
+
 /// Two records reserved in order, committed in reverse order: the first holds
 /// the second back.
 pub(crate) const REVERSED: Model = Model {
@@ -246,10 +280,10 @@ fn left(outcome: &str, words: &[u64]) -> Vec<Vec<u64>> {
     if outcome == "record" { vec![] } else { vec![words.to_vec()] }
 }
 
-type Ring = KernelRing<ProducerView, LoomHost>;
+pub(crate) type Ring = KernelRing<ProducerView, LoomHost>;
 
 /// Submits a record of these words; whether there was room.
-fn submit(kernel: &Ring, words: &[u64]) -> bool {
+pub(crate) fn submit(kernel: &Ring, words: &[u64]) -> bool {
     let Ok(mut reservation) = kernel.reserve(8 * words.len() as u64) else { return false };
     fill(&mut reservation, words);
     reservation.submit(Flags::ADAPTIVE);
@@ -263,7 +297,7 @@ pub(crate) fn fill(sample: &mut Words<'_>, words: &[u64]) {
 }
 
 /// One look of a batch: nothing, something unfinished, or exactly this.
-fn look(consumer: &mut Consumer<ConsumerView>, words: &[u64]) -> &'static str {
+pub(crate) fn look(consumer: &mut Consumer<ConsumerView>, words: &[u64]) -> &'static str {
     match consumer.batch().next().unwrap() {
         Next::Record(record) => {
             assert_eq!(read(&record), words);
@@ -276,7 +310,7 @@ fn look(consumer: &mut Consumer<ConsumerView>, words: &[u64]) -> &'static str {
 }
 
 /// All records that one batch gives, read before any of them is released.
-fn drain(consumer: &mut Consumer<ConsumerView>) -> Vec<Vec<u64>> {
+pub(crate) fn drain(consumer: &mut Consumer<ConsumerView>) -> Vec<Vec<u64>> {
     let batch = consumer.batch();
     let mut records = Vec::new();
     while let Next::Record(record) = batch.next().unwrap() {

@@ -16,56 +16,48 @@ use std::sync::Once;
 
 use crate::backing::Variant;
 use crate::explore::Model;
+use crate::idle::*;
 use crate::models::*;
+use crate::restart::*;
 use crate::user::*;
 
-/// Every access that has an ordering, and every fence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Site {
-    ConsumerLoadProducerPos,
-    ConsumerLoadHeader,
-    ConsumerStoreConsumerPos,
-    ConsumerFence,
+macro_rules! sites {
+    ($($(#[$doc:meta])* $site:ident)*) => {
+        /// Every access that has an ordering, and every fence.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Site {
+            $($(#[$doc])* $site,)*
+        }
+
+        pub(crate) const SITES: &[Site] = &[$(Site::$site),*];
+    };
+}
+sites! {
+    ConsumerLoadProducerPos
+    ConsumerLoadHeader
+    ConsumerStoreConsumerPos
+    ConsumerFence
     /// In a reservation.
-    KernelLoadConsumerPos,
-    KernelStoreProducerPos,
-    KernelSwapHeader,
-    KernelCommitFence,
-    ProducerLoadConsumerPos,
-    ProducerStoreProducerPos,
-    ProducerStoreHeader,
-    DrainLoadProducerPos,
-    DrainLoadHeader,
-    DrainStoreConsumerPos,
+    KernelLoadConsumerPos
+    KernelStoreProducerPos
+    KernelSwapHeader
+    KernelCommitFence
+    ProducerLoadConsumerPos
+    ProducerStoreProducerPos
+    ProducerStoreHeader
+    DrainLoadProducerPos
+    DrainLoadHeader
+    DrainStoreConsumerPos
     /// That what a drain did is seen by whom it wakes: of the host, not of the
     /// code, which has no fence on this side.
-    DrainNotify,
+    DrainNotify
     /// The other end: the waiter learns of a notification before it looks.
-    WaiterHarvest,
+    WaiterHarvest
 }
-
-const SITES: [Site; 16] = [
-    Site::ConsumerLoadProducerPos,
-    Site::ConsumerLoadHeader,
-    Site::ConsumerStoreConsumerPos,
-    Site::ConsumerFence,
-    Site::KernelLoadConsumerPos,
-    Site::KernelStoreProducerPos,
-    Site::KernelSwapHeader,
-    Site::KernelCommitFence,
-    Site::ProducerLoadConsumerPos,
-    Site::ProducerStoreProducerPos,
-    Site::ProducerStoreHeader,
-    Site::DrainLoadProducerPos,
-    Site::DrainLoadHeader,
-    Site::DrainStoreConsumerPos,
-    Site::DrainNotify,
-    Site::WaiterHarvest,
-];
 
 /// How a model fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
+pub(crate) enum Failure {
     /// Two accesses that nothing orders.
     Race,
     /// A sleeper that nobody will wake.
@@ -80,21 +72,31 @@ impl Failure {
             Self::LostWakeup => "lost wakeup",
         }
     }
+
+    /// What the table in docs/proofs.md calls it.
+    pub(crate) fn outcome(self) -> &'static str {
+        match self {
+            Self::Race => "race",
+            Self::LostWakeup => "lost wakeup",
+        }
+    }
 }
 
 impl Site {
     /// The models that must fail without it, and how.
-    fn needed_by(self) -> (Failure, &'static [Model]) {
+    pub(crate) fn needed_by(self) -> (Failure, &'static [Model]) {
         use Failure::{LostWakeup, Race};
         match self {
             Self::ConsumerLoadProducerPos => (Race, &[HAND_OVER, REUSE]),
             Self::ConsumerLoadHeader => (Race, &[HAND_OVER, TWO_PRODUCERS]),
-            Self::ConsumerStoreConsumerPos => (Race, &[REUSE, WRAP]),
-            Self::ConsumerFence => (LostWakeup, &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE]),
+            Self::ConsumerStoreConsumerPos => {
+                (Race, &[REUSE, WRAP, RESTART_DROPPED, RESTART_KILLED])
+            }
+            Self::ConsumerFence => (LostWakeup, ASLEEP),
             Self::KernelLoadConsumerPos => (Race, &[WRAP, REUSE]),
             Self::KernelStoreProducerPos => (Race, &[HAND_OVER, REUSE]),
-            Self::KernelSwapHeader => (Race, &[HAND_OVER, TWO_PRODUCERS]),
-            Self::KernelCommitFence => (LostWakeup, &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE]),
+            Self::KernelSwapHeader => (Race, &[HAND_OVER, TWO_PRODUCERS, THREE_PRODUCERS]),
+            Self::KernelCommitFence => (LostWakeup, ASLEEP),
             Self::ProducerLoadConsumerPos => (Race, &[USER_REUSE]),
             Self::ProducerStoreProducerPos => (Race, &[USER_HAND_OVER]),
             Self::ProducerStoreHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
@@ -107,10 +109,14 @@ impl Site {
     }
 }
 
+/// Where a consumer falls asleep.
+const ASLEEP: &[Model] =
+    &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE, IDLE_NAP_PUBLISH, IDLE_PUBLISH_NAP, IDLE_ARM_ARM];
+
 #[test]
 fn every_ordering_is_needed() {
     let mut wrong = Vec::new();
-    for site in SITES {
+    for &site in SITES {
         let (failure, models) = site.needed_by();
         assert!(!models.is_empty(), "{site:?} has no row");
         for model in models {

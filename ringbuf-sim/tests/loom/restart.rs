@@ -1,0 +1,80 @@
+//! A consumer ends, and the next one starts at the stored position, while a
+//! producer goes on.
+
+use std::mem::forget;
+
+use loom::thread;
+use ringbuf_core::{Consumer, Next};
+
+use crate::backing::{ConsumerView, Shared, Variant};
+use crate::explore::Model;
+use crate::models::{drain, look, submit};
+
+const OUTCOMES: &[&str] = &["last one refused", "last one read at once", "last one read later"];
+
+/// It is dropped with a release held back: dropping publishes, nothing comes
+/// twice.
+pub(crate) const RESTART_DROPPED: Model = Model {
+    name: "restart_dropped",
+    outcomes: OUTCOMES,
+    floor: 1300,
+    execution: |variant| restart(variant, 3, drop),
+};
+
+/// It is killed with a record consumed and not published: that one comes again.
+pub(crate) const RESTART_KILLED: Model = Model {
+    name: "restart_killed",
+    outcomes: OUTCOMES,
+    floor: 600,
+    execution: |variant| restart(variant, 2, forget),
+};
+
+/// It is killed in the middle of a batch, which comes again.
+pub(crate) const RESTART_KILLED_IN_A_BATCH: Model = Model {
+    name: "restart_killed_in_a_batch",
+    outcomes: OUTCOMES,
+    floor: 1100,
+    execution: |variant| {
+        restart(variant, 2, |mut consumer| {
+            let batch = consumer.batch();
+            while let Ok(Next::Record(_)) = batch.next() {}
+            forget(batch);
+            forget(consumer);
+        })
+    },
+};
+
+/// Records 1 and 2 are there, 3 and 4 arrive; the fourth runs over the end of
+/// the data onto the first. The first consumer publishes 1, reads 2, and ends.
+/// The second one must get all from `next` on, and nothing before it.
+fn restart(variant: Variant, next: u64, end: fn(Consumer<ConsumerView>)) -> &'static str {
+    let shared = Shared::new(64, variant);
+    let kernel = shared.kernel_ring();
+    for value in [1, 2] {
+        assert!(submit(&kernel, &[value]));
+    }
+    let thread = thread::spawn(move || [&[3][..], &[4, 4]].map(|words| submit(&kernel, words)));
+    let mut first = shared.consumer();
+    assert_eq!(look(&mut first, &[1]), "record");
+    assert_eq!(first.unpublished(), 0);
+    first.release_after(32);
+    assert_eq!(look(&mut first, &[2]), "record");
+    assert_eq!(first.unpublished(), 16);
+    end(first);
+
+    let mut second = shared.consumer();
+    assert_eq!(second.position().get(), 16 * (next - 1));
+    let mut read = drain(&mut second);
+    let early = read.contains(&vec![4, 4]);
+    let fitted = thread.join().unwrap();
+    read.extend(drain(&mut second));
+    assert!(fitted[0]);
+    let mut written: Vec<_> = (next..=3).map(|value| vec![value]).collect();
+    written.extend(fitted[1].then(|| vec![4, 4]));
+    assert_eq!(read, written, "lost, repeated or in disorder");
+    match (fitted[1], early) {
+        (false, _) => "last one refused",
+        (true, true) => "last one read at once",
+        (true, false) => "last one read later",
+    }
+}
