@@ -1,18 +1,22 @@
 //! Bodies of the fuzz targets: each takes any bytes, and panics if something is
 //! wrong. `fuzz/` calls them, and so does the test `corpus`, on any compiler.
 
-use std::cell::{Cell, RefCell, RefMut};
-use std::ops::ControlFlow;
+mod hostile;
+mod user;
+
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::atomic::Ordering::Relaxed;
 
 use ringbuf_core::{
-    Armed, Consumer, ConsumerMemory, Corrupt, Header, Next, PageOffset, Position, ProducerMemory,
-    Width,
+    Armed, Consumer, Drained, Header, Next, PageOffset, Position, ProducerMemory, Record, Width,
 };
 
-use crate::hostile::{HostileMemory, Input, Load, Place};
+pub use crate::fuzz::hostile::hostile;
+pub use crate::fuzz::user::user_sample;
+
+use crate::hostile::Input;
 use crate::oracle::{self, Op};
-use crate::{DrainError, DrainHost, Flags, KernelConsumer, SimRing};
+use crate::{SimMemory, SimRing};
 
 /// One target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
@@ -21,8 +25,9 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: [Target; 4] =
     [("header", header), ("hostile", hostile), ("ops", ops), ("user_sample", user_sample)];
 
-/// Any bytes as the content of a ring, parsed by core over mapped pages and by
-/// a few plain lines: both find the same records, and the same end.
+/// Any bytes as the content of a ring, parsed by core over mapped pages, by batch
+/// and by callback, and by a few plain lines: all find the same records, and the
+/// same end.
 pub fn header(data: &[u8]) {
     let input = Input::new(data);
     let (start, produced) = (input.number().wrapping_mul(8), input.number());
@@ -50,25 +55,64 @@ pub fn header(data: &[u8]) {
     // SAFETY: nothing else has this ring, and no sample is lent out.
     unsafe { memory.store_producer_pos(start.advance(produced, Width::Bits64), Relaxed) };
 
-    let mut expected = plain(&words, produced);
-    let batch = consumer.batch();
+    let expected = plain(&words, produced);
+    assert_eq!(by_batch(&mut consumer), expected);
+    let corrupt = expected.last() == Some(&Found::Corrupt);
+    assert!(!corrupt || consumer.arm() == Armed::Ready);
+    drop(consumer);
+    // A new one, for which nothing is corrupt yet.
+    match ring.consumer() {
+        Ok(mut consumer) => {
+            assert_eq!(by_callback(&mut consumer), expected);
+            assert_eq!(consumer.arm() == Armed::Ready, corrupt);
+        }
+        Err(_) => assert_eq!(expected, [Found::Corrupt]),
+    }
+}
+
+/// All that one batch finds; it is kept, so that it can be found again.
+fn by_batch(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
+    let start = consumer.position();
+    let (batch, mut found) = (consumer.batch(), Vec::new());
     let end = loop {
         match batch.next() {
-            Ok(Next::Record(record)) => {
-                let at = record.position().distance(start, Width::Bits64);
-                assert_eq!(expected.next(), Some(Found::Record(at, record.len() as u64)));
-                // Every byte is there to be read.
-                std::hint::black_box(record.iter().fold(0_u8, |sum, byte| sum ^ byte));
-            }
+            Ok(Next::Record(record)) => found.push(record_at(start, &record)),
             Ok(Next::Busy) => break Found::Busy,
             Ok(Next::Empty) => break Found::Empty,
             Ok(Next::Limit) => panic!("no limit was set"),
             Err(_) => break Found::Corrupt,
         }
     };
-    assert_eq!(expected.next(), Some(end));
-    drop(batch);
-    assert_eq!(consumer.arm() == Armed::Ready, end == Found::Corrupt);
+    batch.keep();
+    found.push(end);
+    found
+}
+
+/// All that one `for_each` finds.
+fn by_callback(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
+    let (start, mut found) = (consumer.position(), Vec::new());
+    let end = consumer.for_each(|record| {
+        found.push(record_at(start, &record));
+        Continue::<()>(())
+    });
+    found.push(match end {
+        Ok(Continue(Drained::Busy)) => Found::Busy,
+        Ok(Continue(Drained::Empty)) => Found::Empty,
+        Ok(Continue(Drained::Limit)) => {
+            // It has read a whole ring: nothing is left.
+            assert!(!consumer.peek());
+            Found::Empty
+        }
+        Ok(Break(())) => panic!("nobody broke it off"),
+        Err(_) => Found::Corrupt,
+    });
+    found
+}
+
+fn record_at(start: Position, record: &Record<'_, SimMemory>) -> Found {
+    // Every byte is there to be read.
+    std::hint::black_box(record.iter().fold(0_u8, |sum, byte| sum ^ byte));
+    Found::Record(record.position().distance(start, Width::Bits64), record.len() as u64)
 }
 
 /// What stands in a ring.
@@ -83,137 +127,31 @@ enum Found {
 
 /// The records of `words`, one for each eight bytes, up to `produced`; and the
 /// end.
-fn plain(words: &[u32], produced: u64) -> impl Iterator<Item = Found> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            if produced % 8 != 0 || produced > 8 * words.len() as u64 {
-                return Some(Found::Corrupt);
-            }
-            if at == produced {
-                return Some(Found::Empty);
-            }
-            let word = words[(at / 8) as usize];
-            let len = u64::from(word & 0x3fff_ffff);
-            let next = at + (len + 8).next_multiple_of(8);
-            if word >> 31 == 1 {
-                return Some(Found::Busy);
-            }
-            if next > produced {
-                return Some(Found::Corrupt);
-            }
-            let record = Found::Record(at, len);
-            at = next;
-            if word >> 30 == 0 {
-                return Some(record);
-            }
+fn plain(words: &[u32], produced: u64) -> Vec<Found> {
+    let (mut at, mut found) = (0, Vec::new());
+    let end = loop {
+        if produced % 8 != 0 || produced > 8 * words.len() as u64 {
+            break Found::Corrupt;
         }
-    })
-}
-
-/// Any value in any shared word at each load: each call ends after a ring's
-/// worth of loads, samples are bounded and in order, `Corrupt` is for ever.
-pub fn hostile(data: &[u8]) {
-    let input = Input::new(data);
-    let memory = HostileMemory::new(&input).bounded();
-    while !input.is_empty() {
-        memory.forget();
-        // SAFETY: C1: the last one is gone.
-        match unsafe { Consumer::new(memory.clone()) } {
-            Ok(mut consumer) => live(&input, &memory, &mut consumer),
-            Err(corrupt) => {
-                assert_eq!(corrupt.position, memory.published.get());
-                // As if somebody had put it right.
-                let mended = Position::new(input.number().wrapping_mul(8), memory.width());
-                memory.published.set(mended);
-            }
+        if at == produced {
+            break Found::Empty;
         }
-    }
-}
-
-type Victim = Consumer<HostileMemory>;
-
-/// A consumer, until it finds the ring corrupt or is restarted.
-fn live(input: &Input, memory: &HostileMemory, consumer: &mut Victim) {
-    while !input.is_empty() {
-        memory.forget();
-        let result = match input.byte() % 16 {
-            0..=8 => read(input, memory, consumer),
-            9..=11 => {
-                let ready = consumer.arm() == Armed::Ready;
-                let seen = memory.loads.borrow().last().copied();
-                let busy = matches!(seen, Some(Load::Header(_, header)) if header.is_busy());
-                assert!(!(ready && busy), "ready, in front of a busy record");
-                Ok(())
-            }
-            12 => consumer.lag().map(|lag| assert!(lag <= memory.capacity().bytes())),
-            13 => {
-                consumer.publish();
-                assert_eq!(memory.published.get(), consumer.position());
-                Ok(())
-            }
-            14 => {
-                consumer.release_after(input.number());
-                Ok(())
-            }
-            _ => return,
-        };
-        if let Err(corrupt) = result {
-            return for_ever(memory, consumer, corrupt);
+        let word = words[(at / 8) as usize];
+        let len = u64::from(word & 0x3fff_ffff);
+        let next = at + (len + 8).next_multiple_of(8);
+        if word >> 31 == 1 {
+            break Found::Busy;
         }
-    }
-}
-
-/// One batch.
-fn read(input: &Input, memory: &HostileMemory, consumer: &mut Victim) -> Result<(), Corrupt> {
-    let (from, capacity, width) = (consumer.position(), memory.capacity().bytes(), memory.width());
-    let (how, most) = (input.byte(), input.number());
-    let batch = match how % 4 {
-        0 => consumer.batch().at_most(most),
-        1 => consumer.batch().within(most),
-        _ => consumer.batch(),
+        if next > produced {
+            break Found::Corrupt;
+        }
+        if word >> 30 == 0 {
+            found.push(Found::Record(at, len));
+        }
+        at = next;
     };
-    let mut end = 0;
-    let result = loop {
-        memory.forget();
-        match batch.next() {
-            Ok(Next::Record(record)) => {
-                let at = record.position().distance(from, width);
-                assert!(at >= end && at % 8 == 0, "a record at {at}, the last ended at {end}");
-                end = at + record.sample_len().footprint();
-                assert!(end <= capacity, "{end} bytes in one batch of a ring of {capacity}");
-                let Place { at, len } = *record;
-                let offset = record.position().offset(memory.capacity());
-                assert_eq!((at, len), (offset, record.sample_len()));
-            }
-            Ok(Next::Busy | Next::Empty | Next::Limit) => break Ok(()),
-            Err(corrupt) => break Err(corrupt),
-        }
-        if how >= 0xf0 && batch.delivered() >= most {
-            break Ok(());
-        }
-    };
-    assert!(end <= batch.held() && batch.held() <= capacity, "{} bytes held", batch.held());
-    if let Err(corrupt) = result {
-        assert_eq!(corrupt.position, from.advance(batch.held(), width));
-    }
-    if how & 0x0c == 0x0c {
-        batch.keep();
-        assert_eq!(consumer.position(), from);
-    }
-    result
-}
-
-/// Once found corrupt, whatever is asked and whatever the memory says now.
-fn for_ever(memory: &HostileMemory, consumer: &mut Victim, corrupt: Corrupt) {
-    memory.forget();
-    for _ in 0..2 {
-        assert_eq!(consumer.batch().next().err(), Some(corrupt));
-        assert_eq!(consumer.batch().within(8).next().err(), Some(corrupt));
-        assert_eq!(consumer.lag(), Err(corrupt));
-        assert_eq!(consumer.arm(), Armed::Ready);
-    }
-    assert!(memory.loads.borrow().is_empty(), "it looks at what it knows to be corrupt");
+    found.push(end);
+    found
 }
 
 /// A list of operations, on the ring and on the model.
@@ -240,6 +178,7 @@ fn op(input: &Input, capacity: u64) -> Op {
         3 | 4 => Op::Submit { which: input.byte().into(), flags },
         5 => Op::Discard { which: input.byte().into(), flags },
         6 | 7 => Op::Output { len: number() % (capacity + 64), flags },
+        8 if kind >> 5 & 1 == 1 => Op::ForEach { records: number() },
         8 => Op::Read { records: number() },
         9 => Op::AtMost { records: number() },
         10 => Op::ReadBytes { bytes: number() },
@@ -249,113 +188,6 @@ fn op(input: &Input, capacity: u64) -> Op {
         14 => [Op::Publish, Op::Lag][usize::from(kind >> 5) % 2],
         _ => [Op::Query, Op::Restart][usize::from(kind >> 5) % 2],
     }
-}
-
-/// Any value in any shared word of a user ring: the drain checks in the
-/// kernel's order, and answers what a few plain lines say of what it loaded.
-pub fn user_sample(data: &[u8]) {
-    let input = Input::new(data);
-    let memory = HostileMemory::new(&input);
-    let (capacity, width) = (memory.capacity().bytes(), memory.width());
-    // The kernel's own word: nobody else stores it.
-    let start = Position::new(memory.published.get().get() & !7, width);
-    memory.published.set(start);
-    let host = Drain { consumed: RefCell::new(start), notified: Cell::new(0) };
-    // SAFETY: C1: it is the only one, and the position is the aligned one in
-    // the memory.
-    let kernel = unsafe { KernelConsumer::new(memory.clone(), host) };
-    while !input.is_empty() {
-        let flags = Flags([0, 0, 0, 1, 2, 3, 4, 8][usize::from(input.byte() % 8)]);
-        let stop_after = input.number();
-        let (from, notified) = (memory.published.get(), kernel.host().notified.get());
-        let (mut log, mut places) = (Vec::new(), Vec::new());
-        let result = kernel.drain(flags, |place| {
-            log.append(&mut memory.loads.borrow_mut());
-            places.push(place);
-            let nested = kernel.drain(Flags::ADAPTIVE, |_| ControlFlow::Break(()));
-            assert_eq!(nested, Err(DrainError::Busy));
-            // Discarded ones, and what ends it, come without a call.
-            if places.len() as u64 > stop_after { ControlFlow::Break(()) } else { CONTINUE }
-        });
-        log.append(&mut memory.loads.borrow_mut());
-        let expected = drained(&log, from.get(), capacity, flags, stop_after);
-        let to = Position::new(expected.consumed, width);
-        assert_eq!(result.map_err(DrainError::errno), expected.result);
-        assert_eq!((memory.published.get(), places.len() as u64), (to, expected.samples));
-        assert_eq!(kernel.host().notified.get() - notified, u64::from(expected.notified));
-    }
-}
-
-const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
-
-/// The surroundings of a drain without threads.
-struct Drain {
-    consumed: RefCell<Position>,
-    notified: Cell<u64>,
-}
-
-impl DrainHost for Drain {
-    type Guard<'a> = RefMut<'a, Position>;
-
-    fn try_busy(&self) -> Option<Self::Guard<'_>> {
-        self.consumed.try_borrow_mut().ok()
-    }
-
-    fn notify(&self) {
-        self.notified.set(self.notified.get() + 1);
-    }
-}
-
-/// What a drain must do.
-struct Drained {
-    result: Result<u64, i64>,
-    consumed: u64,
-    samples: u64,
-    notified: bool,
-}
-
-/// `bpf_user_ringbuf_drain` in plain numbers, given what it loaded.
-fn drained(log: &[Load], from: u64, capacity: u64, flags: Flags, stop_after: u64) -> Drained {
-    let mut end = Drained { result: Ok(0), consumed: from, samples: 0, notified: false };
-    if flags.0 > 3 {
-        return Drained { result: Err(-22), ..end };
-    }
-    let mut loads = log.iter();
-    let mut seen = 0;
-    end.result = loop {
-        let Some(Load::Producer(producer)) = loads.next() else { panic!("{log:?}") };
-        let producer = producer.get();
-        if producer % 8 != 0 {
-            break Err(-22);
-        }
-        if end.consumed >= producer {
-            break Ok(end.samples);
-        }
-        let Some(Load::Header(_, header)) = loads.next() else { panic!("{log:?}") };
-        let word = u64::from(header.to_bits());
-        let len = word & 0x3fff_ffff;
-        let footprint = (len + 8).next_multiple_of(8);
-        if footprint > producer - end.consumed {
-            break Err(-22);
-        }
-        if footprint > capacity || len >= 1 << 24 {
-            break Err(-7);
-        }
-        if word >> 30 == 2 {
-            break Ok(end.samples);
-        }
-        end.consumed += footprint;
-        seen += 1;
-        if word >> 30 == 0 {
-            end.samples += 1;
-            if end.samples > stop_after {
-                break Ok(end.samples);
-            }
-        }
-    };
-    assert_eq!(loads.next(), None, "it loads on");
-    end.notified = flags.0 >= 2 || (flags.0 == 0 && seen > 0);
-    end
 }
 
 fn page_size() -> u64 {

@@ -71,6 +71,7 @@ pub(crate) struct State {
     pub(crate) loads: RefCell<Vec<Load>>,
     /// Of those, how many at most.
     most: Cell<u64>,
+    bounded: Cell<bool>,
 }
 
 impl HostileMemory {
@@ -90,19 +91,29 @@ impl HostileMemory {
             producer: Cell::new(published),
             loads: RefCell::new(Vec::new()),
             most: Cell::new(u64::MAX),
+            bounded: Cell::new(false),
         }))
     }
 
-    /// The loads so far do not count any more.
+    /// The loads so far do not count any more. From here on no more than a
+    /// whole ring can need.
     pub(crate) fn forget(&self) {
-        self.loads.borrow_mut().clear();
+        self.forget_for(1);
     }
 
-    /// No more loads between two calls of [`forget`](Self::forget) than a
-    /// whole ring can need: two for each header, as if each were the last one
-    /// produced.
+    /// As [`forget`](Self::forget), but so many rings can be walked: two loads
+    /// for each header, as if each were the last one produced.
+    pub(crate) fn forget_for(&self, rings: u64) {
+        self.loads.borrow_mut().clear();
+        if self.bounded.get() {
+            self.most.set(rings * (2 * self.capacity.bytes() / 8 + 4));
+        }
+    }
+
+    /// Counts the loads between two calls of [`forget`](Self::forget).
     pub(crate) fn bounded(self) -> Self {
-        self.most.set(2 * self.capacity.bytes() / 8 + 4);
+        self.bounded.set(true);
+        self.forget();
         self
     }
 

@@ -77,6 +77,8 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("too-long", &[ZERO, &small(2), &wide(0x3fff_ffff), &[0]]),
             ("misaligned", &[ZERO, &small(15), PLAIN]),
             ("over-a-lap", &[ZERO, &wide(520), PLAIN]),
+            ("a-run", &[ZERO, &small(10), &RUN]),
+            ("a-run-broken", &[ZERO, &small(12), &RUN, DISCARDED, GAP]),
             ("a-lap", &[ZERO, &wide(512), &wide(4088), &[0]]),
             ("positions-wrap", &[&wide((u64::MAX >> 3) - 1), &small(4), PLAIN, GAP, PLAIN, GAP]),
         ],
@@ -89,6 +91,11 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("discards-for-ever", &[&[0, 1, 0, 0, 2, 0, 2], READ, &FLOOD]),
             ("busy", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[1, 0, 8], &[9]]),
             ("too-long", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[7], &wide(64)]),
+            // Two records by callback, which does not break; then a look.
+            ("each", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &[7, 0, 8], &[7, 0, 8], &[2, 0, 4], &[10]]),
+            ("each-broken-off", &[&[2, 1, 0, 0], &[2, 0, 4], &[7, 0, 0], &[7, 0, 8], EACH]),
+            ("each-finds-discards", &[&[0, 1, 0, 0, 2, 0, 2], EACH, &FLOOD]),
+            ("each-too-long", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &[7, 0, 8], &[7], &wide(64)]),
             ("misaligned", &[&[2, 1, 0, 0], &[2, 0, 15]]),
         ],
         "ops" => &[
@@ -96,6 +103,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("output-read", &[&[0, 1, 0, 0], &[6, 0, 8], &[6, 0, 0], &[8, 0, 9], &[13]]),
             ("out-of-order", &[&[0, 1, 0, 0], &[0, 0, 8, 0, 0, 8], &[3, 1], &[8, 0, 9], &[3, 0]]),
             ("full", &[&[0, 1, 0, 0], &[0, 3, 0xf0, 0x0f], &[0, 0, 8], &[3, 0], &[8, 0, 1]]),
+            ("each", &[&[0, 1, 0, 0], OUTPUT, OUTPUT, OUTPUT, &[0x28, 0, 2], &[0x28, 0, 9], &[13]]),
             ("restart", &[&[0, 0, 0, 8], &[6, 0, 8], &[12, 0, 99], &[8, 0, 9], &[0x2f], &[0x0f]]),
         ],
         _ => &[
@@ -120,6 +128,20 @@ const BUSY: &[u8] = &[0, 8, 0x80];
 const ZERO: &[u8] = &[0, 0];
 /// An unbounded batch.
 const READ: &[u8] = &[0, 2, 0, 0];
+/// A `for_each` that breaks after a hundred records.
+const EACH: &[u8] = &[7, 0, 99];
+/// A record of 8 bytes.
+const OUTPUT: &[u8] = &[6, 0, 8];
+/// Five records of one length.
+const RUN: [u8; 30] = {
+    let mut all = [0; 30];
+    let mut at = 1;
+    while at < all.len() {
+        all[at] = 8;
+        at += 6;
+    }
+    all
+};
 /// A discarded record of 8 bytes, twice; the producer another 16 bytes on.
 const FLOOD: [u8; 72] = {
     let lap = [2, 0, 0, 2, 0, 0, 1, 0, 2];

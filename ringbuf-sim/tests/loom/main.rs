@@ -14,6 +14,7 @@
 
 mod accesses;
 mod backing;
+mod each;
 mod explore;
 mod idle;
 mod models;

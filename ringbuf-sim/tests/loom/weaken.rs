@@ -123,7 +123,7 @@ fn every_ordering_is_needed() {
             for fenced in [false, true] {
                 let how = if fenced { " (read-only mapping)" } else { "" };
                 let row = format!("{site:?} weakened: {}{how}", model.name);
-                match failure_of(model, site, fenced) {
+                match failure_of(model, Variant { weak: Some(site), fenced }) {
                     Some(message) if message.contains(failure.says()) => {
                         println!("{row} fails: {failure:?}");
                     }
@@ -135,11 +135,11 @@ fn every_ordering_is_needed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The message with which the model fails, if it does.
-fn failure_of(model: &Model, site: Site, fenced: bool) -> Option<String> {
+/// The message with which the model fails, if it does; it stays off the screen.
+pub(crate) fn failure_of(model: &Model, variant: Variant) -> Option<String> {
     silence();
     QUIET.set(true);
-    let result = panic::catch_unwind(|| model.explore(Variant { weak: Some(site), fenced }));
+    let result = panic::catch_unwind(|| model.explore(variant));
     QUIET.set(false);
     let payload = result.err()?;
     let text = payload.downcast_ref::<String>().cloned();

@@ -2,6 +2,8 @@
 //!
 //! Positions in here count bytes from the start of the run: nothing wraps.
 
+mod each;
+
 use std::collections::VecDeque;
 
 use ringbuf_core::{Corrupt, Counts, Header, Position};
@@ -55,6 +57,10 @@ pub(crate) struct Check {
     passed: u64,
     /// Everything before it has been delivered at least once.
     farthest: u64,
+    /// The consumer reads by callback, and gives space back meanwhile.
+    pub(crate) by_callback: bool,
+    /// A callback reads the record before the cursor.
+    lent: bool,
     pub(crate) reserved: u64,
     pub(crate) counts: Counts,
     pub(crate) redelivered: u64,
@@ -77,6 +83,8 @@ impl Check {
             cursor: 0,
             passed: 0,
             farthest: 0,
+            by_callback: false,
+            lent: false,
             reserved: 0,
             counts: Counts::default(),
             redelivered: 0,
@@ -206,6 +214,7 @@ impl Check {
         }
         self.must(at == published, || format!("a consumer starts at {at}, not at {published}"));
         (self.cursor, self.consumed, self.life) = (published, published, Counts::default());
+        (self.by_callback, self.lent) = (false, false);
     }
 
     /// The consumer is given a record.
@@ -245,7 +254,13 @@ impl Check {
             self.must(held <= most, || format!("a batch holds {held} bytes of {most}"));
             return self.life;
         }
-        let (from, to) = (self.consumed, self.consumed + held);
+        self.consume_to(self.consumed + held);
+        self.life
+    }
+
+    /// Everything up to `to` is consumed: delivered, or discarded.
+    fn consume_to(&mut self, to: u64) {
+        let from = self.consumed;
         self.skipped_to(to);
         for record in self.records.iter().filter(|record| (from..to).contains(&record.at)) {
             let submitted = record.state == State::Submitted;
@@ -260,7 +275,6 @@ impl Check {
         }
         self.consumed = to;
         self.passed = self.passed.max(to);
-        self.life
     }
 
     /// A batch is given up: its records come again.
@@ -275,13 +289,6 @@ impl Check {
             self.must(at == consumed, || format!("the consumer is at {at}, not at {consumed}"));
             self.must(counted, || "the consumer counts otherwise".into());
         }
-    }
-
-    /// The consumer must not sleep: there must be something to read.
-    pub(crate) fn ready(&mut self) {
-        let head = self.find(self.consumed).map(|head| self.records[head].state);
-        let ready = self.plan.hostile || head.is_some_and(|state| state != State::Busy);
-        self.must(ready, || format!("ready, in front of {head:?}"));
     }
 
     /// What the consumer says to be unread.
@@ -302,10 +309,12 @@ impl Check {
         if self.plan.hostile {
             return;
         }
-        let (from, consumed) = (self.published, self.consumed);
+        let from = self.published;
         self.must(to.is_aligned(), || format!("the consumer position {to:?} is not aligned"));
         let to = self.since_start(to);
         self.must(to >= from, || format!("released {to} after {from}"));
+        self.skipped_meanwhile(to);
+        let consumed = self.consumed;
         self.must(to <= consumed, || format!("released {to}, but only {consumed} is read"));
         let starts = to == self.produced || self.find(to).is_some();
         self.must(starts, || format!("released {to}, where no record starts"));

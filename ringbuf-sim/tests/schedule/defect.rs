@@ -13,10 +13,17 @@ pub(crate) enum Defect {
     SilentCommit,
     /// The consumer gives a record back before it has read it.
     PublishBeforeReading,
+    /// The same, only while it reads by callback.
+    PublishBeforeCallback,
+    /// The consumer gives back the record behind those that it has read.
+    ReleaseTheNext,
     /// The consumer takes a busy record for a submitted one.
     IgnoreBusy,
     /// The consumer takes a discarded record for a submitted one.
     IgnoreDiscard,
+    /// Behind a callback, the consumer takes a discarded record of the same
+    /// length for a submitted one.
+    AlikeIgnoresDiscard,
     /// A new consumer starts at the producer position.
     RestartAtTheEnd,
     /// A new consumer starts where the first one did.
@@ -36,13 +43,16 @@ pub(crate) enum Defect {
 
 impl Defect {
     /// All, with a word of the report that each must cause.
-    pub(crate) const ALL: [(Self, &'static str); 13] = [
+    pub(crate) const ALL: [(Self, &'static str); 16] = [
         (Self::NoSecondLook, "lost wakeup"),
         (Self::CommitLoadsFirst, "lost wakeup"),
         (Self::SilentCommit, "wakeup"),
         (Self::PublishBeforeReading, "released"),
+        (Self::PublishBeforeCallback, "released"),
+        (Self::ReleaseTheNext, "released"),
         (Self::IgnoreBusy, "Busy"),
         (Self::IgnoreDiscard, "Discarded"),
+        (Self::AlikeIgnoresDiscard, "Discarded"),
         (Self::RestartAtTheEnd, "starts at"),
         (Self::RestartAtTheStart, "starts at"),
         (Self::PositionBeforeHeader, "header"),

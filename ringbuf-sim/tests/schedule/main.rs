@@ -17,6 +17,7 @@ mod defect;
 mod memory;
 mod party;
 mod plan;
+mod reader;
 mod ring;
 mod run;
 mod shrink;

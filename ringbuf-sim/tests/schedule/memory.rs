@@ -46,6 +46,7 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
     fn load_producer_pos(&self, _: Ordering) -> Position {
         self.0.step(Access::LoadProducerPos);
         self.0.load();
+        self.0.after.set(None);
         let found = self.0.shared.position(&self.0.shared.producer_pos);
         let stale = self.0.stale.take().then(|| self.0.seen_position.get());
         let found = stale.flatten().unwrap_or(found);
@@ -54,9 +55,21 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
     }
 
     unsafe fn store_consumer_pos(&self, position: Position, _: Ordering) {
-        if self.0.step(Access::StoreConsumerPos(position)) {
-            self.0.release(position);
+        if !self.0.step(Access::StoreConsumerPos(position)) {
+            return;
         }
+        self.0.after.set(None);
+        let shared = &self.0.shared;
+        if self.0.check(|check| check.by_callback) {
+            shared.tally.released_meanwhile.more::<()>();
+        }
+        let unread = position != shared.producer_pos.get();
+        self.0.release(if unread && shared.has(Defect::ReleaseTheNext) {
+            let next = shared.header(position.offset(shared.capacity));
+            position.advance(next.footprint(), shared.width)
+        } else {
+            position
+        });
     }
 
     unsafe fn load_header(&self, at: Offset, _: Ordering) -> Header {
@@ -67,9 +80,15 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
         let stale = self.0.stale.take().then(|| self.0.seen_header.get()).flatten();
         let found = stale.filter(|(seen, _)| *seen == at).map_or(found, |(_, header)| header);
         self.0.seen_header.set(Some((at, found)));
+        let after = self.0.after.take();
         match shared.defect {
+            Some(Defect::AlikeIgnoresDiscard) if after == Some(found.len()) => {
+                Header::from_bits(found.to_bits() & !Header::DISCARD_BIT)
+            }
             Some(Defect::IgnoreBusy) => found.submitted(),
-            Some(Defect::IgnoreDiscard) => Header::from_bits(found.to_bits() & !(1 << 30)),
+            Some(Defect::IgnoreDiscard) => {
+                Header::from_bits(found.to_bits() & !Header::DISCARD_BIT)
+            }
             _ => found,
         }
     }
@@ -80,7 +99,10 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
         if !fits {
             self.0.check(|check| check.fail(|| format!("a sample of {len:?} in a ring")));
         }
-        if shared.has(Defect::PublishBeforeReading) {
+        let in_callback = self.0.check(|check| check.by_callback);
+        if shared.has(Defect::PublishBeforeReading)
+            || in_callback && shared.has(Defect::PublishBeforeCallback)
+        {
             self.0.release(shared.consumer_pos.get().advance(len.footprint(), shared.width));
         }
         Words { seat: self.0, at, len: len.index() }

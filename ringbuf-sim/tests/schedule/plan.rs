@@ -123,8 +123,16 @@ impl Plan {
 
 fn script(random: &mut Random, capacity: u64, acts: u64, forget: bool) -> Vec<Act> {
     let most = random.pick(&[8, 24, capacity / 2, capacity]);
+    // Of many records one length: runs of it are read another way.
+    let usual = random.pick(&[0, 8, most]);
+    let mixed = random.pick(&[1, 8]);
     let number = 1 + random.below(acts);
     let mut script: Vec<_> = (0..number).map(|_| act(random, most)).collect();
+    for act in &mut script {
+        if let Act::Reserve { len } = act {
+            *len = if random.below(mixed) == 0 { *len } else { usual };
+        }
+    }
     if forget {
         let at = random.below(number);
         script[at as usize] = Act::Forget { which: 0 };

@@ -13,6 +13,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 use crate::defect::Defect;
 use crate::party;
 use crate::plan::{Plan, Random};
+use crate::reader;
 use crate::ring::{Access, Shared};
 use crate::tally::Seen;
 
@@ -283,6 +284,12 @@ impl<'p> Run<'p> {
             corrupt: tally.corrupt.get(),
             sleeps: tally.sleeps.get(),
             waits_for_the_lock: tally.waits_for_the_lock.get(),
+            by_callback: tally.by_callback.get(),
+            broken_off: tally.broken_off.get(),
+            released_meanwhile: tally.released_meanwhile.get(),
+            looks: tally.looks.get(),
+            naps: tally.naps.get(),
+            found_after_a_nap: tally.found_after_a_nap.get(),
             deaths: self.deaths,
             timeouts: self.timeouts,
             stuck: u64::from(check.stuck()),
@@ -305,7 +312,7 @@ impl<'p> Run<'p> {
 
 fn consumer(plan: &Plan, shared: &Rc<Shared>, seed: u64, until: u64) -> Party {
     let (plan, shared) = (plan.clone(), shared.clone());
-    Party::new(move |yielder| party::consume(shared, yielder, &plan, seed), until)
+    Party::new(move |yielder| reader::consume(shared, yielder, &plan, seed), until)
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

@@ -29,6 +29,16 @@ pub(crate) struct Tally {
     pub(crate) corrupt: Count,
     pub(crate) sleeps: Count,
     pub(crate) waits_for_the_lock: Count,
+    /// Records read by callback.
+    pub(crate) by_callback: Count,
+    /// Of those, how many were the last because the callback broke.
+    pub(crate) broken_off: Count,
+    /// Releases between two callbacks.
+    pub(crate) released_meanwhile: Count,
+    pub(crate) looks: Count,
+    pub(crate) naps: Count,
+    /// Naps after which there was something to read.
+    pub(crate) found_after_a_nap: Count,
 }
 
 macro_rules! seen {
@@ -79,6 +89,12 @@ seen!(
     corrupt,
     sleeps,
     waits_for_the_lock,
+    by_callback,
+    broken_off,
+    released_meanwhile,
+    looks,
+    naps,
+    found_after_a_nap,
     deaths,
     timeouts,
     stuck,

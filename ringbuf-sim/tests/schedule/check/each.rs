@@ -1,0 +1,77 @@
+//! Reading by callback, and looks at what is unread.
+
+use ringbuf_core::{Counts, Position};
+
+use super::{Check, Record, State};
+
+impl Check {
+    /// The consumer begins to read by callback.
+    pub(crate) fn each_begins(&mut self) {
+        self.by_callback = true;
+    }
+
+    /// A callback is given a record: what came before it is consumed.
+    pub(crate) fn lent(&mut self, at: Position, len: u64) -> Option<Record> {
+        self.consume_to(self.since_start(at));
+        let record = self.delivered(at, len)?;
+        self.lent = true;
+        Some(record)
+    }
+
+    /// The callback has returned: its record is consumed.
+    pub(crate) fn returned(&mut self) {
+        if self.lent {
+            self.lent = false;
+            self.consume_to(self.cursor);
+        }
+    }
+
+    /// Reading by callback is over, with the consumer at `at`; returns what it
+    /// must have counted.
+    pub(crate) fn each_ended(&mut self, at: Position) -> Counts {
+        self.by_callback = false;
+        if !self.plan.hostile {
+            self.consume_to(self.since_start(at));
+        }
+        self.life
+    }
+
+    /// The consumer releases all before `to` while it reads by callback: what it
+    /// skipped since the last callback is consumed as well.
+    pub(super) fn skipped_meanwhile(&mut self, to: u64) {
+        while self.by_callback && !self.lent && self.consumed < to {
+            let Some(next) = self.find(self.consumed).map(|index| self.records[index]) else {
+                return;
+            };
+            if next.state != State::Discarded {
+                return;
+            }
+            self.consume_to(next.end());
+        }
+    }
+
+    pub(crate) fn is_hostile(&self) -> bool {
+        self.plan.hostile
+    }
+
+    /// Whether something stands at the consumer that is not busy.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.find(self.consumed).is_some_and(|head| self.records[head].state != State::Busy)
+    }
+
+    /// The consumer must not sleep: there must be something to read.
+    pub(crate) fn ready(&mut self) {
+        let ready = self.plan.hostile || self.is_ready();
+        self.must(ready, || "ready, with nothing to read".into());
+    }
+
+    /// A look that found something or not, and whether there was something
+    /// `before` it began: what is committed stays so until it is consumed.
+    pub(crate) fn looked(&mut self, before: bool, found: bool) {
+        if found {
+            self.ready();
+        }
+        let missed = before && !found && !self.plan.hostile;
+        self.must(!missed, || "a look finds nothing where something stands".into());
+    }
+}
