@@ -124,6 +124,19 @@ fn low_latency_spins_and_blocks_only_when_nothing_comes_for_long() {
 }
 
 #[test]
+fn the_pause_grows_while_each_look_finds_many() {
+    let mut waiter = Waiter::new(Waiting::low_latency(), Capacity::new(MIB, 4096).unwrap());
+    let mut pauses = Vec::new();
+    for (step, records) in (0..).zip([1, 20, 20, 20, 20, 7, 1]) {
+        let now = US * step;
+        waiter.drained(now, records, records * RECORD);
+        let Rest::Spin { pause, .. } = waiter.rest(now) else { panic!("it spins") };
+        pauses.push(pause.as_micros());
+    }
+    assert_eq!(pauses, [1, 2, 4, 4, 4, 1, 1]);
+}
+
+#[test]
 fn who_spins_does_so_from_the_first_wait_on() {
     let mut waiter = Waiter::new(Waiting::low_latency(), Capacity::new(MIB, 4096).unwrap());
     let start = Duration::from_secs(1000);
