@@ -26,13 +26,13 @@ fn build_all() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={SOURCES}");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
-    let include = kernel_header_arguments();
+    let arguments = [byte_order_arguments(), kernel_header_arguments()].concat();
     for entry in fs::read_dir(SOURCES).context(SOURCES)? {
         let source = entry?.path();
         println!("cargo::rerun-if-changed={}", source.display());
         let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if let Some(stem) = name.strip_suffix(".bpf.c") {
-            compile(&source, &clang, &include, &out.join(format!("{stem}.skel.rs")))?;
+            compile(&source, &clang, &arguments, &out.join(format!("{stem}.skel.rs")))?;
         }
     }
     Ok(())
@@ -61,6 +61,16 @@ fn require_clang(clang: &Path) -> Result<()> {
             clang.display()
         ),
     }
+}
+
+/// The skeleton builder asks for target `bpf`, which is the byte order of the machine that
+/// compiles: for another machine it has to be named.
+fn byte_order_arguments() -> Vec<OsString> {
+    let triple = match env::var("CARGO_CFG_TARGET_ENDIAN").as_deref() {
+        Ok("big") => "bpfeb",
+        _ => "bpfel",
+    };
+    ["-Xclang", "-triple", "-Xclang", triple].map(OsString::from).to_vec()
 }
 
 /// Where `asm/types.h` of the machine's headers is. Debian keeps it under the name of the

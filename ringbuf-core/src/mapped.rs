@@ -89,12 +89,13 @@ unsafe impl<K> ConsumerMemory for MappedConsumer<K> {
     }
 
     fn initial_consumer_pos(&self) -> Position {
-        self.pages.load_position(self.pages.consumer_pos, Ordering::Relaxed)
+        self.pages.load_own(self.pages.consumer_pos)
     }
 
     #[inline]
     fn load_producer_pos(&self, order: Ordering) -> Position {
-        self.pages.load_position(self.pages.producer_pos, order)
+        let Pages { consumer_pos, producer_pos, .. } = self.pages;
+        self.pages.load_foreign(producer_pos, consumer_pos, order)
     }
 
     #[inline]
@@ -138,11 +139,12 @@ unsafe impl<K> ProducerMemory for MappedProducer<K> {
     }
 
     fn initial_producer_pos(&self) -> Position {
-        self.pages.load_position(self.pages.producer_pos, Ordering::Relaxed)
+        self.pages.load_own(self.pages.producer_pos)
     }
 
     fn load_consumer_pos(&self, order: Ordering) -> Position {
-        self.pages.load_position(self.pages.consumer_pos, order)
+        let Pages { consumer_pos, producer_pos, .. } = self.pages;
+        self.pages.load_foreign(consumer_pos, producer_pos, order)
     }
 
     unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
@@ -166,6 +168,22 @@ unsafe impl<K> ProducerMemory for MappedProducer<K> {
     }
 }
 
+impl<K> MappedConsumer<K> {
+    /// The low word of the pending position: where, in the kernel's view, the
+    /// oldest record that is not committed begins. It is the second word of the
+    /// producer page on kernels that keep one (6.10 and stable backports), and
+    /// 0 on others.
+    pub fn pending_pos_low(&self) -> u32 {
+        // SAFETY: the producer page is a whole page, mapped readable (M1).
+        let word = unsafe { self.pages.producer_pos.byte_add(self.pages.second_position()) };
+        match self.pages.width {
+            // SAFETY: M1; 4-aligned: the second word of a page.
+            Width::Bits32 => unsafe { word.cast::<AtomicU32>().as_ref() }.load(Ordering::Relaxed),
+            Width::Bits64 => low_word(word).load(Ordering::Relaxed),
+        }
+    }
+}
+
 impl<K> MappedProducer<K> {
     /// The length word at `at`, for those who play the kernel: it reads the
     /// headers of others (`pending_pos`) and exchanges its own.
@@ -180,12 +198,8 @@ impl<K> MappedProducer<K> {
     /// Stores a position into the second word of the producer page, where
     /// kernels with `pending_pos` keep it (6.10 and stable backports).
     pub fn store_pending_pos(&self, position: Position, order: Ordering) {
-        let second = match self.pages.width {
-            Width::Bits32 => 4,
-            Width::Bits64 => 8,
-        };
         // SAFETY: the producer page is a whole page, mapped writable (M1).
-        let word = unsafe { self.pages.producer_pos.byte_add(second) };
+        let word = unsafe { self.pages.producer_pos.byte_add(self.pages.second_position()) };
         self.pages.store_position(word, position, order);
     }
 }
@@ -251,15 +265,35 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
+    /// Loads this side's own position: that page is writable, so an atomic load
+    /// of any width is allowed.
     #[inline]
-    fn load_position(&self, word: NonNull<u64>, order: Ordering) -> Position {
+    fn load_own(&self, word: NonNull<u64>) -> Position {
         let value = match self.position_word(word) {
             PositionWord::Bits64(word) => word.load(Ordering::Relaxed),
             PositionWord::Bits32(word) => u64::from(word.load(Ordering::Relaxed)),
         };
+        Position::new(value, self.width)
+    }
+
+    /// Loads the other side's position, whose page is mapped read-only: there
+    /// Rust promises atomic loads of the process's own word width only. So a
+    /// 32-bit process on a 64-bit kernel loads the low word, and takes the rest
+    /// from its own position, which is at most one ring away.
+    #[inline]
+    fn load_foreign(&self, word: NonNull<u64>, own: NonNull<u64>, order: Ordering) -> Position {
+        let value = match self.position_word(word) {
+            PositionWord::Bits32(word) => u64::from(word.load(Ordering::Relaxed)),
+            PositionWord::Bits64(word) if WIDE => word.load(Ordering::Relaxed),
+            PositionWord::Bits64(_) => {
+                near(self.load_own(own).get(), low_word(word).load(Ordering::Relaxed))
+            }
+        };
         Position::new(acquired(value, order), self.width)
     }
 
+    /// Stores a position, in one piece also where a process is narrower than
+    /// its kernel.
     #[inline]
     #[expect(clippy::as_conversions, reason = "a position of a 32-bit kernel has 32 bits")]
     fn store_position(&self, word: NonNull<u64>, position: Position, order: Ordering) {
@@ -277,6 +311,14 @@ impl Pages {
             Width::Bits64 => PositionWord::Bits64(unsafe { word.cast().as_ref() }),
             // SAFETY: as above.
             Width::Bits32 => PositionWord::Bits32(unsafe { word.cast().as_ref() }),
+        }
+    }
+
+    /// Where the second position of a page is, in bytes.
+    fn second_position(&self) -> usize {
+        match self.width {
+            Width::Bits32 => 4,
+            Width::Bits64 => 8,
         }
     }
 
@@ -306,6 +348,27 @@ impl Pages {
     }
 }
 
+/// Whether this process may load 64 bits in one piece wherever it may read.
+const WIDE: bool = usize::BITS >= 64;
+
+/// The low half of a 64-bit position.
+fn low_word<'a>(word: NonNull<u64>) -> &'a AtomicU32 {
+    let half = if u32::from_be(1) == 1 { 4 } else { 0 };
+    // SAFETY: a position has eight bytes, so its low half is inside (M1).
+    let low = unsafe { word.byte_add(half) };
+    // SAFETY: M1; 4-aligned, as half of an 8-aligned word.
+    unsafe { low.cast().as_ref() }
+}
+
+/// The position with this low word that is nearest to `own`. Rings are so much
+/// smaller than 2^31 bytes where this is needed, in a 32-bit address space that
+/// has to hold two copies, that it is the right one.
+#[expect(clippy::as_conversions, reason = "the low word is what is compared")]
+fn near(own: u64, low: u32) -> u64 {
+    let ahead = low.wrapping_sub(own as u32) as i32;
+    own.wrapping_add_signed(ahead.into())
+}
+
 /// A position in shared memory, in the kernel's width.
 enum PositionWord<'a> {
     Bits32(&'a AtomicU32),
@@ -325,57 +388,4 @@ fn acquired<T>(value: T, order: Ordering) -> T {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CAPACITY: usize = 64;
-
-    /// Both pages, and the data twice, in words that only one thread uses: the
-    /// second copy is no mirror.
-    type Memory = [u64; 4 + 2 * CAPACITY / 8];
-
-    fn producer(memory: &mut Memory, width: Width) -> MappedProducer<()> {
-        let start = NonNull::from(memory).cast::<u8>();
-        // SAFETY: inside the memory, which has room for both pages and the data.
-        let [producer, data] = [16, 32].map(|at| unsafe { start.byte_add(at) });
-        let capacity = Capacity::new(64, 32).unwrap();
-        // SAFETY: M1 and M2, but for the mirror; the memory outlives the view.
-        unsafe { MappedProducer::new(start, producer, data, capacity, width, ()) }
-    }
-
-    /// Both halves of a word, in the order in which they lie in memory.
-    fn halves(word: u64) -> [u32; 2] {
-        let bytes = word.to_ne_bytes();
-        [&bytes[..4], &bytes[4..]].map(|half| u32::from_ne_bytes(half.try_into().unwrap()))
-    }
-
-    #[test]
-    fn each_store_goes_to_its_own_word() {
-        for width in [Width::Bits64, Width::Bits32] {
-            let mut memory: Memory = [0; 20];
-            let view = producer(&mut memory, width);
-            let position = |value| Position::new(value, width);
-            // SAFETY: P1: nothing else uses this memory.
-            unsafe { view.store_producer_pos(position(7), Ordering::Release) };
-            view.store_pending_pos(position(9), Ordering::Release);
-            assert_eq!(view.initial_producer_pos(), position(7));
-            assert_eq!(view.load_consumer_pos(Ordering::Acquire), position(0));
-            let at = position(24).offset(view.capacity());
-            // SAFETY: P1 as above.
-            unsafe { view.write_header(at, Header::from_bits(1), PageOffset::of(at, 32)) };
-            // SAFETY: the only sample that is lent out.
-            unsafe { view.sample_mut(at, SampleLen::new(8).unwrap()) }.fill(0xff);
-            // SAFETY: no sample covers the header.
-            let word = unsafe { view.header_word(at) }.load(Ordering::Relaxed);
-            assert_eq!((word, view.capacity().bytes(), view.width()), (1, 64, width));
-            match width {
-                Width::Bits64 => assert_eq!(memory[2..4], [7, 9]),
-                Width::Bits32 => assert_eq!((halves(memory[2]), memory[3]), ([7, 9], 0)),
-            }
-            assert_eq!((halves(memory[7]), memory[8]), ([1, 3], u64::MAX));
-            for rest in [&memory[..2], &memory[4..7], &memory[9..]] {
-                assert!(rest.iter().all(|word| *word == 0));
-            }
-        }
-    }
-}
+mod tests;

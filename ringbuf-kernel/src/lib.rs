@@ -41,6 +41,7 @@
 mod claim;
 mod door;
 mod error;
+mod exhausted;
 mod mapping;
 mod poll;
 mod ringbuf;
@@ -49,6 +50,7 @@ mod user_ringbuf;
 mod width;
 
 pub use error::OpenError;
+pub use exhausted::Exhausted;
 pub use mapping::{Mapping, UserMapping};
 pub use poll::{Poller, WaitError, Wakeup};
 pub use ringbuf::RingBuf;

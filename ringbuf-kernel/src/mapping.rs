@@ -57,6 +57,11 @@ impl Mapping {
     pub fn name(&self) -> &str {
         self.info.name()
     }
+
+    /// See [`MappedConsumer::pending_pos_low`].
+    pub(crate) fn pending_pos_low(&self) -> u32 {
+        self.view.pending_pos_low()
+    }
 }
 
 // SAFETY: M1 to M5 as of the view; this only forwards.

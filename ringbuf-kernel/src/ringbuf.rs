@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::Ordering::Acquire;
 
 use ringbuf_core::{
     Armed, Batch, Capacity, Consumer, ConsumerMemory, Corrupt, Counts, Drained, Position, Record,
@@ -10,7 +11,8 @@ use ringbuf_core::{
 };
 
 use crate::door::{self, Kind};
-use crate::{Mapping, OpenError};
+use crate::exhausted::Watch;
+use crate::{Exhausted, Mapping, OpenError};
 
 /// The consumer of a `BPF_MAP_TYPE_RINGBUF` map.
 ///
@@ -21,6 +23,7 @@ use crate::{Mapping, OpenError};
 #[derive(Debug)]
 pub struct RingBuf {
     consumer: Consumer<Mapping>,
+    watch: Watch,
     fd: OwnedFd,
 }
 
@@ -66,7 +69,7 @@ impl RingBuf {
         // SAFETY: C1: the mapping's claim admits no other in this process;
         // other processes: SAFETY.md, assumption A1.
         let consumer = unsafe { Consumer::new(mapping) }.map_err(OpenError::Corrupt)?;
-        Ok(Self { consumer, fd })
+        Ok(Self { consumer, watch: Watch::default(), fd })
     }
 
     /// A run of records, read in place and given back together when dropped.
@@ -123,6 +126,19 @@ impl RingBuf {
     /// The consumed position.
     pub fn position(&self) -> Position {
         self.consumer.position()
+    }
+
+    /// Whether the ring has come to its end, as those of most 32-bit kernels do
+    /// once 2^32 bytes went through: nothing arrives any more, and programs
+    /// report that they cannot reserve. Always `None` on a 64-bit kernel.
+    ///
+    /// Costs three loads. Ask when nothing has arrived for long, or now and
+    /// then: only a second look, after another record, can confirm it.
+    pub fn exhausted(&mut self) -> Option<Exhausted> {
+        let consumed = self.position();
+        let memory = self.consumer.memory();
+        let positions = (memory.load_producer_pos(Acquire), consumed, memory.pending_pos_low());
+        self.watch.look(positions, memory.width(), memory.capacity())
     }
 
     /// Size of the data area (`max_entries` of the map).

@@ -13,7 +13,7 @@ use ringbuf_core::{
 
 use crate::door::{self, Kind};
 use crate::poll::Edge;
-use crate::{OpenError, UserMapping, WaitError, Wakeup};
+use crate::{Exhausted, OpenError, UserMapping, WaitError, Wakeup, exhausted};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
 ///
@@ -32,7 +32,8 @@ use crate::{OpenError, UserMapping, WaitError, Wakeup};
 /// since the kernel would fail on it in every drain (`__bpf_user_ringbuf_peek`,
 /// kernel/bpf/ringbuf.c, 6.1 to 7.3). The ring may become exactly full. On a
 /// 32-bit kernel drains find nothing any more once 4 GiB have gone through: the
-/// kernel compares positions there as if they never wrapped.
+/// kernel compares positions there as if they never wrapped. See
+/// [`exhausted`](Self::exhausted).
 ///
 /// The value can be sent to another thread, and is used by one at a time.
 ///
@@ -179,6 +180,14 @@ impl UserRingBuf {
     /// The largest sample that this ring takes.
     pub fn max_sample(&self) -> u32 {
         self.producer.max_sample()
+    }
+
+    /// Whether the ring has come to its end, as those of 32-bit kernels do once
+    /// 2^32 bytes went through: what is submitted then is never drained. Always
+    /// `None` on a 64-bit kernel.
+    pub fn exhausted(&self) -> Option<Exhausted> {
+        let memory = self.producer.memory();
+        exhausted::user_ring(self.position(), memory.load_consumer_pos(Acquire), memory.width())
     }
 
     /// Bytes produced and not yet drained, open reservations included.

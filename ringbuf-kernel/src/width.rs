@@ -1,6 +1,7 @@
 //! How wide the kernel's positions are.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use memmap2::MmapOptions;
 use ringbuf_core::Width;
@@ -13,12 +14,19 @@ use crate::{OpenError, sys};
 /// A 64-bit process runs on a 64-bit kernel. A 32-bit process may run on
 /// either, and `uname` can lie (`personality(2)`), so it asks the kernel with
 /// a throw-away ring: a consumer position whose high word differs makes the
-/// ring readable only where positions have a high word.
+/// ring readable only where positions have a high word. It asks once.
 ///
 /// # Errors
 /// In a 32-bit process: those of [`RingBuf::create`](crate::RingBuf::create).
 pub fn kernel_width() -> Result<Width, OpenError> {
-    if usize::BITS == 64 { Ok(Width::Bits64) } else { probe() }
+    static FOUND: OnceLock<Width> = OnceLock::new();
+    if usize::BITS == 64 {
+        return Ok(Width::Bits64);
+    }
+    if let Some(width) = FOUND.get() {
+        return Ok(*width);
+    }
+    probe().map(|width| *FOUND.get_or_init(|| width))
 }
 
 /// Finds the width with a throw-away ring.
@@ -31,7 +39,8 @@ fn probe() -> Result<Width, OpenError> {
             match source.raw_os_error() {
                 Some(libc::EPERM) => OpenError::Privilege {
                     operation: "find the kernel's word width with a throw-away map",
-                    needs: "CAP_BPF (or root), in a 32-bit process",
+                    needs: "CAP_BPF (or root), in a 32-bit process; before Linux 5.11 also a \
+                            large enough RLIMIT_MEMLOCK (`ulimit -l unlimited`)",
                 },
                 Some(libc::EINVAL) => OpenError::UnsupportedKernel { since: Kind::Ring.since() },
                 _ => error(source),

@@ -1,14 +1,12 @@
 //! Whether a live test can run here; if not, it says so instead of passing in silence.
 
-use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::ptr;
 
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::{Btf, BtfType};
 use libbpf_rs::{ErrorKind, MapHandle, MapType, libbpf_sys};
+use ringbuf_portable::{kernel_release, page_size, skip};
 
 /// Where libbpf looks for tracepoints.
 const TRACING_DIRECTORIES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
@@ -60,37 +58,6 @@ pub fn has_tracepoint(test: &str, name: &str) -> bool {
     found
 }
 
-/// Records that `test` does not run, and why: on standard error, and as a line
-/// `test<TAB>reason` in the file that RINGBUF_SKIP_LOG names.
-///
-/// # Panics
-/// If RINGBUF_REQUIRE_LIVE is 1, or if the file cannot be written: a skip is never lost.
-pub fn skip(test: &str, reason: &str) {
-    eprintln!("SKIP {test}: {reason}");
-    if let Some(path) = env::var_os("RINGBUF_SKIP_LOG") {
-        let mut log =
-            OpenOptions::new().create(true).append(true).open(path).expect("RINGBUF_SKIP_LOG");
-        log.write_all(format!("{test}\t{reason}\n").as_bytes()).expect("RINGBUF_SKIP_LOG");
-    }
-    if env::var_os("RINGBUF_REQUIRE_LIVE").is_some_and(|value| value == "1") {
-        panic!("RINGBUF_REQUIRE_LIVE=1, but {test} cannot run: {reason}");
-    }
-}
-
-/// The running kernel's release: 6.18.44-foo is `(6, 18)`.
-pub fn kernel_release() -> (u32, u32) {
-    let text = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
-    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
-}
-
-/// The page size in bytes, which is also the smallest ring.
-pub fn page_size() -> usize {
-    // SAFETY: sysconf takes no pointer.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).expect("every Linux has a page size")
-}
-
 /// Whether the kernel keeps a pending position (6.10, and stable releases with the fix of
 /// CVE-2024-41009), by its type information: stable releases have it under any number. Without
 /// type information the answer is no.
@@ -115,18 +82,6 @@ pub fn has_dynptr() -> bool {
         1 => true,
         error => panic!("asking for bpf_ringbuf_reserve_dynptr failed: {error}"),
     }
-}
-
-/// Whether this kernel was started for the tests alone and may come to harm, which
-/// RINGBUF_DISPOSABLE_KERNEL=1 says: `cargo xtask matrix` sets it in its virtual machines.
-pub fn disposable_kernel() -> bool {
-    env::var_os("RINGBUF_DISPOSABLE_KERNEL").is_some_and(|value| value == "1")
-}
-
-/// Says that `test` shows less, or something else, on this kernel than on the newest: a line
-/// `NOTE test: text` on standard output.
-pub fn note(test: &str, text: &str) {
-    println!("NOTE {test}: {text}");
 }
 
 /// Why no ring buffer can be created here; `None` if it can.

@@ -23,14 +23,12 @@ mod user_drain;
 
 pub use cpu::{Pinned, online_cpus, pin_to_cpu, urgent};
 pub use epoll::{Epoll, Trigger, poll_now};
-pub use gate::{
-    disposable_kernel, has_dynptr, has_pending_pos, has_tracepoint, kernel_release, live,
-    live_since, note, page_size, refusal, skip,
-};
+pub use gate::{has_dynptr, has_pending_pos, has_tracepoint, live, live_since, refusal};
 pub use globals::Globals;
 pub use maps::{create_map, map_by_id};
 pub use operations::Operations;
 pub use ring::{BUSY, DISCARD, Header, RawRing};
+pub use ringbuf_portable::{disposable_kernel, kernel_release, note, page_size, skip};
 pub use run::test_run;
 pub use user_drain::{Drained, UserDrain};
 

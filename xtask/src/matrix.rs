@@ -1,33 +1,39 @@
-//! `cargo xtask matrix`: the live tests on every kernel from 5.10 to the newest, in virtual
-//! machines.
+//! `cargo xtask matrix`: the live tests on every kernel from 5.10 to the newest, and on other
+//! architectures, in virtual machines.
 
 mod apt;
+mod arch;
 mod boot;
 mod console;
+mod foreign;
 mod initramfs;
 mod kernels;
 mod programs;
+mod progress;
 mod report;
 mod sources;
 
 use std::fs;
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::packages;
 use crate::results::Skip;
 use crate::run;
 use crate::workspace::Workspace;
 
-use apt::Apt;
-use boot::Accelerator;
+use apt::{AMD64, Apt};
+use arch::{Case, Which};
+use boot::{Accelerator, Emulator, System};
 use console::Console;
-use kernels::Offer;
+use foreign::Toolchain;
+use kernels::{Flavours, Offer};
+use progress::Progress;
 use report::{End, Report, Row};
 
 pub(crate) use apt::KEYRINGS;
@@ -49,6 +55,10 @@ pub(crate) struct Options {
     /// it again for more
     #[arg(long = "kernel", value_name = "KERNEL")]
     kernels: Vec<String>,
+    /// Boot kernels of this machine, with the tests that need no libbpf; give it again for more
+    #[arg(long = "arch", value_name = "ARCH", value_parser = PossibleValuesParser::new(arch::names()),
+          default_value = arch::NATIVE)]
+    machines: Vec<String>,
     /// Print the result as one JSON object on standard output, and no table
     #[arg(long)]
     json: bool,
@@ -74,33 +84,81 @@ pub(crate) struct Options {
 /// Runs the matrix; the answer is the exit code.
 pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
     let folders = Folders::new(workspace)?;
-    let (apt, kernels) = match choose(options, &folders) {
+    let groups = match choose(options, &folders) {
         Err(error) if options.or_skip => return Ok(cannot(&format!("{error:#}"))),
         chosen => chosen?,
     };
     if options.list {
-        for kernel in &kernels {
-            let here = if apt.cached(kernel).is_some() { "here" } else { "to fetch" };
+        for (group, kernel) in groups.iter().flat_map(|g| g.kernels.iter().map(move |k| (g, k))) {
+            let here = if group.apt.cached(kernel).is_some() { "here" } else { "to fetch" };
             let Offer { package, revision, version } = kernel;
-            let line = format!("{:<9} {here:<9} {package} {revision}\n", version.to_string());
+            let machine = group.case.map_or(arch::NATIVE, |case| case.name);
+            let version = version.to_string();
+            let line = format!("{machine:<19} {version:<9} {here:<9} {package} {revision}\n");
             run::echo(line.as_bytes());
         }
         return Ok(0);
     }
-    let fetched: Vec<_> = kernels.into_iter().map(|k| fetch(&apt, k)).collect();
-    if options.or_skip {
-        if let Some((kernel, error)) =
-            fetched.iter().find_map(|(k, f)| Some((k, f.as_ref().err()?)))
-        {
+    let mut systems = Vec::new();
+    for group in groups {
+        let kernels: Vec<_> = group.kernels.iter().cloned().map(|k| fetch(&group, k)).collect();
+        let failed = kernels.iter().find_map(|(k, f)| Some((k, f.as_ref().err()?)));
+        if let Some((kernel, error)) = failed.filter(|_| options.or_skip) {
             return Ok(cannot(&format!("{} cannot be fetched: {error:#}", kernel.version)));
         }
+        let (initramfs, suites) = prepare(&group, workspace, &folders)?;
+        systems.push(Prepared { case: group.case, kernels, initramfs, suites });
     }
-    let programs = programs::build(&workspace.root, &folders.build)?;
-    let initramfs = initramfs::pack(&folders.work, &programs)?;
-    let report = boot_all(fetched, &initramfs, initramfs::suites(&programs), options, &folders)?;
+    let report = boot_all(systems, options, &folders)?;
     let text = if options.json { format!("{}\n", report.json()) } else { report.table() };
     run::echo(text.as_bytes());
     Ok(u8::from(report.failed()))
+}
+
+/// The kernels of one machine; `None` is x86-64, for which there are more tests.
+#[derive(Debug)]
+struct Group {
+    case: Option<&'static Case>,
+    apt: Apt,
+    flavours: Flavours,
+    kernels: Vec<Offer>,
+}
+
+/// All that one machine needs.
+#[derive(Debug)]
+struct Prepared {
+    case: Option<&'static Case>,
+    kernels: Vec<(Offer, Result<PathBuf>)>,
+    initramfs: PathBuf,
+    suites: Vec<String>,
+}
+
+/// Builds the programs and packs them; what several machines share is built once, by cargo.
+fn prepare(
+    group: &Group,
+    workspace: &Workspace,
+    folders: &Folders,
+) -> Result<(PathBuf, Vec<String>)> {
+    let (name, busybox, programs) = match group.case {
+        None => {
+            let busybox = run::find("busybox").context("there is no busybox")?;
+            let programs = programs::build(&workspace.root, &folders.build)?;
+            ("initramfs".to_owned(), busybox, programs)
+        }
+        Some(Case { target, .. }) => {
+            let apt = |debian| Apt::new(&folders.cache, debian, arch::flavours(debian));
+            let source = apt(AMD64)?;
+            source.offers(false)?;
+            let toolchain = Toolchain::new(&source, &folders.cache)?;
+            let programs = toolchain.build(target, &workspace.root, &folders.build)?;
+            let shells = apt(target.debian)?;
+            shells.offers(false)?;
+            let busybox = foreign::busybox(&shells, target, &folders.cache)?;
+            (format!("initramfs-{}", target.debian), busybox, programs)
+        }
+    };
+    let initramfs = initramfs::pack(&folders.work, &name, &busybox, &programs)?;
+    Ok((initramfs, initramfs::suites(&programs)))
 }
 
 /// Says why nothing was run, as the last line on standard error, which the gate's table shows.
@@ -133,14 +191,58 @@ impl Folders {
 }
 
 /// Which kernels to boot, after a look at what this machine has.
-fn choose(options: &Options, folders: &Folders) -> Result<(Apt, Vec<Offer>)> {
+fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>> {
     ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "this needs Linux on x86-64");
-    let needed = packages::BPF.iter().chain(packages::MATRIX).collect::<Vec<_>>();
+    let wanted = |name: &str| options.machines.iter().any(|m| m == name || m == arch::ALL);
+    let cases: Vec<_> = arch::CASES.iter().filter(|case| wanted(case.name)).collect();
+    let native = wanted(arch::NATIVE);
+    let mut needed: Vec<_> = packages::MATRIX.iter().collect();
+    needed.extend(packages::BPF.iter().filter(|_| native));
+    needed.extend(cases.iter().flat_map(|case| case.packages()));
+    needed.sort_by_key(|package| package.name);
+    needed.dedup();
     let missing = packages::ensure(&needed, options.no_install)?;
     ensure!(missing.is_empty(), "not installed: {}", missing.join(" "));
-    let apt = Apt::new(&folders.cache)?;
+    let mut groups = Vec::new();
+    if native {
+        groups.push(native_kernels(options, folders)?);
+    }
+    for case in cases {
+        let all = arch::flavours(case.debian);
+        let apt = Apt::new(&folders.cache, case.debian, all)?;
+        let listed = apt.offers(false);
+        let offers = listed.with_context(|| format!("the kernels for {}", case.name))?;
+        let kernels = kernels::select(&offers, case.flavours, FROM);
+        let chosen: Vec<_> = match case.which {
+            _ if !options.kernels.is_empty() => {
+                let named = |name: &String| kernels::named(&offers, case.flavours, &kernels, name);
+                options.kernels.iter().flat_map(named).collect()
+            }
+            Which::Each => kernels,
+            Which::Ends => {
+                let newest = kernels.iter().skip(1).last();
+                kernels.iter().take(1).chain(newest).cloned().collect()
+            }
+        };
+        ensure!(
+            !chosen.is_empty() || !options.kernels.is_empty() || options.allow_missing,
+            "the mirror has no kernel for {} (--allow-missing goes on)",
+            case.name
+        );
+        if !chosen.is_empty() {
+            groups.push(Group { case: Some(case), apt, flavours: case.flavours, kernels: chosen });
+        }
+    }
+    ensure!(!groups.is_empty(), "no machine has such a kernel: {}", options.kernels.join(" "));
+    Ok(groups)
+}
+
+fn native_kernels(options: &Options, folders: &Folders) -> Result<Group> {
+    let flavours = kernels::AMD64;
+    let apt = Apt::new(&folders.cache, AMD64, flavours)?;
     let offers = apt.offers(false).context("the kernels that Debian has cannot be listed")?;
-    let all = kernels::select(&offers, FROM);
+    let group = |apt, kernels| Group { case: None, apt, flavours, kernels };
+    let all = kernels::select(&offers, flavours, FROM);
     let first = all.first().context("Debian's mirror has no kernel that can be booted")?;
     let oldest = options.kernels.is_empty() || options.kernels.iter().any(|name| name == "oldest");
     if oldest && first.version.series() != FROM && !options.allow_missing {
@@ -159,11 +261,11 @@ fn choose(options: &Options, folders: &Folders) -> Result<(Apt, Vec<Offer>)> {
             "the mirror has kernels of {} minor releases only, not {SERIES} (--allow-missing goes on)",
             series.len()
         );
-        return Ok((apt, all));
+        return Ok(group(apt, all));
     }
     let mut chosen: Vec<Offer> = Vec::new();
     for name in &options.kernels {
-        let found = kernels::named(&offers, &all, name);
+        let found = kernels::named(&offers, flavours, &all, name);
         let known = || all.iter().map(|k| k.version.to_string()).collect::<Vec<_>>().join(" ");
         ensure!(!found.is_empty(), "no kernel {name}; there are: {}", known());
         chosen.extend(
@@ -171,25 +273,28 @@ fn choose(options: &Options, folders: &Folders) -> Result<(Apt, Vec<Offer>)> {
         );
     }
     chosen.sort_by_key(|kernel| kernel.version);
-    Ok((apt, chosen))
+    Ok(group(apt, chosen))
 }
 
 /// One kernel's image. Where the list is of yesterday and the package has been replaced since, the
 /// newest of the same minor release.
-fn fetch(apt: &Apt, kernel: Offer) -> (Offer, Result<PathBuf>) {
+fn fetch(group: &Group, kernel: Offer) -> (Offer, Result<PathBuf>) {
+    let Group { apt, flavours, .. } = group;
     if let Some(image) = apt.cached(&kernel) {
         return (kernel, Ok(image));
     }
     eprintln!("matrix: fetching {} {}", kernel.package, kernel.revision);
     let first = apt.fetch(&kernel);
     let Err(error) = first else { return (kernel, first) };
+    if group.case.is_some() {
+        return next_best(group, kernel, error);
+    }
     let again = || -> Option<Offer> {
         let offers = apt.offers(true).ok()?;
         if offers.contains(&kernel) {
             return None;
         }
-        let (major, minor) = kernel.version.series();
-        kernels::named(&offers, &kernels::select(&offers, FROM), &format!("{major}.{minor}")).pop()
+        kernels::newest_of(&offers, flavours, kernel.version.series())
     };
     match again() {
         Some(other) => {
@@ -200,46 +305,86 @@ fn fetch(apt: &Apt, kernel: Offer) -> (Offer, Result<PathBuf>) {
     }
 }
 
-fn boot_all(
-    kernels: Vec<(Offer, Result<PathBuf>)>,
-    initramfs: &Path,
-    suites: Vec<String>,
-    options: &Options,
-    folders: &Folders,
-) -> Result<Report> {
-    let first = kernels.iter().rev().find_map(|(_, image)| image.as_ref().ok());
-    let accelerator = first.map_or(Accelerator::Tcg, |image| Accelerator::choose(image, initramfs));
-    let (count, limit) = (kernels.len(), Duration::from_secs(options.timeout));
-    let mut rows = Vec::new();
-    for (index, (kernel, image)) in kernels.into_iter().enumerate() {
-        let started = Instant::now();
-        let absent = |why: String| End::Absent { why, allowed: options.allow_missing };
-        let mut progress = Progress::new(format!("{}/{count} {}", index + 1, kernel.version));
-        let log = folders.logs.join(format!("{}.log", kernel.version));
-        let end = match image {
-            Err(error) => absent(format!("cannot be fetched: {error:#}")),
-            Ok(image) => {
-                let pair = (image.as_path(), initramfs);
-                let mut boot = || {
-                    let show = |console: &Console| progress.show(console);
-                    boot::boot(pair, accelerator, &log, limit, &suites, show)
-                };
-                match boot().and_then(|console| twice_if_dead(console, boot)) {
-                    Ok(console) => End::Ran { console, log },
-                    Err(error) => absent(format!("cannot be started: {error:#}")),
-                }
-            }
-        };
-        let mut row = Row { kernel, end, time: started.elapsed() };
-        if row.is_dead() && options.allow_missing {
-            row.end = absent(format!("does not come up: {}", row.troubles().join("; ")));
+/// Mirrors list kernels of rarer architectures that they do not have: then the next older one of
+/// the same minor release.
+fn next_best(group: &Group, kernel: Offer, error: anyhow::Error) -> (Offer, Result<PathBuf>) {
+    let series = kernel.version.series();
+    let mut offers = group.apt.offers(false).unwrap_or_default();
+    offers.retain(|offer| *offer != kernel && offer.version <= kernel.version);
+    while let Some(other) = kernels::newest_of(&offers, group.flavours, series) {
+        if let Ok(image) = group.apt.fetch(&other) {
+            eprintln!("matrix: taking {} {} instead", other.package, other.revision);
+            return (other, Ok(image));
         }
-        progress.end(&row);
-        rows.push(row);
+        offers.retain(|offer| *offer != other);
+    }
+    (kernel, Err(error))
+}
+
+fn boot_all(systems: Vec<Prepared>, options: &Options, folders: &Folders) -> Result<Report> {
+    let native = systems.iter().find(|system| system.case.is_none());
+    let first = native.and_then(|system| {
+        let image = system.kernels.iter().rev().find_map(|(_, image)| image.as_ref().ok())?;
+        Some((image, &system.initramfs))
+    });
+    let fastest =
+        first.map_or(Accelerator::Tcg, |(image, initramfs)| Accelerator::choose(image, initramfs));
+    let count = systems.iter().map(|system| system.kernels.len()).sum::<usize>();
+    let limit = Duration::from_secs(options.timeout);
+    let (mut rows, mut suites, mut emulators) = (Vec::new(), Vec::new(), Vec::new());
+    for Prepared { case, kernels, initramfs, suites: expected } in systems {
+        let accelerator = if case.is_none() { fastest } else { Accelerator::Tcg };
+        let emulator = case.map_or(boot::X86_64, |case| case.emulator);
+        let environment = case.map(Case::expectations).unwrap_or_default();
+        note_new(&mut suites, expected.iter().cloned());
+        note_new(&mut emulators, [format!("{}, {}", qemu_version(emulator)?, accelerator.name())]);
+        for (kernel, image) in kernels {
+            let started = Instant::now();
+            let absent = |why: String| End::Absent { why, allowed: options.allow_missing };
+            let mut row = Row {
+                case: case.map(|case| case.name),
+                kernel,
+                end: absent(String::new()),
+                time: Duration::ZERO,
+            };
+            let name = row.name();
+            let mut progress = Progress::new(format!("{}/{count} {name}", rows.len() + 1));
+            let log = folders.logs.join(format!("{}.log", name.replace(' ', "-")));
+            row.end = match image {
+                Err(error) => absent(format!("cannot be fetched: {error:#}")),
+                Ok(kernel) => {
+                    let (initramfs, environment) = (&*initramfs, &*environment);
+                    let kernel = &*kernel;
+                    let system = System { emulator, accelerator, kernel, initramfs, environment };
+                    let mut boot = || {
+                        let show = |console: &Console| progress.show(console);
+                        boot::boot(system, &log, limit, &expected, show)
+                    };
+                    match boot().and_then(|console| twice_if_dead(console, boot)) {
+                        Ok(console) => End::Ran { console, log },
+                        Err(error) => absent(format!("cannot be started: {error:#}")),
+                    }
+                }
+            };
+            row.time = started.elapsed();
+            if row.is_dead() && options.allow_missing {
+                row.end = absent(format!("does not come up: {}", row.troubles().join("; ")));
+            }
+            progress.end(&row);
+            rows.push(row);
+        }
     }
     let date = run::output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?.trim().to_owned();
-    let emulator = format!("{}, {}", qemu_version()?, accelerator.name());
-    Ok(Report { date, emulator, suites, rows })
+    Ok(Report { date, emulator: emulators.join("; "), suites, rows })
+}
+
+/// Adds what is not there yet.
+fn note_new(all: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+    for what in more {
+        if !all.contains(&what) {
+            all.push(what);
+        }
+    }
 }
 
 /// Boots once more if the kernel died before it ran anything of ours, as it does now and then in an
@@ -255,48 +400,10 @@ fn twice_if_dead(first: Console, boot: impl FnOnce() -> Result<Console>) -> Resu
     Ok(second)
 }
 
-fn qemu_version() -> Result<String> {
-    let text = run::output(Command::new(boot::QEMU).arg("--version"))?;
+fn qemu_version(emulator: Emulator) -> Result<String> {
+    let text = run::output(Command::new(emulator.program).arg("--version"))?;
     let number = text.split_whitespace().skip_while(|word| *word != "version").nth(1);
     Ok(format!("QEMU {}", number.unwrap_or("?")))
-}
-
-/// One line on standard error that says where we are: rewritten on a terminal, once per kernel
-/// elsewhere.
-#[derive(Debug)]
-struct Progress {
-    what: String,
-    started: Instant,
-    shown: Option<String>,
-}
-
-impl Progress {
-    fn new(what: String) -> Self {
-        Self { what, started: Instant::now(), shown: None }
-    }
-
-    fn show(&mut self, console: &Console) {
-        let suite = console.suites.last().map(|suite| suite.name.clone());
-        if suite == self.shown || !std::io::stderr().is_terminal() {
-            return;
-        }
-        let (what, seconds) = (&self.what, self.started.elapsed().as_secs());
-        let name = suite.as_deref().unwrap_or("booting");
-        eprint!("\rmatrix: {what}: {name}, {seconds} s\x1b[K");
-        let _shown = std::io::stderr().flush();
-        self.shown = suite;
-    }
-
-    fn end(self, row: &Row) {
-        let clear = if self.shown.is_some() { "\r\x1b[K" } else { "" };
-        let word = if row.failed() { "FAILED" } else { "ok" };
-        let seconds = row.time.as_secs_f64();
-        eprintln!("{clear}matrix: {}: {word}, {seconds:.1} s", self.what);
-        // The table has the rest.
-        if let Some(trouble) = row.troubles().first() {
-            eprintln!("matrix:   {trouble}");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -76,6 +76,31 @@ pub(crate) const MATRIX: &[Package] = &[
     },
 ];
 
+impl Package {
+    /// A package that is there if `program` can be run.
+    pub(crate) const fn running(
+        name: &'static str,
+        why: &'static str,
+        program: &'static str,
+    ) -> Self {
+        Self { name, why, probe: Probe::Runs(program) }
+    }
+
+    /// A package that is there if one of `files` is.
+    pub(crate) const fn with(
+        name: &'static str,
+        why: &'static str,
+        files: &'static [&'static str],
+    ) -> Self {
+        Self { name, why, probe: Probe::File(files) }
+    }
+
+    /// Whether it is for this program.
+    pub(crate) fn runs(&self, program: &str) -> bool {
+        matches!(self.probe, Probe::Runs(name) if name == program)
+    }
+}
+
 /// What is to be done about missing packages.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {

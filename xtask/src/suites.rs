@@ -130,7 +130,7 @@ pub(crate) const SUITES: &[Suite] = &[
         shows: "the running kernel and our reader agree",
         needs: Needs::Live,
         work: Work::Tests(|_| {
-            let all = "test --release -p ringbuf-tests --locked --no-fail-fast";
+            let all = "test --release -p ringbuf-tests -p ringbuf-portable --locked --no-fail-fast";
             vec![Step::cargo(&format!("{all} -- --test-threads=1 --nocapture"))]
         }),
     },
@@ -166,7 +166,8 @@ fn units(scope: &Scope) -> Vec<Step> {
     const OWN_SUITE: [&str; 2] = ["ringbuf-sim", "xtask"];
     let tests: String = scope.sim_tests.iter().map(|name| format!(" --test {name}")).collect();
     let others = if scope.bpf {
-        "--workspace --exclude ringbuf-tests --exclude ringbuf-sim --exclude xtask".to_owned()
+        let without = ["tests", "portable", "sim"].map(|name| format!(" --exclude ringbuf-{name}"));
+        format!("--workspace{} --exclude xtask", without.concat())
     } else {
         let members = scope.default_members.iter().map(String::as_str);
         let members = members.filter(|name| !OWN_SUITE.contains(name));

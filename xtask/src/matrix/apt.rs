@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::kernels::{self, Offer, Version};
+use super::kernels::{self, Flavours, Offer, Version};
 use super::sources::{self, Mirrors};
 use crate::packages;
 use crate::run;
@@ -20,19 +20,34 @@ pub(crate) const KEYRINGS: [&str; 2] = [
 ];
 /// Names a mirror where the machine's configuration has none, as on other distributions.
 const MIRROR: &str = "RINGBUF_MATRIX_MIRROR";
+/// Debian's name of x86-64.
+pub(crate) const AMD64: &str = "amd64";
 /// How long a list of packages is good: a second run on the same day downloads nothing.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// apt with its folders below one of ours.
+/// apt with its folders below one of ours, for one architecture.
 #[derive(Debug)]
 pub(crate) struct Apt {
     folder: PathBuf,
     kernels: PathBuf,
+    /// By Debian's name.
+    architecture: &'static str,
+    flavours: Flavours,
 }
 
 impl Apt {
-    pub(crate) fn new(cache: &Path) -> Result<Self> {
-        let apt = Self { folder: cache.join("apt"), kernels: cache.join("kernels") };
+    /// The packages of an architecture, and its kernels of these flavours.
+    pub(crate) fn new(
+        cache: &Path,
+        architecture: &'static str,
+        flavours: Flavours,
+    ) -> Result<Self> {
+        let name = match architecture {
+            AMD64 => "apt".to_owned(),
+            other => format!("apt-{other}"),
+        };
+        let (folder, kernels) = (cache.join(name), cache.join("kernels"));
+        let apt = Self { folder, kernels, architecture, flavours };
         for folder in ["state/lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(apt.folder.join(folder))?;
         }
@@ -55,14 +70,15 @@ impl Apt {
                 Err(error) => return Err(error),
             }
         }
-        Ok(parse_offers(&fs::read_to_string(&index)?))
+        Ok(parse_offers(&fs::read_to_string(&index)?, self.flavours))
     }
 
     /// What the archive says of its kernel packages now.
     fn list(&self) -> Result<String> {
         self.update()?;
         let names = self.output("apt-cache", &["pkgnames", "linux-"])?;
-        let names: Vec<_> = names.lines().filter(|name| kernels::is_kernel(name)).collect();
+        let is_kernel = |name: &&str| kernels::is_kernel(name, self.flavours);
+        let names: Vec<_> = names.lines().filter(is_kernel).collect();
         ensure!(!names.is_empty(), "the mirror has no kernel packages at all");
         self.output("apt-cache", &[&["show"], &names[..]].concat())
     }
@@ -78,13 +94,17 @@ impl Apt {
         if let Some(image) = self.cached(offer) {
             return Ok(image);
         }
-        let work = tempfile::tempdir_in(&self.folder)?;
         let exact = format!("{}={}", offer.package, offer.revision);
-        let mut get = self.command("apt-get");
-        get.current_dir(work.path()).args(["-qq", "download", &exact]).stdout(Stdio::null());
-        run::output(&mut get)?;
-        let deb = find(work.path(), |name| name.ends_with(".deb"))
-            .with_context(|| format!("apt-get downloaded no package for {exact}"))?;
+        let kept = self.kernels.join(offer.file_name());
+        // Some architectures have an uncompressed one.
+        self.extract(&exact, "vmlinu", &kept)?;
+        Ok(kept)
+    }
+
+    /// The first file of a package whose name begins so, as `kept`.
+    pub(crate) fn extract(&self, package: &str, begin: &str, kept: &Path) -> Result<()> {
+        let work = tempfile::tempdir_in(&self.folder)?;
+        let deb = self.download(package, work.path())?;
         let mut unpack = Command::new("dpkg-deb")
             .arg("--fsys-tarfile")
             .arg(&deb)
@@ -93,16 +113,39 @@ impl Apt {
             .context("cannot start dpkg-deb")?;
         let mut tar = Command::new("tar");
         tar.current_dir(work.path());
-        tar.args(["-x", "--wildcards", "--no-anchored", "vmlinuz*"]);
+        tar.args(["-x", "--wildcards", "--no-anchored", &format!("{begin}*")]);
         tar.stdin(unpack.stdout.take().context("dpkg-deb has no standard output")?);
         let taken = tar.status().context("cannot start tar")?;
         let given = unpack.wait()?;
-        ensure!(taken.success() && given.success(), "{exact}: dpkg-deb {given}, tar {taken}");
-        let image = find(work.path(), |name| name.starts_with("vmlinuz"))
-            .with_context(|| format!("{exact} has no file vmlinuz"))?;
-        let kept = self.kernels.join(offer.file_name());
-        fs::rename(image, &kept)?;
-        Ok(kept)
+        ensure!(taken.success() && given.success(), "{package}: dpkg-deb {given}, tar {taken}");
+        let found = find(work.path(), |name| name.starts_with(begin) && !name.ends_with(".deb"));
+        let found = found.with_context(|| format!("{package} has no file {begin}..."))?;
+        fs::rename(found, kept)?;
+        Ok(())
+    }
+
+    /// Unpacks a whole package of which the version begins so, as the folder `kept`.
+    pub(crate) fn unpack(&self, package: &str, version: &str, kept: &Path) -> Result<()> {
+        let text = self.output("apt-cache", &["show", package])?;
+        let stanzas = sources::stanzas(&text);
+        let mut revisions = stanzas.iter().filter_map(|stanza| stanza.get("version"));
+        let revision = revisions.find(|revision| revision.starts_with(version));
+        let revision =
+            revision.with_context(|| format!("the mirror has no {package} of {version}"))?;
+        let work = tempfile::tempdir_in(&self.folder)?;
+        let deb = self.download(&format!("{package}={revision}"), work.path())?;
+        let tree = work.path().join("tree");
+        run::output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&tree))?;
+        fs::rename(tree, kept)?;
+        Ok(())
+    }
+
+    fn download(&self, exact: &str, to: &Path) -> Result<PathBuf> {
+        let mut get = self.command("apt-get");
+        get.current_dir(to).args(["-qq", "download", exact]).stdout(Stdio::null());
+        run::output(&mut get)?;
+        find(to, |name| name.ends_with(".deb"))
+            .with_context(|| format!("apt-get downloaded no package for {exact}"))
     }
 
     fn update(&self) -> Result<()> {
@@ -114,9 +157,12 @@ impl Apt {
             .into_iter()
             .map(|(uri, name)| Suite { uri, name, expired: false })
             .collect();
-        eprintln!("matrix: fetching the package lists of {} suites", suites.len());
-        // Once as it is, once without what does not exist, once for what has expired meanwhile.
-        for _ in 0..3 {
+        let architecture = self.architecture;
+        eprintln!("matrix: fetching the package lists of {} suites, {architecture}", suites.len());
+        // Once as it is, once without what does not exist, once for what has expired meanwhile, and
+        // for other architectures as often as apt names what it cannot have.
+        let attempts = if architecture == AMD64 { 3 } else { 6 };
+        for _ in 0..attempts {
             let text: String = suites.iter().map(|suite| suite.stanza(keyring)).collect();
             fs::write(self.folder.join("matrix.sources"), text)?;
             let out = self.command("apt-get").args(["-qq", "update"]).stdin(Stdio::null()).output();
@@ -128,13 +174,17 @@ impl Apt {
             let verdict = Verdict::parse(&errors);
             // The first complaint; one server that is away makes one for each suite.
             let first = errors.lines().find(|line| line.starts_with("E:")).unwrap_or(&errors);
-            ensure!(verdict.helps(), "apt-get update: {}", first.trim());
+            // Few suites have every architecture, and mirrors are late with the rarer ones.
+            let partial = architecture != AMD64 && !verdict.failed.is_empty();
+            ensure!(verdict.helps() || partial, "apt-get update: {}", first.trim());
             suites.retain(|suite| {
                 let gone = verdict.missing.iter().any(|what| suite.is(what));
-                if gone {
-                    eprintln!("matrix: left out: {} is not on this mirror", suite.name);
+                let failed = partial && verdict.failed.iter().any(|what| suite.has(what));
+                let why = if gone { "is not on this mirror" } else { "cannot be had here now" };
+                if gone || failed {
+                    eprintln!("matrix: left out: {}, {architecture}: {why}", suite.name);
                 }
-                !gone
+                !gone && !failed
             });
             for suite in &mut suites {
                 if verdict.expired.iter().any(|what| suite.is(what)) {
@@ -162,7 +212,7 @@ impl Apt {
 
     /// Read after the machine's own, which says how to reach the mirror.
     fn configuration(&self) -> String {
-        let folder = self.folder.display();
+        let (folder, architecture) = (self.folder.display(), self.architecture);
         // A sandbox user of apt's could not enter our folders.
         let user = if packages::is_root() { "APT::Sandbox::User \"root\";\n" } else { "" };
         format!(
@@ -170,8 +220,8 @@ impl Apt {
              #clear APT::Update::Post-Invoke;\n\
              #clear APT::Update::Post-Invoke-Success;\n\
              #clear APT::Architectures;\n\
-             APT::Architecture \"amd64\";\n\
-             APT::Architectures {{ \"amd64\"; }};\n\
+             APT::Architecture \"{architecture}\";\n\
+             APT::Architectures {{ \"{architecture}\"; }};\n\
              {user}\
              Dir::State \"{folder}/state\";\n\
              Dir::State::lists \"lists\";\n\
@@ -221,6 +271,12 @@ impl Suite {
         let rest = what.strip_prefix(uri).map(|rest| rest.trim_start_matches('/').trim_start());
         what == dists || rest == Some(self.name.as_str())
     }
+
+    /// Whether this address is one of a file of the suite.
+    fn has(&self, address: &str) -> bool {
+        let dists = format!("{}/dists/{}/", self.uri.trim_end_matches('/'), self.name);
+        address.starts_with(&dists)
+    }
 }
 
 /// What apt complains of.
@@ -228,6 +284,8 @@ impl Suite {
 struct Verdict {
     missing: Vec<String>,
     expired: Vec<String>,
+    /// Addresses of files that are not there, or are not those that the release names.
+    failed: Vec<String>,
 }
 
 impl Verdict {
@@ -240,6 +298,8 @@ impl Verdict {
                 let gone = line.contains("does not have a Release file")
                     || line.contains("no longer has a Release file");
                 verdict.missing.extend(what.filter(|_| gone).map(|(what, _)| what.to_owned()));
+            } else if let Some(rest) = line.strip_prefix("E: Failed to fetch ") {
+                verdict.failed.extend(rest.split_whitespace().next().map(str::to_owned));
             } else if let Some((_, rest)) = line.split_once("Release file for ") {
                 let what = rest.split_once(" is expired").map(|(file, _)| file);
                 let suite = what.and_then(|file| file.rsplit_once('/')).map(|(suite, _)| suite);
@@ -274,11 +334,11 @@ fn mirrors() -> Result<Mirrors> {
 }
 
 /// The kernels in what `apt-cache show` prints.
-fn parse_offers(text: &str) -> Vec<Offer> {
+fn parse_offers(text: &str, flavours: Flavours) -> Vec<Offer> {
     let offer = |stanza: &std::collections::BTreeMap<String, String>| {
         let (package, revision) = (stanza.get("package")?.clone(), stanza.get("version")?.clone());
         let version = Version::parse(&revision)?;
-        kernels::is_kernel(&package).then_some(Offer { package, revision, version })
+        kernels::is_kernel(&package, flavours).then_some(Offer { package, revision, version })
     };
     sources::stanzas(text).iter().filter_map(offer).collect()
 }
@@ -329,7 +389,11 @@ Updates for this repository will not be applied.
         assert!(!suite("http://m.example/debian", "forky").is(&verdict.missing[0]));
         assert!(suite("http://m.example/debian", "bullseye").is(&verdict.expired[0]));
         assert!(!suite("http://m.example/debian", "bullseye-security").is(&verdict.expired[0]));
-        assert!(!Verdict::parse("E: Failed to fetch http://m.example  404  Not Found\n").helps());
+        let list = "http://m.example/debian/dists/trixie/main/binary-armhf/Packages";
+        let failed = Verdict::parse(&format!("E: Failed to fetch {list}.xz  404  Not Found\n"));
+        assert!(!failed.helps());
+        assert!(suite("http://m.example/debian/", "trixie").has(&failed.failed[0]));
+        assert!(!suite("http://m.example/debian", "trixie-backports").has(&failed.failed[0]));
     }
 
     #[test]
@@ -347,7 +411,7 @@ Updates for this repository will not be applied.
                     Description: Linux 5.10\n for clouds\n\nPackage: linux-image-6.1-cloud-amd64\n\
                     Version: 6.1.192-1\n\nPackage: linux-image-7.4.1-cloud-amd64\n\
                     Version: 7.4~rc1-1\n";
-        let offers = parse_offers(text);
+        let offers = parse_offers(text, kernels::AMD64);
         assert_eq!(offers.len(), 1);
         assert_eq!(offers[0].version.to_string(), "5.10.218");
     }

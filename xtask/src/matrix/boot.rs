@@ -13,10 +13,33 @@ use anyhow::{Context, Result};
 use super::console::Console;
 use crate::run;
 
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
-/// The kernel's command line. A busy machine emulates a timer that comes late, which the kernel
-/// would take for a broken one.
-const APPEND: &str = "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check";
+/// A machine that boots kernels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Emulator {
+    pub(crate) program: &'static str,
+    pub(crate) args: &'static [&'static str],
+    /// What is special on the kernel's command line.
+    pub(crate) append: &'static str,
+}
+
+/// A busy machine emulates a timer that comes late, which the kernel would take for a broken one.
+pub(crate) const X86_64: Emulator = Emulator {
+    program: "qemu-system-x86_64",
+    args: &["-m", "1024"],
+    append: "console=ttyS0 mitigations=off no_timer_check",
+};
+
+/// What is booted: a kernel with a file system in an emulator, and what its programs are to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct System<'a> {
+    pub(crate) emulator: Emulator,
+    pub(crate) accelerator: Accelerator,
+    pub(crate) kernel: &'a Path,
+    pub(crate) initramfs: &'a Path,
+    /// The kernel hands on what it does not know to the first process.
+    pub(crate) environment: &'a str,
+}
+
 /// How long a kernel may take until the script in it begins, where virtualisation works.
 const PROBE: Duration = Duration::from_secs(20);
 /// What it may take to end after its last word.
@@ -39,13 +62,15 @@ impl Accelerator {
         }
     }
 
-    /// KVM where a kernel comes up with it; having the device is not enough.
+    /// KVM where an x86-64 kernel comes up with it; having the device is not enough.
     pub(crate) fn choose(kernel: &Path, initramfs: &Path) -> Self {
         if File::options().read(true).write(true).open("/dev/kvm").is_err() {
             return Self::Tcg;
         }
         let begins = || -> Result<bool> {
-            let mut machine = Machine::start(kernel, initramfs, Self::Kvm, None)?;
+            let (emulator, accelerator) = (X86_64, Self::Kvm);
+            let system = System { emulator, accelerator, kernel, initramfs, environment: "" };
+            let mut machine = Machine::start(system, None)?;
             let (deadline, mut console) = (Instant::now() + PROBE, Console::default());
             while console.release.is_none() {
                 match machine.line(deadline) {
@@ -72,24 +97,23 @@ struct Machine {
 
 impl Machine {
     /// Starts it; what it says is also written to `log`.
-    fn start(
-        kernel: &Path,
-        initramfs: &Path,
-        accelerator: Accelerator,
-        mut log: Option<File>,
-    ) -> Result<Self> {
-        let cpu = if accelerator == Accelerator::Kvm { "host" } else { "max" };
-        let mut command = Command::new(QEMU);
-        command.args(["-accel", accelerator.name(), "-cpu", cpu, "-smp", "2", "-m", "1024"]);
+    fn start(system: System<'_>, mut log: Option<File>) -> Result<Self> {
+        let System { emulator, accelerator, kernel, initramfs, environment } = system;
+        let mut command = Command::new(emulator.program);
+        command.args(["-accel", accelerator.name(), "-smp", "2"]).args(emulator.args);
+        if emulator.program == X86_64.program {
+            command.args(["-cpu", if accelerator == Accelerator::Kvm { "host" } else { "max" }]);
+        }
         command.args(["-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"]);
         command.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
-        command.args(["-append", APPEND]);
+        command.arg("-append").arg(format!("{} quiet panic=-1 {environment}", emulator.append));
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(match &log {
             Some(log) => Stdio::from(log.try_clone()?),
             None => Stdio::null(),
         });
-        let mut qemu = command.spawn().with_context(|| format!("cannot start {QEMU}"))?;
+        let mut qemu =
+            command.spawn().with_context(|| format!("cannot start {}", emulator.program))?;
         let out = qemu.stdout.take().context("QEMU has no standard output")?;
         let (send, lines) = channel();
         thread::spawn(move || {
@@ -117,15 +141,14 @@ impl Drop for Machine {
 
 /// Boots the kernel, calls `each` with what it has said so far after every line, and returns all.
 pub(crate) fn boot(
-    (kernel, initramfs): (&Path, &Path),
-    accelerator: Accelerator,
+    system: System<'_>,
     log: &Path,
     limit: Duration,
     expected: &[String],
     mut each: impl FnMut(&Console),
 ) -> Result<Console> {
     let log = File::create(log).with_context(|| log.display().to_string())?;
-    let mut machine = Machine::start(kernel, initramfs, accelerator, Some(log))?;
+    let mut machine = Machine::start(system, Some(log))?;
     let mut deadline = Instant::now() + limit;
     let mut console = Console::default();
     let reason = loop {

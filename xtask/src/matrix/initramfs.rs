@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::programs::{self, Program};
-use crate::run;
 
 /// What each line for us begins with. What else is on the console is for people.
 pub(crate) const MARK: &str = "@@ ";
@@ -30,14 +29,21 @@ const SECONDS: u32 = 3;
 const COMPLAINTS: &str =
     "BUG:|WARNING:|Oops|general protection|soft lockup|hung_task|rcu.*stall|refcount_t";
 
-/// The names of the suites in the order in which they run.
+/// The names of the suites in the order in which they run; where the command is not among the
+/// programs, nor is its suite.
 pub(crate) fn suites(programs: &[Program]) -> Vec<String> {
     let tests = programs.iter().filter(|program| program.test).map(|program| program.name.clone());
-    std::iter::once(EXEC.to_owned()).chain(tests).collect()
+    let exec = programs.iter().any(|program| !program.test).then(|| EXEC.to_owned());
+    exec.into_iter().chain(tests).collect()
 }
 
-/// Packs the file system, and returns its file.
-pub(crate) fn pack(folder: &Path, programs: &[Program]) -> Result<PathBuf> {
+/// Packs the file system with `busybox`, and returns its file, which is called `name`.
+pub(crate) fn pack(
+    folder: &Path,
+    name: &str,
+    busybox: &Path,
+    programs: &[Program],
+) -> Result<PathBuf> {
     let root = folder.join("root");
     if root.exists() {
         fs::remove_dir_all(&root)?;
@@ -45,9 +51,8 @@ pub(crate) fn pack(folder: &Path, programs: &[Program]) -> Result<PathBuf> {
     for place in ["bin", "dev", "proc", "sys", "tmp", "etc", "probe", "suites"] {
         fs::create_dir_all(root.join(place))?;
     }
-    let busybox = run::find("busybox").context("there is no busybox")?;
-    programs::require_static(&busybox).context("busybox-static is needed")?;
-    fs::copy(busybox, root.join("bin/busybox"))?;
+    programs::require_static(busybox).context("busybox-static is needed")?;
+    executable_copy(busybox, &root.join("bin/busybox"))?;
     for program in programs {
         let place = if program.test { "suites" } else { "bin" };
         fs::copy(&program.file, root.join(place).join(&program.name))?;
@@ -57,7 +62,7 @@ pub(crate) fn pack(folder: &Path, programs: &[Program]) -> Result<PathBuf> {
         executable(&root.join("probe").join(name), "#!/bin/sh\n")?;
     }
     executable(&root.join("init"), &script(&suites(programs)))?;
-    let packed = folder.join("initramfs");
+    let packed = folder.join(name);
     cpio(&root, &packed)?;
     fs::remove_dir_all(&root)?;
     Ok(packed)
@@ -66,6 +71,12 @@ pub(crate) fn pack(folder: &Path, programs: &[Program]) -> Result<PathBuf> {
 fn executable(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+fn executable_copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 
@@ -167,6 +178,7 @@ fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run;
 
     fn program(name: &str, test: bool) -> Program {
         Program { name: name.to_owned(), file: PathBuf::new(), test }

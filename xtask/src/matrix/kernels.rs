@@ -57,7 +57,9 @@ impl Offer {
 /// second depends on it; older ones have only the second.
 const KINDS: [&str; 2] = ["linux-binary-", "linux-image-"];
 /// How they end, the better one first. (`-rt-amd64`, `-amd64-dbg` and so on are others.)
-const FLAVOURS: [&str; 2] = ["-cloud-amd64", "-amd64"];
+pub(crate) type Flavours = &'static [&'static str];
+/// Those of x86-64.
+pub(crate) const AMD64: Flavours = &["-cloud-amd64", "-amd64"];
 
 /// What a package's name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +72,11 @@ struct Name<'a> {
 
 impl<'a> Name<'a> {
     /// `None` for what is no kernel, or only stands for the newest of its kind (`linux-image-6.1-…`).
-    fn parse(package: &'a str) -> Option<Self> {
+    fn parse(package: &'a str, flavours: Flavours) -> Option<Self> {
         let find = |kind: usize| Some((kind, package.strip_prefix(KINDS[kind])?));
         let (kind, rest) = (0..KINDS.len()).find_map(find)?;
-        let cut = |flavour: usize| Some((flavour, rest.strip_suffix(FLAVOURS[flavour])?));
-        let (flavour, release) = (0..FLAVOURS.len()).find_map(cut)?;
+        let cut = |flavour: usize| Some((flavour, rest.strip_suffix(flavours[flavour])?));
+        let (flavour, release) = (0..flavours.len()).find_map(cut)?;
         let words = ["rt", "cloud", "rc"];
         let other =
             release.split(['-', '.', '~']).any(|part| words.iter().any(|w| part.starts_with(w)));
@@ -85,17 +87,17 @@ impl<'a> Name<'a> {
 }
 
 /// Whether a package of this name may hold a kernel.
-pub(crate) fn is_kernel(package: &str) -> bool {
-    Name::parse(package).is_some()
+pub(crate) fn is_kernel(package: &str, flavours: Flavours) -> bool {
+    Name::parse(package, flavours).is_some()
 }
 
 /// One kernel for each minor release from `from` on, the newest; and of the oldest of them the
 /// oldest as well, since fixes changed the protocol within it. Ascending.
-pub(crate) fn select(offers: &[Offer], from: (u32, u32)) -> Vec<Offer> {
+pub(crate) fn select(offers: &[Offer], flavours: Flavours, from: (u32, u32)) -> Vec<Offer> {
     let mut good: Vec<_> = offers
         .iter()
         .filter(|offer| offer.version.series() >= from)
-        .filter_map(|offer| Some((Name::parse(&offer.package)?, offer)))
+        .filter_map(|offer| Some((Name::parse(&offer.package, flavours)?, offer)))
         .collect();
     // A package that only depends on the one with the image is not the image.
     let images: Vec<_> = good.iter().filter(|(name, _)| name.kind == 0).map(|(n, _)| *n).collect();
@@ -123,7 +125,7 @@ pub(crate) fn select(offers: &[Offer], from: (u32, u32)) -> Vec<Offer> {
 }
 
 /// What `--kernel` names: `oldest`, `newest`, a minor release (6.19) or a release (6.12.100).
-pub(crate) fn named(offers: &[Offer], all: &[Offer], name: &str) -> Vec<Offer> {
+pub(crate) fn named(offers: &[Offer], flavours: Flavours, all: &[Offer], name: &str) -> Vec<Offer> {
     let ends = match name {
         "oldest" => all.first(),
         "newest" => all.last(),
@@ -142,7 +144,14 @@ pub(crate) fn named(offers: &[Offer], all: &[Offer], name: &str) -> Vec<Offer> {
     }
     let exact: Vec<_> =
         offers.iter().filter(|offer| offer.version.to_string() == name).cloned().collect();
-    select(&exact, (0, 0)).pop().into_iter().collect()
+    select(&exact, flavours, (0, 0)).pop().into_iter().collect()
+}
+
+/// The newest kernel of a minor release.
+pub(crate) fn newest_of(offers: &[Offer], flavours: Flavours, series: (u32, u32)) -> Option<Offer> {
+    let of_series: Vec<_> =
+        offers.iter().filter(|offer| offer.version.series() == series).cloned().collect();
+    select(&of_series, flavours, (0, 0)).pop()
 }
 
 /// Compares two Debian versions as dpkg does: digits by value, `~` before everything, letters
@@ -232,8 +241,8 @@ mod tests {
             "linux-headers-6.1.0-56-cloud-amd64",
             "linux-binary-7.3.4+deb14-cloud-arm64",
         ];
-        assert!(good.iter().all(|name| is_kernel(name)));
-        let wrong: Vec<_> = bad.iter().filter(|name| is_kernel(name)).collect();
+        assert!(good.iter().all(|name| is_kernel(name, AMD64)));
+        let wrong: Vec<_> = bad.iter().filter(|name| is_kernel(name, AMD64)).collect();
         assert!(wrong.is_empty(), "{wrong:?}");
     }
 
@@ -248,24 +257,27 @@ mod tests {
 
     #[test]
     fn the_newest_of_each_and_the_oldest_of_all() {
-        let all = select(&offers(), (5, 10));
+        let all = select(&offers(), AMD64, (5, 10));
         let want = ["5.10.218-1", "5.10.262-1", "6.1.192-1", "6.5.9-1", "7.3.4-1~bpo13+1"];
         assert_eq!(revisions(&all), want);
         assert_eq!(all[4].package, "linux-binary-7.3.4+deb13-cloud-amd64", "where the image is");
         assert_eq!(all[0].file_name(), "linux-image-5.10.0-30-cloud-amd64_5.10.218-1.vmlinuz");
-        assert!(select(&[], (5, 10)).is_empty());
+        assert!(select(&[], AMD64, (5, 10)).is_empty());
     }
 
     #[test]
     fn kernels_by_name() {
-        let all = select(&offers(), (5, 10));
-        let named = |name| named(&offers(), &all, name);
+        let all = select(&offers(), AMD64, (5, 10));
+        let named = |name| named(&offers(), AMD64, &all, name);
         assert_eq!(revisions(&named("oldest")), ["5.10.218-1"]);
         assert_eq!(revisions(&named("newest")), ["7.3.4-1~bpo13+1"]);
         assert_eq!(revisions(&named("5.10")), ["5.10.218-1", "5.10.262-1"]);
         assert_eq!(revisions(&named("5.10.223")), ["5.10.223-1"]);
         assert_eq!(revisions(&named("6.1.192")), ["6.1.192-1"]);
         assert!(named("5.1").is_empty() && named("6").is_empty());
+        let newest = newest_of(&offers()[..2], AMD64, (6, 1)).unwrap();
+        assert_eq!(newest.revision, "6.1.192-1~deb11u1");
+        assert_eq!(newest_of(&offers(), AMD64, (6, 2)), None);
     }
 
     #[test]

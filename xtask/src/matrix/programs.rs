@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::run;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// The tests that can be built for every architecture.
+pub(crate) const PORTABLE: &str = "ringbuf-portable";
 
 /// A program for the virtual machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +27,13 @@ pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
     let libraries = static_libraries()?;
     let mut cargo = run::cargo();
     cargo.current_dir(root).args(["build", "--release", "--locked", "--target", TARGET]);
-    cargo.args(["-p", "ringbuf-cli", "-p", "ringbuf-tests", "--bins", "--test", "*"]);
+    cargo.args(["-p", "ringbuf-cli", "-p", "ringbuf-tests", "-p", PORTABLE]);
+    cargo.args(["--bins", "--test", "*"]);
     cargo.args(["--features", "libbpf-rs/static"]);
     cargo.args(["--message-format", "json-render-diagnostics"]);
     cargo.env("CARGO_TARGET_DIR", folder).env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.env("RUSTFLAGS", flags(&libraries)).env("LIBBPF_SYS_LIBRARY_PATH", &libraries.folder);
-    // They are copied into memory for every boot, and a backtrace there helps nobody.
-    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    small(&mut cargo);
     eprintln!("matrix: {} (linked statically)", run::describe(&cargo));
     let programs = programs(&run::output(&mut cargo)?);
     ensure!(programs.iter().any(|program| !program.test), "cargo built no program called ringbuf");
@@ -42,14 +44,21 @@ pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
     Ok(programs)
 }
 
+/// They are copied into memory for every boot, and a backtrace there helps nobody.
+pub(crate) fn small(cargo: &mut Command) {
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+}
+
 /// What cargo says that it built, as far as it is for the virtual machine.
-fn programs(messages: &str) -> Vec<Program> {
+pub(crate) fn programs(messages: &str) -> Vec<Program> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = |message: Value| {
         let file = PathBuf::from(message["executable"].as_str()?);
         let name = message["target"]["name"].as_str()?.to_owned();
         let kind = message["target"]["kind"].as_array()?.first()?.as_str()?.to_owned();
-        let test = kind == "test" && message["package_id"].as_str()?.contains("ringbuf-tests");
+        let package = message["package_id"].as_str()?;
+        let live = ["ringbuf-tests", PORTABLE].iter().any(|name| package.contains(name));
+        let test = kind == "test" && live;
         let wanted = test || (kind == "bin" && name == "ringbuf");
         wanted.then_some(Program { name, file, test })
     };
@@ -100,23 +109,29 @@ pub(crate) fn require_static(file: &Path) -> Result<()> {
              it was not linked statically",
             file.display()
         ),
-        None => bail!("{} is no 64-bit ELF program", file.display()),
+        None => bail!("{} is no ELF program", file.display()),
     }
 }
 
 /// Whether a program runs without an interpreter (which is what loads shared libraries): its
-/// program headers name none. `None` for what is no 64-bit little-endian ELF file.
+/// program headers name none. `None` for what is no ELF file.
 pub(crate) fn is_static(elf: &[u8]) -> Option<bool> {
-    const INTERPRETER: u32 = 3;
+    const INTERPRETER: usize = 3;
+    let [0x7f, b'E', b'L', b'F', class, order, ..] = elf else { return None };
     let number = |at: usize, size: usize| {
         let bytes = elf.get(at..at.checked_add(size)?)?;
-        Some(bytes.iter().rev().fold(0_usize, |value, byte| value << 8 | usize::from(*byte)))
+        let add = |value: usize, byte: &u8| value << 8 | usize::from(*byte);
+        Some(if *order == 1 { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
     };
-    elf.starts_with(b"\x7fELF\x02\x01").then_some(())?;
-    let (offset, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    let (offset, sizes) = match class {
+        1 => (number(28, 4)?, 42),
+        2 => (number(32, 8)?, 54),
+        _ => return None,
+    };
+    let (size, count) = (number(sizes, 2)?, number(sizes + 2, 2)?);
     let kind = |index: usize| number(offset.checked_add(index.checked_mul(size)?)?, 4);
     let kinds: Option<Vec<_>> = (0..count).map(kind).collect();
-    Some(!kinds?.contains(&(INTERPRETER as usize)))
+    Some(!kinds?.contains(&INTERPRETER))
 }
 
 #[cfg(test)]
@@ -164,6 +179,18 @@ mod tests {
         assert_eq!(is_static(&elf(&[6, 3, 1])), Some(false));
         assert_eq!(is_static(&elf(&[1, 1])[..100]), None, "cut off");
         assert_eq!(is_static(b"#!/bin/sh\n"), None);
+    }
+
+    #[test]
+    fn other_widths_and_byte_orders_are_read() {
+        let mut bytes = vec![0; 84];
+        bytes[..6].copy_from_slice(b"\x7fELF\x01\x02");
+        (bytes[31], bytes[43], bytes[45], bytes[55]) = (52, 32, 1, 3);
+        assert_eq!(is_static(&bytes), Some(false));
+        bytes[55] = 1;
+        assert_eq!(is_static(&bytes), Some(true));
+        bytes[4] = 3;
+        assert_eq!(is_static(&bytes), None);
     }
 
     #[test]

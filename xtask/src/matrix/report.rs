@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::arch::NATIVE;
 use super::console::{Console, Suite};
 use super::kernels::Offer;
 
 /// What came of one kernel.
 #[derive(Debug)]
 pub(crate) struct Row {
+    /// The machine, if it is not x86-64.
+    pub(crate) case: Option<&'static str>,
     pub(crate) kernel: Offer,
     pub(crate) end: End,
     pub(crate) time: Duration,
@@ -27,6 +30,12 @@ pub(crate) enum End {
 }
 
 impl Row {
+    /// What it is called in the table.
+    pub(crate) fn name(&self) -> String {
+        let version = self.kernel.version;
+        self.case.map_or_else(|| version.to_string(), |case| format!("{case} {version}"))
+    }
+
     pub(crate) fn failed(&self) -> bool {
         match &self.end {
             End::Ran { console, .. } => {
@@ -100,7 +109,7 @@ impl Report {
         let mut cells = vec![vec!["kernel".to_owned()]];
         cells[0].extend(self.suites.iter().cloned().chain(["seconds".to_owned()]));
         for row in &self.rows {
-            let mut line = vec![row.kernel.version.to_string()];
+            let mut line = vec![row.name()];
             let find = |name: &String| row.suites().iter().find(|suite| suite.name == *name);
             line.extend(self.suites.iter().map(|name| find(name).map_or("-".to_owned(), cell)));
             line.push(format!("{:.1}", row.time.as_secs_f64()));
@@ -127,7 +136,7 @@ impl Report {
         for row in &self.rows {
             let word = if row.failed() { "FAILED" } else { "absent" };
             for trouble in row.troubles() {
-                put(&mut text, format_args!("{word}: {}: {trouble}\n", row.kernel.version));
+                put(&mut text, format_args!("{word}: {}: {trouble}\n", row.name()));
             }
         }
         put(&mut text, format_args!("{}\n", self.summary()));
@@ -149,28 +158,38 @@ impl Report {
                 if !order.contains(&what) {
                     order.push(what.clone());
                 }
-                kernels.entry(what).or_default().push(row.kernel.version.to_string());
+                kernels.entry(what).or_default().push(row.name());
             }
         }
         for what in order {
             let on = &kernels[&what];
-            let on = if on.len() == self.rows.len() { "all".to_owned() } else { on.join(" ") };
+            let separator = if self.rows.iter().all(|row| row.case.is_none()) { " " } else { ", " };
+            let on =
+                if on.len() == self.rows.len() { "all".to_owned() } else { on.join(separator) };
             put(text, format_args!("{title}: {}: {} [{on}]\n", what.0, what.1));
         }
     }
 
     fn summary(&self) -> String {
-        let ran = self.rows.iter().filter(|row| matches!(row.end, End::Ran { .. }));
-        let ran: Vec<_> = ran.map(|row| row.kernel.version).collect();
-        let mut series: Vec<_> = ran.iter().map(|version| version.series()).collect();
+        let ran: Vec<_> =
+            self.rows.iter().filter(|row| matches!(row.end, End::Ran { .. })).collect();
+        let mut versions: Vec<_> = ran.iter().map(|row| row.kernel.version).collect();
+        versions.sort();
+        let mut series: Vec<_> = versions.iter().map(|version| version.series()).collect();
         series.dedup();
+        let mut machines: Vec<_> = ran.iter().map(|row| row.case).collect();
+        machines.dedup();
+        let on = match machines.len() {
+            0 | 1 => String::new(),
+            n => format!(" on {n} machines"),
+        };
         let [passed, failed, skipped] = self.sums();
-        let range = match (ran.first(), ran.last()) {
+        let range = match (versions.first(), versions.last()) {
             (Some(first), Some(last)) => format!(" from {first} to {last}"),
             _ => String::new(),
         };
         format!(
-            "{}: {} kernels of {} minor releases{range}: {passed} passed, {failed} failed, \
+            "{}: {} kernels{on} of {} minor releases{range}: {passed} passed, {failed} failed, \
              {skipped} skipped ({})",
             self.date,
             ran.len(),
@@ -206,7 +225,7 @@ fn row_json(row: &Row) -> Value {
         })
     });
     json!({
-        "kernel": row.kernel.version.to_string(), "release": release,
+        "machine": row.case.unwrap_or(NATIVE), "kernel": row.kernel.version.to_string(), "release": release,
         "package": row.kernel.package, "revision": row.kernel.revision, "ok": !row.failed(),
         "ran": matches!(row.end, End::Ran { .. }), "seconds": row.time.as_secs_f64(),
         "suites": suites.collect::<Vec<_>>(), "less_here": pairs(notes),
@@ -248,7 +267,7 @@ mod tests {
     fn row(revision: &str, end: End) -> Row {
         let version = Version::parse(revision).unwrap();
         let kernel = Offer { package: "p".to_owned(), revision: revision.to_owned(), version };
-        Row { kernel, end, time: Duration::from_millis(35_210) }
+        Row { case: None, kernel, end, time: Duration::from_millis(35_210) }
     }
 
     fn ran(lines: &[&str]) -> End {
@@ -307,6 +326,23 @@ absent: 7.3.4: cannot be fetched: 404
         assert_eq!(json["kernels"][0]["suites"][0]["passed"], 6);
         assert_eq!(json["kernels"][2]["troubles"][0], "busy: did not end: it went off");
         assert_eq!(json["kernels"][3]["ran"], false);
+    }
+
+    #[test]
+    fn other_machines_are_named() {
+        let good = || ran(&[&OK[..], &BUSY[..]].concat());
+        let other = Row { case: Some("s390x"), ..row("6.1.176-1", good()) };
+        let report = report(vec![row("7.3.4-1", good()), other]);
+        let table = report.table();
+        assert!(table.contains("s390x 6.1.176"), "{table}");
+        assert!(
+            table.contains("2 kernels on 2 machines of 2 minor releases from 6.1.176 to 7.3.4")
+        );
+        let json = report.json();
+        assert_eq!(
+            (&json["kernels"][0]["machine"], &json["kernels"][1]["machine"]),
+            (&"x86-64".into(), &"s390x".into())
+        );
     }
 
     #[test]

@@ -1,0 +1,23 @@
+//! The means of live tests that run on every architecture: raw bpf(2), BPF
+//! programs assembled here, and a ring's pages as the kernel shows them.
+//!
+//! Nothing of it needs a C library, the kernel's type information or a JIT.
+
+mod btf;
+mod gate;
+mod insn;
+mod programs;
+mod raw;
+mod sys;
+
+pub use gate::{
+    disposable_kernel, expected, has_jit, kernel_release, kernel_version, live, note, page_size,
+    skip,
+};
+pub use insn::{Assembler, Register, Size};
+pub use programs::{End, drain, hold, output, reserve};
+pub use raw::RawRing;
+pub use sys::{LoadError, MapType, Program, create_map};
+
+/// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.
+pub const NO_WAKEUP: u32 = 1;

@@ -1,0 +1,119 @@
+//! Positions past 2^32, live: for every width of process and kernel.
+
+use ringbuf_kernel::{Exhausted, RingBuf};
+use ringbuf_portable::{End, Program, kernel_version, live, note, reserve};
+
+use crate::{bits, numbers, position, raw, ring};
+
+const MIB: u64 = 1 << 20;
+const RING: usize = 4 << 20;
+/// One record with its header takes 1 MiB.
+const LEN: u32 = (1 << 20) - 8;
+
+/// Whether a 32-bit kernel of this version has a pending position and walks it as if positions
+/// never wrapped. It came with 6.10 and the releases that took that fix, and was repaired in 7.3,
+/// 7.2, 7.0, 6.12.110 and 6.1.188.
+fn is_defective([major, minor, patch]: [u32; 3]) -> bool {
+    match (major, minor) {
+        (5, 10) => patch >= 223,
+        (6, 1) => (97..188).contains(&patch),
+        (6, 9) => patch >= 8,
+        (6, 10 | 11 | 13..=19) => true,
+        (6, 12) => patch < 110,
+        _ => false,
+    }
+}
+
+#[test]
+fn positions_pass_2_32_and_nothing_is_lost() {
+    if !live("four_gib::past_2_32") {
+        return;
+    }
+    let map = ring(RING);
+    let raw = raw(&map, RING);
+    let program = reserve(&map, LEN, End::Submit, 0).unwrap();
+    let mut reader = RingBuf::open(&map).unwrap();
+    // Up to three at once, so that the reader is at other offsets of the ring than the producer.
+    let mut number = 0;
+    while number * MIB < 1 << 32 {
+        let records = 1 + number % 3;
+        let batch: Vec<_> = (number..number + records).collect();
+        batch.iter().for_each(|number| assert_eq!(program.run(*number), 1, "record {number}"));
+        assert_eq!(numbers(&mut reader), batch);
+        number += records;
+        assert_eq!(raw.consumer_pos(), position(number * MIB));
+    }
+    assert_eq!(reader.position().get(), position(number * MIB));
+    assert_eq!(reader.counts().delivered, number);
+    if bits() == 32 && is_defective(kernel_version()) {
+        dies(&map, &program, &mut reader);
+    } else {
+        lives_on(&program, &mut reader, number);
+    }
+}
+
+/// Three more laps, after which a reader comes back.
+fn lives_on(program: &Program, reader: &mut RingBuf, first: u64) {
+    for number in first..first + 12 {
+        assert_eq!(program.run(number), 1, "record {number}, past 2^32");
+        assert_eq!(numbers(reader), [number]);
+    }
+    assert_eq!(reader.exhausted(), None);
+    assert_eq!(reader.position().get(), position((first + 12) * MIB));
+}
+
+/// The kernel lets in what fits behind a pending position that stays where it is, and our reader
+/// has told how much that is.
+fn dies(map: &std::os::fd::OwnedFd, large: &Program, reader: &mut RingBuf) {
+    let suspect = reader.exhausted().expect("past 2^32");
+    assert!(matches!(suspect, Exhausted::Ring { confirmed: false, .. }), "{suspect:?}");
+    let small = reserve(map, 8, End::Submit, 0).unwrap();
+    assert_eq!(small.run(0), 1);
+    assert_eq!(numbers(reader), [0]);
+    let Some(Exhausted::Ring { room, confirmed: true }) = reader.exhausted() else {
+        panic!("not confirmed: {:?}", reader.exhausted());
+    };
+    let mut accepted = 0;
+    while large.run(accepted) == 1 {
+        assert_eq!(numbers(reader), [accepted]);
+        accepted += 1;
+    }
+    assert_eq!(accepted, room / MIB, "records of 1 MiB within {room} bytes");
+    let left = room % MIB;
+    for number in 0..left / 16 {
+        assert_eq!(small.run(number), 1, "record {number} of {} small ones", left / 16);
+        assert_eq!(numbers(reader), [number]);
+    }
+    assert_eq!(reader.lag().unwrap(), 0, "the ring is empty");
+    for _ in 0..100 {
+        assert_eq!(small.run(0), 0, "refused for good");
+    }
+    let end = reader.exhausted().expect("dead");
+    assert_eq!(end, Exhausted::Ring { room: left % 16, confirmed: true });
+    note("four_gib::dead", &format!("after 2^32 bytes and {} more: {end}", room + 16));
+}
+
+#[test]
+fn a_reader_that_comes_back_past_2_32_knows_where_it_is() {
+    if !live("four_gib::restart") {
+        return;
+    }
+    let map = ring(RING);
+    let program = reserve(&map, LEN, End::Submit, 0).unwrap();
+    let mut reader = RingBuf::open(&map).unwrap();
+    for number in 0..4097 {
+        assert_eq!(program.run(number), 1);
+        if number == 4095 {
+            // This record ends at 2^32, and is read by the next reader.
+            drop(reader);
+            reader = RingBuf::open(&map).unwrap();
+            assert_eq!(reader.position().get(), position(4095 * MIB));
+        }
+        assert_eq!(numbers(&mut reader), [number]);
+    }
+    drop(reader);
+    let mut reader = RingBuf::open(&map).unwrap();
+    assert_eq!(reader.position().get(), position(4097 * MIB));
+    assert_eq!(reader.lag().unwrap(), 0);
+    assert_eq!(raw(&map, RING).consumer_pos(), position(4097 * MIB));
+}

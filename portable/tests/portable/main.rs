@@ -1,0 +1,50 @@
+//! The reader and the producer on whatever kernel and architecture this is: one program, which
+//! `cargo xtask matrix --arch` builds for each of them.
+
+mod door;
+mod four_gib;
+mod reading;
+mod user_ring;
+mod vectors;
+mod waiting;
+#[path = "../../../ringbuf-sim/tests/wrap.rs"]
+mod wrap;
+
+use std::os::fd::OwnedFd;
+
+use ringbuf_core::Width;
+use ringbuf_kernel::{Next, RingBuf, kernel_width};
+use ringbuf_portable::{MapType, RawRing, create_map};
+
+/// A fresh ring of `bytes`.
+fn ring(bytes: usize) -> OwnedFd {
+    create_map(MapType::RING, 0, 0, bytes).expect("a ring")
+}
+
+/// The pages of a ring, by the kernel's word width.
+fn raw(map: &OwnedFd, bytes: usize) -> RawRing {
+    RawRing::new(map, bytes, bits()).expect("the pages")
+}
+
+/// The width of the kernel's `unsigned long`.
+fn bits() -> u32 {
+    match kernel_width().expect("the width") {
+        Width::Bits32 => 32,
+        Width::Bits64 => 64,
+    }
+}
+
+/// Where a position is after `bytes`, on this kernel.
+fn position(bytes: u64) -> u64 {
+    if bits() == 64 { bytes } else { bytes & 0xffff_ffff }
+}
+
+/// The first eight bytes of each record that is there.
+fn numbers(ring: &mut RingBuf) -> Vec<u64> {
+    let batch = ring.batch();
+    let mut all = Vec::new();
+    while let Next::Record(record) = batch.next().expect("a sound ring") {
+        all.push(u64::from_ne_bytes(record[..8].try_into().expect("eight bytes")));
+    }
+    all
+}
