@@ -1,15 +1,15 @@
 # rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 arm_rust:
 	movl	$4294967295, %edx
-	movq	112(%rdi), %rcx
-	movzbl	212(%rdi), %esi
+	movq	48(%rdi), %rcx
+	movzbl	228(%rdi), %esi
 	movq	%rsi, %rax
 	negq	%rax
 	orq	%rdx, %rax
 	andq	%rcx, %rax
-	cmpq	%rax, 152(%rdi)
+	cmpq	%rax, 168(%rdi)
 	je	.LBB5
-	movq	184(%rdi), %r8
+	movq	200(%rdi), %r8
 	testb	%sil, %sil
 	je	.LBB3
 	movq	%rax, (%r8)
@@ -17,23 +17,23 @@ arm_rust:
 .LBB3:
 	movl	%ecx, (%r8)
 .LBB4:
-	movq	%rax, 152(%rdi)
+	movq	%rax, 168(%rdi)
 .LBB5:
 	lock		orl	$0, -64(%rsp)
-	cmpq	$4, (%rdi)
+	cmpq	$4, 96(%rdi)
 	jne	.LBB12
-	movq	112(%rdi), %rcx
-	movzbl	212(%rdi), %eax
+	movq	48(%rdi), %rcx
+	movzbl	228(%rdi), %eax
 	testb	%al, %al
 	movq	$-1, %rsi
 	cmoveq	%rdx, %rsi
-	cmpq	$0, 120(%rdi)
+	cmpq	$0, 56(%rdi)
 	je	.LBB13
-	movl	208(%rdi), %r8d
+	movl	224(%rdi), %r8d
 .LBB8:
 	addq	$-8, %r8
 	andq	%rcx, %r8
-	movq	200(%rdi), %rax
+	movq	216(%rdi), %rax
 	movl	(%rax,%r8), %ecx
 	#MEMBARRIER
 	movb	$1, %dl
@@ -43,7 +43,7 @@ arm_rust:
 	andl	$1073741823, %eax
 	addl	$15, %eax
 	andl	$-8, %eax
-	cmpq	%rax, 120(%rdi)
+	cmpq	%rax, 56(%rdi)
 	jb	.LBB10
 	shlq	$32, %rcx
 	orq	$2, %rcx
@@ -58,8 +58,8 @@ arm_rust:
 	retq
 .LBB13:
 	movq	%rcx, %r8
-	subq	152(%rdi), %r8
-	movq	192(%rdi), %r9
+	subq	168(%rdi), %r8
+	movq	208(%rdi), %r9
 	testb	%al, %al
 	je	.LBB18
 	movq	(%r9), %rax
@@ -89,7 +89,7 @@ arm_rust:
 	movq	%rax, %r9
 	subq	%rcx, %r9
 	andq	%rdx, %r9
-	movl	208(%rdi), %r8d
+	movl	224(%rdi), %r8d
 	xorl	%edx, %edx
 	movq	%r8, %r10
 	subq	%rsi, %r10
@@ -97,7 +97,7 @@ arm_rust:
 	cmovaeq	%r10, %rsi
 	cmpq	%rsi, %r9
 	ja	.LBB11
-	movq	%r9, 120(%rdi)
+	movq	%r9, 56(%rdi)
 	testq	%r9, %r9
 	jne	.LBB8
 	movb	$1, %dl

@@ -8,31 +8,31 @@ drain_rust:
 	pushq	%rbx
 	subq	$56, %rsp
 	movq	%rdi, %rbx
-	movq	112(%rdi), %r14
-	movq	120(%rdi), %rax
-	movq	168(%rdi), %rcx
-	movdqu	128(%rdi), %xmm0
-	movdqu	%xmm0, 40(%rdi)
-	movq	144(%rdi), %rdx
-	movq	%rdx, 56(%rdi)
+	movq	56(%rdi), %rax
+	movq	184(%rdi), %rcx
+	movdqu	(%rdi), %xmm0
+	movups	16(%rdi), %xmm1
+	movdqu	%xmm0, 64(%rdi)
+	movups	%xmm1, 80(%rdi)
+	movq	%rax, 136(%rdi)
 	cmpq	$1073741824, %rcx
-	movl	$1073741824, %edx
-	cmovbq	%rcx, %rdx
-	movq	%rax, 64(%rdi)
-	movq	%rdx, 32(%rdi)
-	movq	$0, 72(%rdi)
+	movl	$1073741824, %eax
+	cmovbq	%rcx, %rax
+	movq	%rax, 128(%rdi)
+	movq	$0, 144(%rdi)
 	pcmpeqd	%xmm0, %xmm0
-	movdqu	%xmm0, 80(%rdi)
-	movl	208(%rdi), %ebp
+	movdqu	%xmm0, 152(%rdi)
+	movq	48(%rdi), %r15
+	movl	224(%rdi), %ebp
 	addq	$-8, %rbp
-	xorl	%r15d, %r15d
+	xorl	%r14d, %r14d
 	movq	on_sample@GOTPCREL(%rip), %r12
 	xorl	%ecx, %ecx
 	jmp	.LBB1
 .LBB2:
-	movq	%r14, %rdi
+	movq	%r15, %rdi
 	andq	%rbp, %rdi
-	movq	200(%rbx), %rax
+	movq	216(%rbx), %rax
 	movl	(%rax,%rdi), %esi
 	#MEMBARRIER
 	leaq	15(%rsi), %rax
@@ -47,16 +47,16 @@ drain_rust:
 	andl	$-8, %esi
 	cmpq	%rsi, %rcx
 	jb	.LBB7
-	incq	72(%rbx)
-	addq	%rsi, %r14
+	incq	144(%rbx)
+	addq	%rsi, %r15
 	subq	%rsi, %rcx
 	jne	.LBB2
 	jmp	.LBB6
 .LBB11:
-	addq	%rax, %r14
+	addq	%rax, %r15
 .LBB9:
-	addq	200(%rbx), %rdi
-	incq	%r15
+	addq	216(%rbx), %rdi
+	incq	%r14
 	addq	$8, %rdi
 	callq	*%r12
 	movq	%r13, %rcx
@@ -68,10 +68,10 @@ drain_rust:
 .LBB7:
 	movq	%rsp, %rdi
 	movq	%rbx, %rsi
-	movq	%r14, %rdx
-	movq	%r15, %r8
+	movq	%r15, %rdx
+	movq	%r14, %r8
 	callq	*step@GOTPCREL(%rip)
-	movq	(%rsp), %r14
+	movq	(%rsp), %r15
 	movq	8(%rsp), %r13
 	cmpq	$4, 24(%rsp)
 	jne	.LBB10
@@ -81,11 +81,11 @@ drain_rust:
 	jmp	.LBB9
 .LBB10:
 	movq	%rbx, %rdi
-	movq	%r14, %rsi
+	movq	%r15, %rsi
 	movq	%r13, %rdx
-	movq	%r15, %rcx
+	movq	%r14, %rcx
 	callq	*end_batch@GOTPCREL(%rip)
-	movq	%r15, %rax
+	movq	%r14, %rax
 	addq	$56, %rsp
 	popq	%rbx
 	popq	%r12

@@ -8,38 +8,35 @@ each_rust:
 	pushq	%rbx
 	subq	$120, %rsp
 	movq	%rdi, %r14
-	movq	96(%rdi), %rax
-	movq	%rax, 16(%rsp)
-	movl	208(%rdi), %ebx
+	movq	32(%rdi), %rax
+	movq	%rax, 24(%rsp)
+	movl	224(%rdi), %ebx
 	testl	%ebx, %ebx
 	je	.LBB23
-	movq	112(%r14), %rdx
-	leaq	128(%r14), %rax
+	movq	48(%r14), %rdx
+	leaq	64(%r14), %rax
 	movq	%rax, 48(%rsp)
-	leaq	40(%r14), %rax
+	leaq	152(%r14), %rax
 	movq	%rax, 40(%rsp)
-	leaq	80(%r14), %rax
-	movq	%rax, 32(%rsp)
-	movq	%rdx, 24(%rsp)
-	movq	%r14, (%rsp)
+	movq	%rdx, 32(%rsp)
+	movq	%r14, 8(%rsp)
 .LBB2:
-	movq	120(%r14), %rax
-	movq	168(%r14), %rcx
-	movq	48(%rsp), %rdi
-	movq	16(%rdi), %rsi
-	movq	40(%rsp), %r8
-	movq	%rsi, 16(%r8)
-	movdqu	(%rdi), %xmm0
-	movdqu	%xmm0, (%r8)
-	movq	%rax, 64(%r14)
-	movq	$0, 72(%r14)
-	movq	32(%rsp), %rax
+	movq	56(%r14), %rax
+	movq	184(%r14), %rcx
+	movdqu	(%r14), %xmm0
+	movups	16(%r14), %xmm1
+	movq	48(%rsp), %rsi
+	movups	%xmm1, 16(%rsi)
+	movdqu	%xmm0, (%rsi)
+	movq	%rax, 136(%r14)
+	movq	$0, 144(%r14)
+	movq	40(%rsp), %rax
 	pcmpeqd	%xmm0, %xmm0
 	movdqu	%xmm0, (%rax)
 	cmpq	$65536, %rcx
 	movl	$65536, %eax
 	cmovaeq	%rax, %rcx
-	movq	%rcx, 32(%r14)
+	movq	%rcx, 128(%r14)
 	leaq	64(%rsp), %rdi
 	movq	%r14, %rsi
 	xorl	%ecx, %ecx
@@ -53,9 +50,9 @@ each_rust:
 	movl	%ebx, %eax
 	addq	$-8, %rax
 	movq	80(%rsp), %rdi
-	movq	%rax, 8(%rsp)
+	movq	%rax, 16(%rsp)
 	andq	%rax, %rdi
-	movq	200(%r14), %r14
+	movq	216(%r14), %r14
 	addq	%r14, %rdi
 	leal	15(%rbp), %ebx
 	andl	$-8, %ebx
@@ -65,7 +62,7 @@ each_rust:
 .LBB11:
 	addq	%rdx, %r15
 	incq	%r13
-	movq	200(%r14), %r14
+	movq	216(%r14), %r14
 	addq	%r14, %rdi
 	movq	%rcx, %r12
 .LBB4:
@@ -77,7 +74,7 @@ each_rust:
 	jb	.LBB7
 .LBB5:
 	movq	%r15, %rax
-	andq	8(%rsp), %rax
+	andq	16(%rsp), %rax
 	movl	(%r14,%rax), %ecx
 	#MEMBARRIER
 	cmpl	%ebp, %ecx
@@ -85,8 +82,8 @@ each_rust:
 	addq	%rbx, %r15
 	subq	%rbx, %r12
 	incq	%r13
-	movq	(%rsp), %rcx
-	movq	200(%rcx), %r14
+	movq	8(%rsp), %rcx
+	movq	216(%rcx), %r14
 	leaq	(%r14,%rax), %rdi
 	addq	$8, %rdi
 	movq	%rbp, %rsi
@@ -99,12 +96,12 @@ each_rust:
 	movq	%r13, %rax
 	subq	56(%rsp), %rax
 	cmpq	$7, %rax
-	movq	(%rsp), %r14
+	movq	8(%rsp), %r14
 	jbe	.LBB15
 .LBB10:
 	movq	%r15, %rdi
-	andq	8(%rsp), %rdi
-	movq	200(%r14), %rax
+	andq	16(%rsp), %rdi
+	movq	216(%r14), %rax
 	movl	(%rax,%rdi), %eax
 	#MEMBARRIER
 	leaq	15(%rax), %rdx
@@ -120,15 +117,15 @@ each_rust:
 	andl	$-8, %eax
 	cmpq	%rax, %r12
 	jb	.LBB21
-	incq	72(%r14)
+	incq	144(%r14)
 	addq	%rax, %r15
 	subq	%rax, %r12
 	jne	.LBB10
 	jmp	.LBB20
 .LBB15:
 	movq	%r15, %rax
-	andq	8(%rsp), %rax
-	movq	200(%r14), %rcx
+	andq	16(%rsp), %rax
+	movq	216(%r14), %rcx
 	movl	(%rcx,%rax), %esi
 	#MEMBARRIER
 	leaq	15(%rsi), %rbx
@@ -138,7 +135,7 @@ each_rust:
 	jb	.LBB16
 	addq	%rbx, %r15
 	incq	%r13
-	movq	200(%r14), %rcx
+	movq	216(%r14), %rcx
 	leaq	(%rcx,%rax), %rdi
 	addq	$8, %rdi
 	callq	*on_sample@GOTPCREL(%rip)
@@ -153,7 +150,7 @@ each_rust:
 	andl	$-8, %esi
 	cmpq	%rsi, %r12
 	jb	.LBB21
-	incq	72(%r14)
+	incq	144(%r14)
 	addq	%rsi, %r15
 	subq	%rsi, %r12
 	jne	.LBB15
@@ -162,27 +159,27 @@ each_rust:
 	jmp	.LBB21
 .LBB8:
 	xorl	%r12d, %r12d
-	movq	(%rsp), %r14
+	movq	8(%rsp), %r14
 .LBB21:
 	movq	%r14, %rdi
 	movq	%r15, %rsi
 	movq	%r12, %rdx
 	movq	%r13, %rcx
 	callq	*end_batch@GOTPCREL(%rip)
-	movq	112(%r14), %rdx
-	movzbl	212(%r14), %eax
+	movq	48(%r14), %rdx
+	movzbl	228(%r14), %eax
 	movq	%rdx, %rcx
-	subq	24(%rsp), %rcx
+	subq	32(%rsp), %rcx
 	negq	%rax
 	movl	$4294967295, %esi
 	orq	%rsi, %rax
 	andq	%rcx, %rax
-	movl	208(%r14), %ebx
+	movl	224(%r14), %ebx
 	cmpq	%rbx, %rax
 	jb	.LBB2
 .LBB23:
-	movq	96(%r14), %rax
-	subq	16(%rsp), %rax
+	movq	32(%r14), %rax
+	subq	24(%rsp), %rax
 	addq	$120, %rsp
 	popq	%rbx
 	popq	%r12

@@ -82,8 +82,9 @@ impl<M: ConsumerMemory> Consumer<M> {
     ///
     /// Holding back costs capacity: the producers see a ring that is smaller by
     /// `bytes` and half as much again. A quarter of the capacity is a good
-    /// value; more than half of it counts as half, so that producers are never
-    /// left without space by a reader that keeps up.
+    /// value; more than half of it counts as half. A record that does not fit
+    /// beside what is held back is refused until it is published: by
+    /// [`publish`](Self::publish) or [`arm`](Self::arm), or by reading on.
     pub fn release_after(&mut self, bytes: u64) {
         self.release_after = bytes.min(self.memory.capacity().bytes() / 2);
         self.max_window = if self.release_after == 0 { u64::MAX } else { self.release_after / 2 };
@@ -233,9 +234,13 @@ impl<M: ConsumerMemory> Consumer<M> {
         self.counts.discarded += self.walk.discarded.get();
         if self.unpublished() >= self.release_after {
             // Short of the last two records, if they may be held back.
-            let short = self.passed.two_records_short_of(self.consumed);
-            let held = self.consumed.distance(short, self.memory.width());
-            self.publish_up_to(if held <= self.release_after { short } else { self.consumed });
+            // Never one before the published position: from there on at least
+            // as much is unpublished as may be held.
+            let may_hold = |short: &Position| {
+                self.consumed.distance(*short, self.memory.width()) <= self.release_after
+            };
+            let short = self.passed.two_records_short_of(self.consumed).filter(may_hold);
+            self.publish_up_to(short.unwrap_or(self.consumed));
         }
     }
 }

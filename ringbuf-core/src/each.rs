@@ -1,5 +1,6 @@
 //! Reading by callback: [`Consumer::for_each`].
 
+use core::convert::Infallible;
 use core::ops::ControlFlow;
 
 use crate::{Batch, Consumer, ConsumerMemory, Corrupt, Next, Record};
@@ -71,6 +72,22 @@ impl<M: ConsumerMemory> Consumer<M> {
             }
         }
         Ok(ControlFlow::Continue(Drained::Limit))
+    }
+
+    /// As [`for_each`](Self::for_each), with a callback that never breaks.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    #[inline(always)]
+    pub fn drain(&mut self, mut each: impl FnMut(Record<'_, M>)) -> Result<Drained, Corrupt> {
+        let end = self.for_each(|record| {
+            each(record);
+            ControlFlow::<Infallible>::Continue(())
+        })?;
+        match end {
+            ControlFlow::Continue(drained) => Ok(drained),
+            ControlFlow::Break(never) => match never {},
+        }
     }
 }
 

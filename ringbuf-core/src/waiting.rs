@@ -96,7 +96,7 @@ impl Waiting {
     }
 
     /// The longest sleep between two looks at a ring whose producers do not
-    /// notify (`BPF_RB_NO_WAKEUP`), once that is noticed.
+    /// notify (`BPF_RB_NO_WAKEUP`), once that is noticed. 1 ms at least.
     #[must_use]
     pub const fn latency_bound(self, time: Duration) -> Self {
         Self { latency_bound: time, ..self }
@@ -119,7 +119,7 @@ impl Waiting {
     }
 
     /// The longest sleep between two looks at any ring: how late a first record
-    /// that announces nothing is noticed.
+    /// that announces nothing is noticed. 1 ms at least.
     #[must_use]
     pub const fn sleep_bound(self, time: Duration) -> Self {
         Self { sleep_bound: time, ..self }
@@ -172,7 +172,9 @@ pub enum Rest {
 pub enum Ended {
     /// Its time, or its looks, were up.
     Over,
-    /// A notification, or arming found something.
+    /// Arming found something: whether it was announced is not known.
+    Found,
+    /// A notification came.
     Notified,
 }
 
@@ -190,8 +192,10 @@ pub struct Waiter {
     gap: Duration,
     /// The next nap: no longer than an eighth of the ring takes to fill.
     nap: Duration,
-    /// Bytes that the last drain consumed.
-    found: u64,
+    /// How long that takes, by the last look that found something.
+    fill: Duration,
+    /// Whether the last drain consumed anything.
+    found: bool,
     /// Looks since then that found nothing.
     empty: u32,
     /// How many times the pause: more while each look finds many records.
@@ -202,6 +206,16 @@ pub struct Waiter {
 
 /// Looks that find nothing before it blocks: gaps vary.
 const EMPTY_NAPS: u32 = 2;
+
+/// How late a timer may be, as virtual machines are: where an eighth of the ring
+/// fills faster, it looks again instead of napping.
+const LATE: Duration = Duration::from_micros(40);
+
+/// Nothing came for so long: one notification more is no burden.
+const QUIET: Duration = Duration::from_millis(1);
+
+/// No sleep is bounded by less: it would be spinning by another name.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// Records of one look that call for a longer pause while spinning.
 const MANY: u64 = 8;
@@ -224,7 +238,8 @@ impl Waiter {
             last: None,
             gap,
             nap,
-            found: 0,
+            fill: Duration::MAX,
+            found: false,
             empty: 0,
             stretch: 1,
             silent: false,
@@ -239,7 +254,7 @@ impl Waiter {
     /// A drain is over at `now`: since the last call it consumed `records`
     /// records, discarded ones included, of `bytes` in all.
     pub fn drained(&mut self, now: Duration, records: u64, bytes: u64) {
-        self.found = bytes;
+        self.found = bytes > 0;
         // The first wait counts as the last record: who is to spin begins at once.
         let last = *self.last.get_or_insert(now);
         if bytes == 0 {
@@ -254,14 +269,14 @@ impl Waiter {
         self.gap = self.gap.saturating_mul(3).saturating_add(gap) / 4;
         // At this rate, what comes during a nap fills an eighth of the ring.
         let eighth = elapsed.as_nanos() * u128::from(self.capacity / 8) / u128::from(bytes);
-        let nap = Duration::from_nanos(u64::try_from(eighth).unwrap_or(u64::MAX));
+        self.fill = Duration::from_nanos(u64::try_from(eighth).unwrap_or(u64::MAX));
         let shortest = self.waiting.hold_off / 64;
-        self.nap = nap.min(self.nap.saturating_mul(2)).clamp(shortest, self.waiting.hold_off);
+        self.nap = self.fill.min(self.nap.saturating_mul(2)).clamp(shortest, self.waiting.hold_off);
     }
 
     /// What to do at `now`, given that nothing is known to be unread.
     pub fn rest(&self, now: Duration) -> Rest {
-        let fresh = self.found > 0 && self.empty == 0;
+        let fresh = self.found && self.empty == 0;
         let pause = if fresh { self.waiting.pause } else { Duration::ZERO };
         let idle = self.last.map_or(Duration::MAX, |last| now.saturating_sub(last));
         if idle < self.waiting.spin_for {
@@ -269,26 +284,31 @@ impl Waiter {
         }
         let dense = self.gap <= self.waiting.hold_off.saturating_mul(2) && self.empty < EMPTY_NAPS;
         if dense && !self.waiting.hold_off.is_zero() {
-            // So much came since the last look that the ring may be full soon.
-            if fresh && self.found > self.capacity / 4 {
+            // So fast that a timer that is late would find the ring full.
+            if fresh && self.fill < LATE {
                 return Rest::Spin { pause, looks: 1 };
             }
-            return Rest::Nap(self.nap);
+            return Rest::Nap(self.nap.min(self.waiting.sleep_bound.max(SHORTEST_SLEEP)));
         }
-        Rest::Block(if self.silent {
-            self.waiting.latency_bound.min(self.waiting.sleep_bound)
-        } else {
-            self.waiting.sleep_bound
-        })
+        let Waiting { latency_bound, sleep_bound, .. } = self.waiting;
+        let bound = if self.silent { latency_bound.min(sleep_bound) } else { sleep_bound };
+        Rest::Block(bound.max(SHORTEST_SLEEP))
     }
 
     /// `rest` is over, and a look then `found` something or not.
     pub fn looked(&mut self, rest: Rest, ended: Ended, found: bool) {
         if !found {
             self.empty = self.empty.saturating_add(1);
-        } else if matches!(rest, Rest::Block(_)) {
+        } else if matches!(rest, Rest::Block(_)) && ended != Ended::Found {
             self.silent = ended == Ended::Over;
         }
+    }
+
+    /// Whether to [`publish`](crate::Consumer::publish) all while awake, at `now`
+    /// when a look has found nothing: nothing has come for so long that the next
+    /// commit's notification costs little, and producers may need the space.
+    pub fn is_quiet(&self, now: Duration) -> bool {
+        self.last.is_some_and(|last| now.saturating_sub(last) >= QUIET)
     }
 }
 

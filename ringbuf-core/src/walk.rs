@@ -122,6 +122,8 @@ const MAX_WINDOW: u64 = 1 << 30;
 /// publish that is short of the last two.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passed {
+    /// How many are known: two at most.
+    known: u8,
     last: Position,
     before: Position,
     /// Where the last one ends.
@@ -130,18 +132,23 @@ pub(crate) struct Passed {
 
 impl Passed {
     pub(crate) fn nothing(at: Position) -> Self {
-        Self { last: at, before: at, end: at }
+        Self { known: 0, last: at, before: at, end: at }
     }
 
     fn and(self, at: Position, end: Position) -> Self {
-        Self { last: at, before: self.last, end }
+        Self { known: if self.known == 0 { 1 } else { 2 }, last: at, before: self.last, end }
     }
 
     /// The beginning of a record, at least two records before `position`, where
     /// the walk stands now; no more than a window and two records before it.
-    pub(crate) fn two_records_short_of(self, position: Position) -> Position {
-        // The fast path has passed at least one record since: two with the last.
-        if self.end != position { self.last } else { self.before }
+    /// `None` if this consumer has not passed two.
+    pub(crate) fn two_records_short_of(self, position: Position) -> Option<Position> {
+        match self.known {
+            // The fast path has passed at least one record since: two with the last.
+            1 | 2 if self.end != position => Some(self.last),
+            2 => Some(self.before),
+            _ => None,
+        }
     }
 }
 

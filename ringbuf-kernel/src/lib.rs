@@ -21,7 +21,7 @@
 //! ```
 //!
 //! [`RingBuf`] is core's [`Consumer`] over the mapped pages: the code that the
-//! models explore; [`RingBuf::for_each`] reads by callback, and fastest.
+//! models explore; [`RingBuf::drain`] and [`RingBuf::for_each`] read by callback, and fastest.
 //! [`Poller`] waits as a [`Waiting`] says: naps under dense traffic, which spares
 //! the traced program most notifications, and blocks in edge-triggered epoll
 //! otherwise, by the idle protocol. For your own event loop, register the ring's descriptor (`as_fd`)

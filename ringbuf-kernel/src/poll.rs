@@ -24,6 +24,8 @@ pub struct Poller {
     ring: u32,
     waiter: Waiter,
     started: Instant,
+    /// Which opening of the ring the rest is of.
+    opening: u64,
     /// As the ring stood when the last wait began.
     counts: Counts,
     position: Position,
@@ -56,25 +58,37 @@ impl Poller {
     /// What `epoll_create1(2)` and `epoll_ctl(2)` report.
     pub fn with(ring: &mut RingBuf, waiting: Waiting) -> io::Result<Self> {
         let edge = Edge::new(&*ring, libc::EPOLLIN)?;
-        ring.release_after(waiting.release_after(ring.capacity()));
-        Ok(Self {
+        let mut poller = Self {
             edge,
             ring: ring.id(),
             waiter: Waiter::new(waiting, ring.capacity()),
             started: Instant::now(),
+            opening: ring.opening(),
             counts: ring.counts(),
             position: ring.position(),
-        })
+        };
+        poller.adopt(ring);
+        Ok(poller)
     }
 
-    /// Waits until `ring` has something to read, for `timeout` at most (`None`:
-    /// for ever; zero: only looks). Drain to [`Next::Empty`](crate::Next::Empty)
+    /// Gets to know a ring that was just opened.
+    fn adopt(&mut self, ring: &mut RingBuf) {
+        ring.release_after(self.waiter.waiting().release_after(ring.capacity()));
+        self.opening = ring.opening();
+        (self.counts, self.position) = (ring.counts(), ring.position());
+    }
+
+    /// Waits until `ring` has something to read or to skip, for `timeout` at most
+    /// (`None`: for ever; zero: only looks; where it blocks, rounded up to a
+    /// millisecond). Drain to [`Next::Empty`](crate::Next::Empty)
     /// or [`Next::Busy`](crate::Next::Busy) first.
     ///
     /// Returns at once if the last batch stopped before a record. Otherwise it
     /// may hold off before it looks, so that the next look finds more. Before
-    /// it blocks it publishes what is consumed. It never sleeps longer than the
-    /// policy's bounds without looking at the ring.
+    /// it blocks it publishes what is consumed, and after a millisecond of
+    /// nothing as well. It never sleeps longer than the policy's bounds without
+    /// looking at the ring. A signal ends a sleep, but no spin, and is missed
+    /// between two sleeps: who watches a flag gives a timeout.
     ///
     /// # Errors
     /// [`WaitError::OtherRing`] if the poller was made for another ring, and
@@ -87,6 +101,9 @@ impl Poller {
         if ring.id() != self.ring {
             return Err(WaitError::OtherRing { expected: self.ring, found: ring.id() });
         }
+        if ring.opening() != self.opening {
+            self.adopt(ring);
+        }
         if ring.consumer().has_unread() {
             return Ok(Wakeup::Ready);
         }
@@ -97,7 +114,7 @@ impl Poller {
         loop {
             let left = deadline.saturating_sub(now);
             if left.is_zero() {
-                return Ok(if ring.consumer().peek() { Wakeup::Ready } else { Wakeup::TimedOut });
+                return Ok(if self.look(ring, now) { Wakeup::Ready } else { Wakeup::TimedOut });
             }
             let rest = self.waiter.rest(now);
             let ended = match rest {
@@ -111,14 +128,24 @@ impl Poller {
                 }
                 ended => ended.map_err(WaitError::Epoll)?,
             };
+            now = self.started.elapsed();
             // An event is a hint (a busy head makes one as well): look.
-            let found = ring.consumer().peek();
+            let found = self.look(ring, now);
             self.waiter.looked(rest, ended, found);
             if found {
                 return Ok(Wakeup::Ready);
             }
-            now = self.started.elapsed();
         }
+    }
+
+    /// Whether there is something to read. If nothing came for long, gives the
+    /// space back: it may be what the producers wait for.
+    fn look(&self, ring: &mut RingBuf, now: Duration) -> bool {
+        let found = ring.consumer().peek();
+        if !found && self.waiter.is_quiet(now) {
+            ring.publish();
+        }
+        found
     }
 
     /// Tells the waiter what was consumed since the last wait.
@@ -133,7 +160,7 @@ impl Poller {
 
     fn block(&self, ring: &mut RingBuf, time: Duration) -> io::Result<Ended> {
         match ring.arm() {
-            Armed::Ready => Ok(Ended::Notified),
+            Armed::Ready => Ok(Ended::Found),
             Armed::Sleep => self.edge.sleep(time),
         }
     }

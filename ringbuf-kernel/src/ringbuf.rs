@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ringbuf_core::{
     Armed, Batch, Capacity, Consumer, ConsumerMemory, Corrupt, Counts, Drained, Position, Record,
@@ -14,6 +15,9 @@ use crate::door::{self, Kind};
 use crate::exhausted::Watch;
 use crate::{Exhausted, Mapping, OpenError};
 
+/// How many rings were opened.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
+
 /// The consumer of a `BPF_MAP_TYPE_RINGBUF` map.
 ///
 /// Reading starts at the stored consumer position, which outlives processes: a
@@ -23,6 +27,8 @@ use crate::{Exhausted, Mapping, OpenError};
 #[derive(Debug)]
 pub struct RingBuf {
     consumer: Consumer<Mapping>,
+    /// Tells this opening of the map from any other.
+    opening: u64,
     watch: Watch,
     fd: OwnedFd,
 }
@@ -69,7 +75,8 @@ impl RingBuf {
         // SAFETY: C1: the mapping's claim admits no other in this process;
         // other processes: SAFETY.md, assumption A1.
         let consumer = unsafe { Consumer::new(mapping) }.map_err(OpenError::Corrupt)?;
-        Ok(Self { consumer, watch: Watch::default(), fd })
+        let opening = OPENINGS.fetch_add(1, Relaxed);
+        Ok(Self { consumer, opening, watch: Watch::default(), fd })
     }
 
     /// A run of records, read in place and given back together when dropped.
@@ -90,6 +97,15 @@ impl RingBuf {
         each: impl FnMut(Record<'_, Mapping>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B, Drained>, Corrupt> {
         self.consumer.for_each(each)
+    }
+
+    /// As [`for_each`](Self::for_each), with a callback that never breaks.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    #[inline(always)]
+    pub fn drain(&mut self, each: impl FnMut(Record<'_, Mapping>)) -> Result<Drained, Corrupt> {
+        self.consumer.drain(each)
     }
 
     /// The last step before blocking: whether it is safe to. See
@@ -155,6 +171,11 @@ impl RingBuf {
     /// this ring or a simulated one.
     pub fn consumer(&mut self) -> &mut Consumer<Mapping> {
         &mut self.consumer
+    }
+
+    /// A number that no other opening of a ring has in this process.
+    pub(crate) fn opening(&self) -> u64 {
+        self.opening
     }
 
     /// The id of the map.

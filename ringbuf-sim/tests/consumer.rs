@@ -119,6 +119,17 @@ fn the_release_comes_at_the_bound_and_not_before() {
     assert_eq!((consumer.unpublished(), producer.query(2)), (0, 144));
 }
 
+/// One record alone is never held back for two.
+#[test]
+fn a_first_record_is_not_two() {
+    let ring = SimRing::new(CAPACITY).unwrap();
+    let mut consumer = ring.consumer().unwrap();
+    consumer.release_after(416);
+    ring.producer().output(&[0; 401], Flags::ADAPTIVE).unwrap();
+    assert!(matches!(consumer.batch().next(), Ok(Next::Record(_))));
+    assert_eq!(consumer.unpublished(), 0);
+}
+
 #[test]
 fn what_is_kept_or_forgotten_comes_again() {
     let ring = ring(4);

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::mem::MaybeUninit;
-use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,8 +69,7 @@ fn silent_producers_are_read_at_the_latency_bound() {
             let read = Instant::now();
             waited.push(read.saturating_duration_since(producer.join().expect("the producer")));
         });
-        let end = ring.for_each(|_| ControlFlow::<()>::Continue(())).expect("a sound ring");
-        assert_eq!(end, ControlFlow::Continue(Drained::Empty));
+        assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
     }
     let second = Duration::from_secs(1);
     assert!(waited[0] > second, "the test shows nothing: {waited:?}");
@@ -109,10 +107,15 @@ fn a_poller_outlives_the_descriptor_that_it_was_made_with() {
     let Some(load) = load("poller::a_poller_outlives") else { return };
     let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
     let id = ring.id();
+    // The one that is opened anew has counted nothing yet.
+    produce(&load, 0);
+    assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
     // So that only a notification can end the wait early.
     let mut poller =
         Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_secs(60)))
             .expect("epoll");
+    let wait = poller.wait(&mut ring, Some(Duration::from_millis(1))).expect("wait");
+    assert_eq!(wait, Wakeup::TimedOut);
     drop(ring);
     let mut ring = RingBuf::from_id(id).expect("opened anew");
     thread::scope(|scope| {
@@ -125,6 +128,22 @@ fn a_poller_outlives_the_descriptor_that_it_was_made_with() {
         assert_eq!(wait, Wakeup::Ready);
         assert!(started.elapsed() < Duration::from_secs(5), "woken, not timed out");
     });
+    // The policy holds for it as well: a record alone is held back.
+    assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+    assert_ne!(ring.consumer().unpublished(), 0);
+}
+
+#[test]
+fn who_spins_gives_space_back_when_nothing_comes() {
+    let Some(load) = load("poller::who_spins_gives_space_back") else { return };
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    let forever = Waiting::low_latency().spin_for(Duration::MAX);
+    let mut poller = Poller::with(&mut ring, forever).expect("epoll");
+    produce(&load, 0);
+    assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+    assert_ne!(ring.consumer().unpublished(), 0, "the test shows nothing");
+    let wait = poller.wait(&mut ring, Some(Duration::from_millis(50))).expect("wait");
+    assert_eq!((wait, ring.consumer().unpublished()), (Wakeup::TimedOut, 0));
 }
 
 #[test]

@@ -177,8 +177,44 @@ fn records_that_nobody_announces_are_read_at_the_latency_bound() {
     assert_eq!(waiter.rest(bound), Rest::Block(bound));
     waiter.looked(Rest::Block(bound), Ended::Over, true);
     assert_eq!(waiter.rest(bound), Rest::Block(Duration::from_millis(1)));
+    // What arming found may have been silent as well.
+    waiter.looked(Rest::Block(bound), Ended::Found, true);
+    assert_eq!(waiter.rest(bound), Rest::Block(Duration::from_millis(1)));
     waiter.looked(Rest::Block(bound), Ended::Notified, true);
     assert_eq!(waiter.rest(bound), Rest::Block(bound));
+    waiter.looked(Rest::Block(bound), Ended::Found, true);
+    assert_eq!(waiter.rest(bound), Rest::Block(bound));
+}
+
+#[test]
+fn where_the_ring_fills_faster_than_a_timer_fires_it_does_not_nap() {
+    // A record of 72 bytes each 50 ns: an eighth of the ring in 22 us.
+    let cost = run(&Waiting::balanced(), MIB / 4, true, &every(Duration::from_nanos(50), 50_000));
+    assert!(cost.naps <= 10 && cost.fullest <= MIB / 32, "{cost:?}");
+}
+
+#[test]
+fn sleeps_are_bounded_above_and_below() {
+    let dense = |waiting| {
+        let mut waiter = Waiter::new(waiting, Capacity::new(MIB, 4096).unwrap());
+        for step in 0..50 {
+            waiter.drained(US * step, 1, RECORD);
+        }
+        waiter.rest(US * 50)
+    };
+    let bound = Duration::from_millis(20);
+    let long = Waiting::balanced().hold_off(Duration::MAX).sleep_bound(bound);
+    assert_eq!(dense(long), Rest::Nap(bound));
+    let short = Waiting::immediate().sleep_bound(Duration::ZERO);
+    assert_eq!(dense(short), Rest::Block(Duration::from_millis(1)));
+}
+
+#[test]
+fn it_is_quiet_when_nothing_came_for_a_millisecond() {
+    let mut waiter = Waiter::new(Waiting::balanced(), Capacity::new(MIB, 4096).unwrap());
+    assert!(!waiter.is_quiet(Duration::MAX), "nothing is known yet");
+    waiter.drained(US, 1, RECORD);
+    assert!(!waiter.is_quiet(US * 1000) && waiter.is_quiet(US * 1001));
 }
 
 #[test]
