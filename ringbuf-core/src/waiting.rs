@@ -32,7 +32,8 @@ use crate::Capacity;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    release: u64,
+    /// `None`: a quarter of a small ring, a sixteenth of a large one.
+    release: Option<u64>,
     hold_off: Duration,
     latency_bound: Duration,
     spin_for: Duration,
@@ -49,7 +50,7 @@ impl Waiting {
     /// [`immediate`](Self::immediate).
     pub const fn balanced() -> Self {
         Self {
-            release: 4,
+            release: None,
             hold_off: Duration::from_micros(50),
             latency_bound: Duration::from_millis(1),
             spin_for: Duration::ZERO,
@@ -80,7 +81,7 @@ impl Waiting {
     /// as there is nothing to read.
     pub const fn immediate() -> Self {
         Self {
-            release: 0,
+            release: Some(0),
             hold_off: Duration::ZERO,
             latency_bound: Duration::from_millis(100),
             ..Self::balanced()
@@ -126,18 +127,24 @@ impl Waiting {
     }
 
     /// Gives space back when this part of the ring is consumed: 4 for a
-    /// quarter. 0: with every batch. 1 counts as 2: never all of it.
+    /// quarter. 0: with every batch. 1 counts as 2: never all of it. Unless
+    /// said here it is a quarter of the ring, but no more than 64 KiB or a
+    /// sixteenth, whichever is more.
     #[must_use]
     pub const fn release_part(self, part: u64) -> Self {
-        Self { release: part, ..self }
+        Self { release: Some(part), ..self }
     }
 
     /// Bytes for [`Consumer::release_after`](crate::Consumer::release_after).
     pub const fn release_after(&self, capacity: Capacity) -> u64 {
+        let capacity = capacity.bytes();
         match self.release {
-            0 => 0,
-            1 => capacity.bytes() / 2,
-            part => capacity.bytes() / part,
+            None if capacity <= 256 << 10 => capacity / 4,
+            None if capacity <= 1 << 20 => 64 << 10,
+            None => capacity / 16,
+            Some(0) => 0,
+            Some(1) => capacity / 2,
+            Some(part) => capacity / part,
         }
     }
 }

@@ -247,4 +247,8 @@ fn the_release_is_a_part_of_the_ring() {
     let parts = [0, 1, 2, 4, u64::MAX]
         .map(|part| Waiting::balanced().release_part(part).release_after(capacity));
     assert_eq!(parts, [0, MIB / 2, MIB / 2, MIB / 4, 0]);
+    let bytes = [4096, MIB / 4, MIB / 2, MIB, 2 * MIB]
+        .map(|bytes| Waiting::balanced().release_after(Capacity::new(bytes, 4096).unwrap()));
+    assert_eq!(bytes, [1024, MIB / 16, MIB / 16, MIB / 16, MIB / 8]);
+    assert_eq!(Waiting::immediate().release_after(capacity), 0);
 }
