@@ -114,7 +114,9 @@ impl Poller {
         loop {
             let left = deadline.saturating_sub(now);
             if left.is_zero() {
-                return Ok(if self.look(ring, now) { Wakeup::Ready } else { Wakeup::TimedOut });
+                let found = ring.consumer().peek();
+                self.give_back_if_quiet(ring, now, found);
+                return Ok(if found { Wakeup::Ready } else { Wakeup::TimedOut });
             }
             let rest = self.waiter.rest(now);
             let ended = match rest {
@@ -128,24 +130,22 @@ impl Poller {
                 }
                 ended => ended.map_err(WaitError::Epoll)?,
             };
-            now = self.started.elapsed();
             // An event is a hint (a busy head makes one as well): look.
-            let found = self.look(ring, now);
+            let found = ring.consumer().peek();
             self.waiter.looked(rest, ended, found);
             if found {
                 return Ok(Wakeup::Ready);
             }
+            now = self.started.elapsed();
+            self.give_back_if_quiet(ring, now, found);
         }
     }
 
-    /// Whether there is something to read. If nothing came for long, gives the
-    /// space back: it may be what the producers wait for.
-    fn look(&self, ring: &mut RingBuf, now: Duration) -> bool {
-        let found = ring.consumer().peek();
+    /// If nothing came for long, the space may be what the producers wait for.
+    fn give_back_if_quiet(&self, ring: &mut RingBuf, now: Duration, found: bool) {
         if !found && self.waiter.is_quiet(now) {
             ring.publish();
         }
-        found
     }
 
     /// Tells the waiter what was consumed since the last wait.
