@@ -274,6 +274,9 @@ impl Waiter {
         let records = u32::try_from(records.max(1)).unwrap_or(u32::MAX);
         let gap = (elapsed / records).min(longest_gap(&self.waiting));
         self.gap = self.gap.saturating_mul(3).saturating_add(gap) / 4;
+        if elapsed.is_zero() {
+            return; // No rate is known from two drains at the same time.
+        }
         // At this rate, what comes during a nap fills an eighth of the ring.
         let eighth = elapsed.as_nanos() * u128::from(self.capacity / 8) / u128::from(bytes);
         self.fill = Duration::from_nanos(u64::try_from(eighth).unwrap_or(u64::MAX));

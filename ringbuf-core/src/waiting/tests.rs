@@ -194,6 +194,15 @@ fn where_the_ring_fills_faster_than_a_timer_fires_it_does_not_nap() {
 }
 
 #[test]
+fn two_drains_at_the_same_time_are_no_rate() {
+    let mut waiter = Waiter::new(Waiting::balanced(), Capacity::new(MIB, 4096).unwrap());
+    for step in 0..50 {
+        waiter.drained(US * (step / 2), 1, RECORD);
+    }
+    assert_eq!(waiter.rest(US * 25), Rest::Nap(50 * US));
+}
+
+#[test]
 fn sleeps_are_bounded_above_and_below() {
     let dense = |waiting| {
         let mut waiter = Waiter::new(waiting, Capacity::new(MIB, 4096).unwrap());

@@ -208,7 +208,8 @@ fn nap(waiter: &mut Waiter, consumer: &mut Consumer<Counting>, now: &mut Duratio
 
 /// A waiter that has seen a record each microsecond, and its time.
 fn after_dense_traffic(consumer: &mut Consumer<Counting>) -> (Waiter, Duration) {
-    let capacity = Capacity::new(4096, 4096).unwrap();
+    // So large that naps are safe at this rate.
+    let capacity = Capacity::new(1 << 20, 4096).unwrap();
     let waiting = Waiting::balanced();
     // A quarter of the ring: one record, which is then held back.
     consumer.release_after(waiting.release_after(consumer.memory().capacity()));
