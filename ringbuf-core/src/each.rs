@@ -22,12 +22,13 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// goes ([`release_after`](Self::release_after)).
     ///
     /// Ends when nothing committed is left, when `each` breaks (the record that
-    /// it was given is consumed), or after about one capacity, so that a
-    /// producer that never rests cannot keep it for ever. Never blocks. If
-    /// `each` panics, the record that it was given is consumed.
+    /// it was given is consumed), or after one capacity (the last window may go
+    /// beyond it, not beyond two), so that a producer that never rests cannot
+    /// keep it for ever. Never blocks. If `each` panics, the record that it was
+    /// given is consumed.
     ///
     /// It is the fastest way to read: runs of records of equal length take
-    /// about ten instructions each. To hold several records at once, use
+    /// about a dozen instructions each. To hold several records at once, use
     /// [`batch`](Self::batch).
     ///
     /// ```

@@ -44,6 +44,9 @@ pub struct Waiting {
 impl Waiting {
     /// Naps under dense traffic, blocks otherwise: the best all-round choice.
     ///
+    /// Where an eighth of the ring would fill in less than 40 us it spins, since
+    /// a timer that is late would find the ring full: a larger ring lets it nap.
+    ///
     /// Price: while records come densely they are up to 50 us late (and as late
     /// as the thread's timer slack, 50 us more unless set otherwise by
     /// `PR_SET_TIMERSLACK`). A record that comes alone is as prompt as with
@@ -60,7 +63,8 @@ impl Waiting {
     }
 
     /// Spins: looks again and again, a microsecond after a look that found
-    /// something and at once after one that did not. Blocks after 10 ms of
+    /// something (up to four while each finds many) and at once after one that
+    /// did not. Blocks after 10 ms of
     /// nothing. Takes a whole CPU meanwhile.
     pub const fn low_latency() -> Self {
         Self { spin_for: Duration::from_millis(10), ..Self::balanced() }
