@@ -169,6 +169,12 @@ impl PageOffset {
     pub const fn to_bits(self) -> u32 {
         self.0
     }
+
+    /// The word that stands in memory, whatever it is.
+    #[inline]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
 }
 
 #[cfg(test)]

@@ -238,9 +238,10 @@ mod tests {
     use std::cell::{Cell, RefCell, RefMut};
     use std::sync::Arc;
 
-    use ringbuf_core::{Capacity, Header, PageOffset, ProducerMemory, Width};
+    use ringbuf_core::{Header, PageOffset, ProducerMemory, Width};
 
     use super::*;
+    use crate::Profile;
     use crate::mirror::{Mirror, UserSpace, page_size};
 
     /// Looks, at each notification, whether the ring could be drained.
@@ -263,10 +264,11 @@ mod tests {
 
     #[test]
     fn the_flag_is_clear_before_the_notification() {
-        let page = page_size().unwrap();
-        let capacity = Capacity::new(page as u64, page as u64).unwrap();
-        let mirror = Arc::new(Mirror::new(capacity, page, UserSpace::Produces).unwrap());
-        let memory = mirror.kernel_memory(Width::Bits64);
+        let bytes = page_size().unwrap() as u64;
+        let mirror = Mirror::new(bytes, Profile::NEWEST, UserSpace::Produces).unwrap();
+        let mirror = Arc::new(mirror);
+        let memory = mirror.kernel_memory();
+        let capacity = mirror.capacity();
         let header = Header::busy(SampleLen::new(8).unwrap()).submitted();
         let start = Position::default();
         // SAFETY: nothing else uses these pages yet.
@@ -275,7 +277,7 @@ mod tests {
         unsafe { memory.store_producer_pos(start.advance(16, Width::Bits64), Release) };
         let host = Watching { consumed: RefCell::new(start), drainable: Cell::new(None) };
         // SAFETY: C1: fresh pages, whose consumer position is 0.
-        let kernel = unsafe { KernelConsumer::new(mirror.drain_memory(Width::Bits64), host) };
+        let kernel = unsafe { KernelConsumer::new(mirror.drain_memory(), host) };
         let count = kernel.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()));
         assert_eq!((count, kernel.host().drainable.get()), (Ok(1), Some(true)));
     }

@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use ringbuf_core::{Header, Offset, PageOffset, SampleLen};
 
 use crate::{
-    DynptrError, Flags, Host, KernelMemory, OutputError, Positions, Profile, Query, Refused,
+    DynptrError, Flags, Host, KernelMemory, OutputError, PendingPos, Positions, Profile, Query,
+    Refused,
 };
 
 /// One ring buffer as the kernel holds it. Any number of threads may reserve
@@ -34,7 +35,8 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         Self { memory, host, profile: Profile::NEWEST }
     }
 
-    /// The same ring on another kernel. Before the first reservation.
+    /// The same ring on another kernel, before the first reservation. Of the
+    /// profile only what is not of the memory counts: the pending position.
     #[must_use]
     pub fn on(self, profile: Profile) -> Self {
         Self { profile, ..self }
@@ -59,7 +61,7 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
 
         let mut locked = self.host.lock();
         let new = locked.produced.advance(len.footprint(), width);
-        if self.profile.pending_pos {
+        if self.profile.pending_pos != PendingPos::Absent {
             self.pass_committed(&mut locked);
             if new.distance(locked.pending, width) > mask {
                 return Err(Refused::PendingInTheWay);
@@ -133,7 +135,13 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
     /// first busy record. Stored even if the reservation then fails.
     fn pass_committed(&self, locked: &mut Positions) {
         let (capacity, width) = (self.memory.capacity(), self.memory.width());
-        while locked.produced.distance(locked.pending, width) != 0 {
+        // Kernels that compare stop for ever once the producer position has
+        // wrapped: PendingPos::Compared.
+        let is_behind = |positions: &Positions| match self.profile.pending_pos {
+            PendingPos::Compared => positions.pending.get() < positions.produced.get(),
+            _ => positions.produced.distance(positions.pending, width) != 0,
+        };
+        while is_behind(locked) {
             // Relaxed: what is written here later depends on this value.
             //
             // SAFETY: a record stands at `pending`: it is before `produced`,

@@ -32,6 +32,7 @@
 //! memory and over a [`Host`] or [`DrainHost`] that gives them a lock and takes
 //! their notifications: the loom models in `tests/loom` run the very same code.
 
+mod byte_order;
 mod drain;
 mod event;
 pub mod fuzz;
@@ -46,12 +47,15 @@ mod profile;
 mod ring;
 mod user_ring;
 
+pub use byte_order::{ByteOrder, ByteOrdered};
 pub use drain::{DrainError, DrainHost, KernelConsumer};
 pub use helper::{DynptrError, Flags, OutputError, Query, Refused};
 pub use host::{Host, Positions};
 pub use kernel::{KernelReservation, KernelRing};
 pub use memory::{Keep, KernelMemory};
 pub use mirror::{Mirror, PagesNow};
-pub use profile::Profile;
-pub use ring::{Claim, KernelProducer, SimError, SimMemory, SimRing, Threads, Wakeup};
+pub use profile::{PendingPos, Profile};
+pub use ring::{
+    Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads, Wakeup,
+};
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use ringbuf_core::{Capacity, MappedConsumer, MappedProducer, Width};
+use ringbuf_core::{Capacity, CapacityError, MappedConsumer, MappedProducer, Width};
 
 use crate::memory::Keep;
+use crate::{ByteOrder, ByteOrdered, Profile, SimError};
 
 /// Two views of one memfd: the kernel's, writable, and that of user space, with
 /// the permissions that `ringbuf_map_mmap_kern` and `ringbuf_map_mmap_user`
@@ -20,7 +21,14 @@ pub struct Mirror {
     kernel: View,
     user: View,
     capacity: Capacity,
+    /// Bytes from the consumer page to the producer page, and from there to
+    /// the data: a page of the simulated machine, or of this one if that is
+    /// larger.
     page: usize,
+    /// Bytes of a page of the simulated machine.
+    page_size: u64,
+    width: Width,
+    byte_order: ByteOrder,
 }
 
 /// What user space does with a ring, and so what it may write.
@@ -33,9 +41,22 @@ pub(crate) enum UserSpace {
 }
 
 impl Mirror {
-    /// Fresh zeroed pages for a ring of `capacity`, on pages of `page` bytes.
-    pub(crate) fn new(capacity: Capacity, page: usize, role: UserSpace) -> io::Result<Self> {
-        let size = usize::try_from(capacity.bytes()).map_err(io::Error::other)?;
+    /// Fresh zeroed pages for a ring of `bytes`, as on the machine that the
+    /// profile names.
+    pub(crate) fn new(bytes: u64, profile: Profile, role: UserSpace) -> Result<Self, SimError> {
+        let Profile { width, byte_order, .. } = profile;
+        let here = page_size()?;
+        let page_size = profile.page_size.unwrap_or(here as u64);
+        let capacity = Capacity::new(bytes, page_size)
+            // It is mapped twice, in pages of this machine.
+            .and_then(|_| Capacity::new(bytes, here as u64))
+            .map_err(SimError::Capacity)?;
+        let halves = usize::BITS == 32 && width == Width::Bits64;
+        if halves && byte_order != ByteOrder::NATIVE {
+            return Err(SimError::ByteOrder);
+        }
+        let page = here.max(in_memory(page_size)?);
+        let size = in_memory(bytes)?;
         // SAFETY: a C string; no memory of ours is touched.
         let fd = check(unsafe { libc::memfd_create(c"ringbuf-sim".as_ptr(), libc::MFD_CLOEXEC) })?;
         // SAFETY: just created, owned by nobody else.
@@ -57,47 +78,58 @@ impl Mirror {
         user.map(0, &file, 0, page, first)?;
         user.map(page, &file, page, page + size, rest)?;
         user.map(2 * page + size, &file, 2 * page, size, rest)?;
-        Ok(Self { kernel, user, capacity, page })
+        Ok(Self { kernel, user, capacity, page, page_size, width, byte_order })
     }
 
     /// The producing kernel's side of the pages.
-    pub(crate) fn kernel_memory(self: &Arc<Self>, width: Width) -> MappedProducer<Arc<Self>> {
-        Self::producer(|mirror: &Self| mirror.places(&mirror.kernel), width, self.clone())
+    pub(crate) fn kernel_memory(self: &Arc<Self>) -> ProducerSide<Arc<Self>> {
+        Self::producer(|mirror: &Self| mirror.places(&mirror.kernel), self.clone())
     }
 
     /// The draining kernel's side of the pages.
-    pub(crate) fn drain_memory(self: &Arc<Self>, width: Width) -> MappedConsumer<Arc<Self>> {
-        Self::consumer(|mirror: &Self| mirror.places(&mirror.kernel), width, self.clone())
+    pub(crate) fn drain_memory(self: &Arc<Self>) -> ConsumerSide<Arc<Self>> {
+        Self::consumer(|mirror: &Self| mirror.places(&mirror.kernel), self.clone())
     }
 
     /// User space's side of the pages where it consumes; `keep` keeps them
     /// alive.
-    pub(crate) fn consumer_memory<K: AsRef<Self>>(width: Width, keep: K) -> MappedConsumer<K> {
-        Self::consumer(|mirror: &Self| mirror.places(&mirror.user), width, keep)
+    pub(crate) fn consumer_memory<K: AsRef<Self>>(keep: K) -> ConsumerSide<K> {
+        Self::consumer(|mirror: &Self| mirror.places(&mirror.user), keep)
     }
 
     /// User space's side of the pages where it produces; `keep` keeps them
     /// alive.
-    pub(crate) fn producer_memory<K: AsRef<Self>>(width: Width, keep: K) -> MappedProducer<K> {
-        Self::producer(|mirror: &Self| mirror.places(&mirror.user), width, keep)
+    pub(crate) fn producer_memory<K: AsRef<Self>>(keep: K) -> ProducerSide<K> {
+        Self::producer(|mirror: &Self| mirror.places(&mirror.user), keep)
     }
 
-    fn consumer<K: AsRef<Self>>(places: Places, width: Width, keep: K) -> MappedConsumer<K> {
+    fn consumer<K: AsRef<Self>>(places: Places, keep: K) -> ConsumerSide<K> {
         let mirror = keep.as_ref();
         let [consumer_page, producer_page, data] = places(mirror);
-        let capacity = mirror.capacity;
+        let Self { capacity, width, byte_order, .. } = *mirror;
         // SAFETY: M1 to M5: the places are those of this mirror, which `keep`
         // keeps alive, and which maps the data twice in a row, with the
         // permissions of its role: the callers choose the view.
-        unsafe { MappedConsumer::new(consumer_page, producer_page, data, capacity, width, keep) }
+        let memory = unsafe {
+            MappedConsumer::new(consumer_page, producer_page, data, capacity, width, keep)
+        };
+        ByteOrdered::new(memory, byte_order)
     }
 
-    fn producer<K: AsRef<Self>>(places: Places, width: Width, keep: K) -> MappedProducer<K> {
+    fn producer<K: AsRef<Self>>(places: Places, keep: K) -> ProducerSide<K> {
         let mirror = keep.as_ref();
         let [consumer_page, producer_page, data] = places(mirror);
-        let capacity = mirror.capacity;
+        let Self { capacity, width, byte_order, .. } = *mirror;
         // SAFETY: as above.
-        unsafe { MappedProducer::new(consumer_page, producer_page, data, capacity, width, keep) }
+        let memory = unsafe {
+            MappedProducer::new(consumer_page, producer_page, data, capacity, width, keep)
+        };
+        ByteOrdered::new(memory, byte_order)
+    }
+
+    /// Bits of the positions.
+    pub(crate) fn width(&self) -> Width {
+        self.width
     }
 
     /// Size of the data area.
@@ -106,14 +138,23 @@ impl Mirror {
     }
 
     /// The pages as they are, each word by one relaxed load.
-    pub(crate) fn now(&self, width: Width) -> PagesNow {
-        let size = match width {
-            Width::Bits32 => 4,
-            Width::Bits64 => 8,
-        };
-        let position = |from: usize| match width {
-            Width::Bits32 => u64::from(self.kernel.word(from)),
-            Width::Bits64 => self.kernel.double_word(from),
+    pub(crate) fn now(&self) -> PagesNow {
+        let swapped = self.byte_order != ByteOrder::NATIVE;
+        let (size, position): (_, Box<dyn Fn(usize) -> u64>) = match self.width {
+            Width::Bits32 => (
+                4,
+                Box::new(|from| {
+                    let word = self.kernel.word(from);
+                    u64::from(if swapped { word.swap_bytes() } else { word })
+                }),
+            ),
+            Width::Bits64 => (
+                8,
+                Box::new(|from| {
+                    let word = self.kernel.double_word(from);
+                    if swapped { word.swap_bytes() } else { word }
+                }),
+            ),
         };
         let data = 2 * self.page..self.kernel.len - (self.kernel.len - 2 * self.page) / 2;
         PagesNow {
@@ -150,16 +191,21 @@ pub struct PagesNow {
     /// The overwrite position, in the third word: 0, for rings that overwrite
     /// are not simulated.
     pub overwrite: u64,
-    /// The data area: headers, samples, and what was there before.
+    /// The data area: headers, samples, and what was there before, byte by byte
+    /// as it is stored.
     pub data: Vec<u8>,
 }
+
+/// A consuming side, and a producing side, of pages that `K` keeps alive.
+pub(crate) type ConsumerSide<K> = ByteOrdered<MappedConsumer<K>>;
+pub(crate) type ProducerSide<K> = ByteOrdered<MappedProducer<K>>;
 
 /// Consumer page, producer page and data in one of the views.
 type Places = fn(&Mirror) -> [NonNull<u8>; 3];
 
 impl Keep for Arc<Mirror> {
     fn page_size(&self) -> u64 {
-        self.page as u64
+        self.page_size
     }
 }
 
@@ -242,6 +288,10 @@ pub(crate) fn page_size() -> io::Result<usize> {
     // SAFETY: asks for a constant of the system.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(page).map_err(io::Error::other)
+}
+
+fn in_memory(bytes: u64) -> Result<usize, SimError> {
+    usize::try_from(bytes).map_err(|_| SimError::Capacity(CapacityError::TooLarge { bytes }))
 }
 
 /// The result of a system call, or its errno.

@@ -12,17 +12,16 @@ mod op;
 use std::fmt;
 use std::mem::take;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
-use ringbuf_core::{Armed, Consumer, ConsumerMemory, Counts, Drained, MappedProducer, Next, Width};
+use ringbuf_core::{Armed, Consumer, ConsumerMemory, Counts, Drained, Next, Width};
 
 pub use crate::oracle::op::Op;
 
 use crate::oracle::model::{Expected, Found, Model, State};
 use crate::{
-    Flags, KernelProducer, KernelReservation, Mirror, OutputError, Query, SimMemory, SimRing,
-    Threads,
+    Flags, KernelProducer, KernelReservation, OutputError, Query, SimKernelMemory, SimMemory,
+    SimRing, Threads,
 };
 
 /// What a run did.
@@ -56,7 +55,7 @@ pub fn run(width: Width, start: u64, capacity: u64, ops: &[Op]) -> Result<Summar
     oracle.finish().map_err(|wrong| format!("at the end: {wrong}"))
 }
 
-type Reservation<'r> = KernelReservation<'r, MappedProducer<Arc<Mirror>>, Threads>;
+type Reservation<'r> = KernelReservation<'r, SimKernelMemory, Threads>;
 
 /// A fresh ring beside its model.
 ///

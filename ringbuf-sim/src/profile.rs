@@ -1,54 +1,132 @@
-//! What kernels do differently.
+//! What kernels and machines do differently.
 
-/// Which kernel a simulated ring behaves like. The newest, unless said otherwise.
+use ringbuf_core::Width;
+
+use crate::ByteOrder;
+
+/// Which kernel, on which machine, a simulated ring behaves like: the newest
+/// one on this machine (64 bits wide), unless said otherwise.
 ///
 /// Everything else that programs and readers can see is the same from 5.10 to
-/// 7.3 (`cargo test -p ringbuf-tests --test conformance` compares it).
+/// 7.3 (`cargo test -p ringbuf-tests --test conformance` compares it, and
+/// `cargo xtask matrix --arch all` on other machines).
 ///
 /// ```
-/// use ringbuf_sim::{Profile, SimRing};
+/// use ringbuf_core::Width;
+/// use ringbuf_sim::{ByteOrder, Profile, SimRing};
 ///
-/// // The kernel of Debian 11, before the fix.
-/// let ring = SimRing::with_profile(4096, Profile::of_release(5, 10, 218))?;
-/// ring.producer().output(b"first", Default::default())?;
-/// ring.producer().output(b"second", Default::default())?;
-/// assert_eq!(ring.pages().pending, 0);
+/// // A mainframe: big-endian.
+/// let s390x = Profile::NEWEST.byte_order(ByteOrder::Big);
+/// let ring = SimRing::with_profile(64 << 10, s390x)?;
+/// ring.producer().reserve(9)?.discard(Default::default());
+/// assert_eq!(ring.pages().data[..4], [0x40, 0, 0, 9]);
+///
+/// // A 32-bit board, whose positions are about to wrap.
+/// let board = Profile::of_release(6, 1, 176).width(Width::Bits32);
+/// let ring = SimRing::started_at(64 << 10, board, 0xffff_fff0)?;
+/// ring.producer().output(b"over the end", Default::default())?;
+/// assert_eq!(ring.pages().producer, 8);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Profile {
-    /// The kernel remembers where the oldest uncommitted record is, in the
-    /// second word of the producer page, and hands out no space beyond one
-    /// capacity from there, wherever the consumer says that it is (6.10 and
-    /// stable releases: the fix of CVE-2024-41009).
-    ///
-    /// Without it a consumer that moves past a busy record makes records
-    /// overlap, here as there: let none do so.
-    pub pending_pos: bool,
+    /// Bits of the kernel's `unsigned long`, and so of all positions.
+    pub width: Width,
+    /// Bytes of a page, which is also the smallest ring; `None` as on this
+    /// machine. Smaller than here takes a ring of a page of this machine all
+    /// the same, since it is mapped twice.
+    pub page_size: Option<u64>,
+    /// In which order positions and headers are stored. Samples are bytes, and
+    /// nobody swaps them: on the machine that is simulated, programs would have
+    /// written their integers in this order.
+    pub byte_order: ByteOrder,
+    /// What the kernel knows of the oldest uncommitted record.
+    pub pending_pos: PendingPos,
+}
+
+/// How a kernel guards records that are not committed against a consumer that
+/// claims to have passed them: it hands out no space beyond one capacity from
+/// the oldest of them, whose position stands in the second word of the
+/// producer page (the fix of CVE-2024-41009).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PendingPos {
+    /// Not at all (before 6.10 and the stable releases with the fix). Here as
+    /// there a consumer that moves past a busy record makes records overlap:
+    /// let none do so.
+    Absent,
+    /// It compares positions as if they never wrapped. On 32-bit kernels a ring
+    /// is dead soon after 2^32 bytes: the pending position stays where it is,
+    /// and no reservation beyond one capacity from there is ever granted. (6.10
+    /// and stable releases, until it was repaired.)
+    Compared,
+    /// As it should be (7.0, 6.12.110, 6.1.188).
+    Modular,
 }
 
 impl Profile {
-    /// The newest kernel (7.3).
-    pub const NEWEST: Self = Self { pending_pos: true };
+    /// The newest kernel (7.3), 64 bits wide, with the pages and the byte order
+    /// of this machine.
+    pub const NEWEST: Self = Self {
+        width: Width::Bits64,
+        page_size: None,
+        byte_order: ByteOrder::NATIVE,
+        pending_pos: PendingPos::Modular,
+    };
 
-    /// 5.8 up to the fix of CVE-2024-41009.
-    pub const BEFORE_PENDING_POS: Self = Self { pending_pos: false };
-
-    /// A release of kernel.org, as in `5, 10, 223`. Distributions carry fixes
-    /// under any number: where you can look at the kernel, do that instead (a
-    /// ring's `pending_pos` moves with the second reservation).
+    /// A release of kernel.org, as in `5, 10, 223`, on a machine like
+    /// [`NEWEST`](Self::NEWEST)'s. Distributions carry fixes under any number:
+    /// where you can look at the kernel, do that instead (a ring's pending
+    /// position moves with the second reservation).
+    ///
+    /// When series that ended before 7.0 were repaired, if ever, is known of
+    /// 6.12 and 6.1 only; it is of no consequence on 64-bit kernels.
     pub const fn of_release(major: u32, minor: u32, patch: u32) -> Self {
-        let fixed_by = match (major, minor) {
-            (5, 10) => 223,
-            (5, 15) => 162,
-            (6, 1) => 97,
-            (6, 6) => 37,
-            (6, 9) => 8,
-            (0..=5, _) | (6, 0..10) => u32::MAX,
-            _ => 0,
+        const NEVER: u32 = u32::MAX;
+        let (fixed, repaired) = match (major, minor) {
+            (5, 10) => (223, NEVER),
+            (5, 15) => (162, NEVER),
+            (6, 1) => (97, 188),
+            (6, 6) => (37, NEVER),
+            (6, 9) => (8, NEVER),
+            (6, 12) => (0, 110),
+            (0..=5, _) | (6, 0..10) => (NEVER, NEVER),
+            (6, _) => (0, NEVER),
+            _ => (0, 0),
         };
-        Self { pending_pos: patch >= fixed_by }
+        let pending_pos = if patch >= repaired {
+            PendingPos::Modular
+        } else if patch >= fixed {
+            PendingPos::Compared
+        } else {
+            PendingPos::Absent
+        };
+        Self { pending_pos, ..Self::NEWEST }
+    }
+
+    /// The same on a kernel of this width.
+    #[must_use]
+    pub const fn width(self, width: Width) -> Self {
+        Self { width, ..self }
+    }
+
+    /// The same with pages of so many bytes.
+    #[must_use]
+    pub const fn page_size(self, bytes: u64) -> Self {
+        Self { page_size: Some(bytes), ..self }
+    }
+
+    /// The same on a machine of this byte order.
+    #[must_use]
+    pub const fn byte_order(self, byte_order: ByteOrder) -> Self {
+        Self { byte_order, ..self }
+    }
+
+    /// The same with another guard of uncommitted records.
+    #[must_use]
+    pub const fn pending_pos(self, pending_pos: PendingPos) -> Self {
+        Self { pending_pos, ..self }
     }
 }
 
@@ -58,38 +136,32 @@ impl Default for Profile {
     }
 }
 
+/// The newest kernel of this width.
+impl From<Width> for Profile {
+    fn from(width: Width) -> Self {
+        Self::NEWEST.width(width)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Flags, SimRing};
 
     #[test]
     fn releases_with_the_fix_and_without() {
-        let without = [(5, 8, 18), (5, 10, 218), (5, 15, 161), (6, 1, 96), (6, 8, 12), (6, 9, 7)];
-        for (major, minor, patch) in without {
-            let profile = Profile::of_release(major, minor, patch);
-            assert_eq!(profile, Profile::BEFORE_PENDING_POS, "{major}.{minor}.{patch}");
-        }
-        for (major, minor, patch) in
-            [(5, 10, 223), (5, 15, 162), (6, 1, 97), (6, 6, 37), (6, 9, 8), (6, 10, 0), (7, 3, 4)]
-        {
-            let profile = Profile::of_release(major, minor, patch);
-            assert_eq!(profile, Profile::default(), "{major}.{minor}.{patch}");
-        }
-    }
-
-    /// Golden vectors 01 and 02, and what only `pending_pos` refuses: a busy
-    /// record, the consumer a lap further on (facts forge.pending_a_4072_4064).
-    #[test]
-    fn without_a_pending_position_none_is_stored() {
-        let Ok(ring) = SimRing::with_profile(4096, Profile::BEFORE_PENDING_POS) else { return };
-        let newest = SimRing::new(4096).unwrap();
-        for (ring, pending) in [(&ring, 0), (&newest, 16)] {
-            for end in [16, 32] {
-                ring.producer().output(&[0; 8], Flags::ADAPTIVE).unwrap();
-                assert_eq!(ring.pages().producer, end);
+        let is = |pending_pos, releases: &[(u32, u32, u32)]| {
+            for &(major, minor, patch) in releases {
+                let profile = Profile::of_release(major, minor, patch);
+                let want = Profile { pending_pos, ..Profile::default() };
+                assert_eq!(profile, want, "{major}.{minor}.{patch}");
             }
-            assert_eq!(ring.pages().pending, pending);
-        }
+        };
+        let without = [(5, 8, 18), (5, 10, 218), (5, 15, 161), (6, 1, 96), (6, 8, 12), (6, 9, 7)];
+        is(PendingPos::Absent, &without);
+        let compared = [(5, 10, 223), (5, 10, 262), (5, 15, 162), (6, 1, 97), (6, 1, 187)];
+        is(PendingPos::Compared, &compared);
+        let compared = [(6, 6, 37), (6, 9, 8), (6, 10, 0), (6, 12, 109), (6, 19, 14)];
+        is(PendingPos::Compared, &compared);
+        is(PendingPos::Modular, &[(6, 1, 188), (6, 12, 110), (7, 0, 0), (7, 3, 4)]);
     }
 }

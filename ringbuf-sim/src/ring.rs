@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ringbuf_core::{
-    Armed, Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt, MappedConsumer,
-    MappedProducer, Position, ProducerMemory, Width,
+    Armed, CapacityError, Consumer, ConsumerMemory, Corrupt, Position, ProducerMemory,
 };
 
 use crate::event::Event;
-use crate::mirror::{Mirror, PagesNow, UserSpace, page_size};
+use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
 use crate::{
-    DynptrError, Flags, Host, KernelReservation, KernelRing, OutputError, Positions, Profile,
-    Refused,
+    DynptrError, Flags, Host, KernelMemory, KernelReservation, KernelRing, OutputError, PendingPos,
+    Positions, Profile, Refused,
 };
 
 /// A simulated ring buffer map. Clones share the ring.
@@ -31,11 +30,11 @@ pub struct SimRing {
 }
 
 /// The memory of a simulated ring's consumer: the same view as over the
-/// kernel's map.
-pub type SimMemory = MappedConsumer<Claim>;
+/// kernel's map, in the byte order of the simulated machine.
+pub type SimMemory = ConsumerSide<Claim>;
 
-/// The memory of the kernel's side.
-type KernelSide = MappedProducer<Arc<Mirror>>;
+/// The memory of the simulated kernel.
+pub type SimKernelMemory = ProducerSide<Arc<Mirror>>;
 
 impl SimRing {
     /// An empty ring of `bytes`, a power of two and a multiple of the page
@@ -45,45 +44,48 @@ impl SimRing {
     /// [`SimError::Capacity`] for a size that no map can have;
     /// [`SimError::Io`] if memory or file descriptors run out.
     pub fn new(bytes: u64) -> Result<Self, SimError> {
-        Self::started_at(bytes, Width::Bits64, 0)
+        Self::with_profile(bytes, Profile::NEWEST)
     }
 
-    /// An empty ring of `bytes`, as on another kernel than the newest.
+    /// An empty ring of `bytes`, as on another kernel or machine.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), by the page size of that machine; and
+    /// [`SimError::ByteOrder`].
     pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
-        Self::make(bytes, Width::Bits64, 0, profile)
+        Self::started_at(bytes, profile, 0)
     }
 
-    /// An empty ring through which `start` bytes have already gone, on a
-    /// kernel whose `unsigned long` has `width`: to test what happens when
-    /// positions wrap. `start` is rounded down to a multiple of 8.
+    /// An empty ring through which `start` bytes have already gone: to test what
+    /// happens when positions wrap. `start` is rounded down to a multiple of 8,
+    /// and to the width of the profile; a [`Width`](ringbuf_core::Width) alone is
+    /// the newest kernel of it.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn started_at(bytes: u64, width: Width, start: u64) -> Result<Self, SimError> {
-        Self::make(bytes, width, start, Profile::NEWEST)
-    }
-
-    fn make(bytes: u64, width: Width, start: u64, profile: Profile) -> Result<Self, SimError> {
-        let page = page_size()?;
-        let capacity = Capacity::new(bytes, page as u64).map_err(SimError::Capacity)?;
-        let start = Position::new(start & !7, width);
-        let mirror = Arc::new(Mirror::new(capacity, page, UserSpace::Consumes)?);
+    /// As [`with_profile`](Self::with_profile).
+    pub fn started_at(
+        bytes: u64,
+        profile: impl Into<Profile>,
+        start: u64,
+    ) -> Result<Self, SimError> {
+        let profile = profile.into();
+        let start = Position::new(start & !7, profile.width);
+        let mirror = Arc::new(Mirror::new(bytes, profile, UserSpace::Consumes)?);
         // SAFETY: the pages are fresh: nobody else has them.
         unsafe {
-            Mirror::consumer_memory(width, mirror.clone())
-                .store_consumer_pos(start, Ordering::Relaxed)
+            Mirror::consumer_memory(mirror.clone()).store_consumer_pos(start, Ordering::Relaxed)
         };
-        let memory = mirror.kernel_memory(width);
+        let memory = mirror.kernel_memory();
         // SAFETY: the pages are fresh: nobody else has them.
         unsafe { memory.store_producer_pos(start, Ordering::Relaxed) };
+        if profile.pending_pos != PendingPos::Absent {
+            memory.store_pending_pos(start, Ordering::Relaxed);
+        }
         let host = Threads::new(Positions { produced: start, pending: start })?;
         // SAFETY: P1: the pages are fresh, and only this ring has them.
         let kernel = unsafe { KernelRing::new(memory, host) }.on(profile);
         let claimed = AtomicBool::new(false);
-        Ok(Self { shared: Arc::new(Shared { mirror, width, kernel, claimed }) })
+        Ok(Self { shared: Arc::new(Shared { mirror, kernel, claimed }) })
     }
 
     /// A producer of this ring: what a BPF program can do. Any number of them,
@@ -102,7 +104,7 @@ impl SimRing {
         if self.shared.claimed.swap(true, Ordering::Acquire) {
             return Err(SimError::SecondConsumer);
         }
-        let memory = Mirror::consumer_memory(self.shared.width, Claim { ring: self.clone() });
+        let memory = Mirror::consumer_memory(Claim { ring: self.clone() });
         // SAFETY: C1: the claim admits one at a time, and the pages are ours.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
     }
@@ -143,13 +145,13 @@ impl SimRing {
     /// All that user space sees of the ring now. What producers do meanwhile
     /// is in it or not, word by word.
     pub fn pages(&self) -> PagesNow {
-        self.shared.mirror.now(self.shared.width)
+        self.shared.mirror.now()
     }
 
     /// The producer's side of the pages, for core's own
     /// [`Producer`](ringbuf_core::Producer): the user ring buffer's role.
-    pub fn producer_memory(&self) -> MappedProducer<Arc<Mirror>> {
-        self.shared.mirror.kernel_memory(self.shared.width)
+    pub fn producer_memory(&self) -> SimKernelMemory {
+        self.shared.mirror.kernel_memory()
     }
 }
 
@@ -173,7 +175,7 @@ impl KernelProducer {
     pub fn reserve(
         &self,
         len: u64,
-    ) -> Result<KernelReservation<'_, MappedProducer<Arc<Mirror>>, Threads>, Refused> {
+    ) -> Result<KernelReservation<'_, SimKernelMemory, Threads>, Refused> {
         self.ring.shared.kernel.reserve(len)
     }
 
@@ -185,7 +187,7 @@ impl KernelProducer {
         &self,
         len: u32,
         flags: u64,
-    ) -> Result<KernelReservation<'_, MappedProducer<Arc<Mirror>>, Threads>, DynptrError> {
+    ) -> Result<KernelReservation<'_, SimKernelMemory, Threads>, DynptrError> {
         self.ring.shared.kernel.reserve_dynptr(len, flags)
     }
 
@@ -260,8 +262,7 @@ impl Host for Threads {
 #[derive(Debug)]
 struct Shared {
     mirror: Arc<Mirror>,
-    width: Width,
-    kernel: KernelRing<KernelSide, Threads>,
+    kernel: KernelRing<SimKernelMemory, Threads>,
     claimed: AtomicBool,
 }
 
@@ -271,6 +272,9 @@ struct Shared {
 pub enum SimError {
     /// A size that no ring buffer map can have.
     Capacity(CapacityError),
+    /// A 32-bit process cannot take 64-bit positions apart that are in the other
+    /// byte order.
+    ByteOrder,
     /// The ring has a consumer already: there can be only one.
     SecondConsumer,
     /// The user ring has a producer already: there can be only one.
@@ -285,6 +289,10 @@ impl fmt::Display for SimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Capacity(error) => error.fmt(f),
+            Self::ByteOrder => f.write_str(
+                "a 32-bit process cannot simulate 64-bit positions in the other byte order: \
+                 simulate a 32-bit kernel, or in a 64-bit process",
+            ),
             Self::SecondConsumer => {
                 f.write_str("this ring has a consumer already: drop it, or share it")
             }
@@ -303,7 +311,7 @@ impl std::error::Error for SimError {
             Self::Capacity(error) => Some(error),
             Self::Corrupt(corrupt) => Some(corrupt),
             Self::Io(error) => Some(error),
-            Self::SecondConsumer | Self::SecondProducer => None,
+            Self::ByteOrder | Self::SecondConsumer | Self::SecondProducer => None,
         }
     }
 }

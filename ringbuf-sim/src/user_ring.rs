@@ -7,14 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use ringbuf_core::{
-    Capacity, ConsumerMemory, MappedConsumer, MappedProducer, Position, Producer, ProducerMemory,
-    Width,
-};
+use ringbuf_core::{ConsumerMemory, Position, Producer, ProducerMemory};
 
 use crate::event::Event;
-use crate::mirror::{Mirror, PagesNow, UserSpace, page_size};
-use crate::{DrainError, DrainHost, Flags, KernelConsumer, SimError, Wakeup};
+use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
+use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError, Wakeup};
 
 /// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`): core's
 /// [`Producer`] writes it, with the permissions of user space; any thread may
@@ -50,8 +47,8 @@ pub struct SimUserRing {
 }
 
 /// The memory of a simulated user ring's producer: the same view as over the
-/// kernel's map.
-pub type SimUserMemory = MappedProducer<UserClaim>;
+/// kernel's map, in the byte order of the simulated machine.
+pub type SimUserMemory = ProducerSide<UserClaim>;
 
 impl SimUserRing {
     /// An empty ring of `bytes`, a power of two and a multiple of the page
@@ -61,30 +58,43 @@ impl SimUserRing {
     /// [`SimError::Capacity`] for a size that no map can have;
     /// [`SimError::Io`] if memory or file descriptors run out.
     pub fn new(bytes: u64) -> Result<Self, SimError> {
-        Self::started_at(bytes, Width::Bits64, 0)
+        Self::with_profile(bytes, Profile::NEWEST)
     }
 
-    /// An empty ring through which `start` bytes have already gone, on a kernel
-    /// whose `unsigned long` has `width`. `start` is rounded down to a multiple
-    /// of 8.
+    /// An empty ring of `bytes`, as on another machine. On a 32-bit kernel drains
+    /// find nothing any more after 2^32 bytes, as there.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
-    pub fn started_at(bytes: u64, width: Width, start: u64) -> Result<Self, SimError> {
-        let page = page_size()?;
-        let capacity = Capacity::new(bytes, page as u64).map_err(SimError::Capacity)?;
-        let start = Position::new(start & !7, width);
-        let mirror = Arc::new(Mirror::new(capacity, page, UserSpace::Produces)?);
+    /// As [`new`](Self::new), by the page size of that machine; and
+    /// [`SimError::ByteOrder`].
+    pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
+        Self::started_at(bytes, profile, 0)
+    }
+
+    /// An empty ring through which `start` bytes have already gone. `start` is
+    /// rounded down to a multiple of 8, and to the width of the profile; a
+    /// [`Width`](ringbuf_core::Width) alone is the newest kernel of it.
+    ///
+    /// # Errors
+    /// As [`with_profile`](Self::with_profile).
+    pub fn started_at(
+        bytes: u64,
+        profile: impl Into<Profile>,
+        start: u64,
+    ) -> Result<Self, SimError> {
+        let profile = profile.into();
+        let start = Position::new(start & !7, profile.width);
+        let mirror = Arc::new(Mirror::new(bytes, profile, UserSpace::Produces)?);
         // SAFETY: the pages are fresh: nobody else has them.
-        unsafe { mirror.kernel_memory(width).store_producer_pos(start, Ordering::Relaxed) };
-        let memory = mirror.drain_memory(width);
+        unsafe { mirror.kernel_memory().store_producer_pos(start, Ordering::Relaxed) };
+        let memory = mirror.drain_memory();
         // SAFETY: the pages are fresh: nobody else has them.
         unsafe { memory.store_consumer_pos(start, Ordering::Relaxed) };
         let host = DrainThreads { consumed: Mutex::new(start), event: Event::new()? };
         // SAFETY: C1: the pages are fresh, and only this ring has them.
         let kernel = unsafe { KernelConsumer::new(memory, host) };
         let claimed = AtomicBool::new(false);
-        Ok(Self { shared: Arc::new(Shared { mirror, width, kernel, claimed }) })
+        Ok(Self { shared: Arc::new(Shared { mirror, kernel, claimed }) })
     }
 
     /// The producer of this ring. It may be dropped and taken anew: the stored
@@ -107,7 +117,7 @@ impl SimUserRing {
             return Err(SimError::SecondProducer);
         }
         let claim = UserClaim { shared: self.shared.clone() };
-        Ok(Mirror::producer_memory(self.shared.width, claim))
+        Ok(Mirror::producer_memory(claim))
     }
 
     /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample
@@ -125,23 +135,23 @@ impl SimUserRing {
 
     /// The consumer position, where drains have come to.
     pub fn consumer_pos(&self) -> Position {
-        self.shared.mirror.kernel_memory(self.shared.width).load_consumer_pos(Ordering::Acquire)
+        self.shared.mirror.kernel_memory().load_consumer_pos(Ordering::Acquire)
     }
 
     /// All that user space sees of the ring now. What goes on meanwhile is in it
     /// or not, word by word.
     pub fn pages(&self) -> PagesNow {
-        self.shared.mirror.now(self.shared.width)
+        self.shared.mirror.now()
     }
 
     /// Whether poll(2) would report `EPOLLOUT`: not so of a ring that is full
     /// to the last byte, or whose positions are out of range.
     pub fn is_writable(&self) -> bool {
-        let memory = self.shared.mirror.kernel_memory(self.shared.width);
+        let memory = self.shared.mirror.kernel_memory();
         let consumed = memory.load_consumer_pos(Ordering::Acquire);
-        let produced = self.shared.mirror.drain_memory(self.shared.width);
+        let produced = self.shared.mirror.drain_memory();
         let produced = produced.load_producer_pos(Ordering::Acquire);
-        produced.distance(consumed, self.shared.width) < memory.capacity().bytes()
+        produced.distance(consumed, self.shared.mirror.width()) < memory.capacity().bytes()
     }
 
     /// Waits until `len` bytes can be reserved, at most `timeout`. Commit what
@@ -228,7 +238,6 @@ impl DrainHost for DrainThreads {
 #[derive(Debug)]
 struct Shared {
     mirror: Arc<Mirror>,
-    width: Width,
-    kernel: KernelConsumer<MappedConsumer<Arc<Mirror>>, DrainThreads>,
+    kernel: KernelConsumer<ConsumerSide<Arc<Mirror>>, DrainThreads>,
     claimed: AtomicBool,
 }

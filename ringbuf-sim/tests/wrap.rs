@@ -1,6 +1,6 @@
 //! Positions that wrap: at the width of the kernel's word, and at 2^32 where that is nothing
-//! special. `cargo xtask matrix --arch` runs it in 32-bit processes as well, which have to put
-//! 64-bit positions together.
+//! special, in either byte order. `cargo xtask matrix --arch` runs it in 32-bit processes as well,
+//! which have to put 64-bit positions together.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use ringbuf_core::{Next, Position, ReserveError, Width};
-use ringbuf_sim::{Flags, SimRing, SimUserRing};
+use ringbuf_sim::{ByteOrder, Flags, Profile, SimRing, SimUserRing};
 
 const BIT_32: u64 = 1 << 32;
 /// Just below where something may wrap, and a few laps below.
@@ -44,12 +44,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 40..160)
 }
 
-/// A width, and a position that many bytes below what wraps.
-fn start() -> impl Strategy<Value = (Width, u64)> {
+/// A machine, and a position that many bytes below what wraps.
+fn start() -> impl Strategy<Value = (Profile, u64)> {
     let below = prop_oneof![0_u64..256, 0..4 * page()];
-    (0..STARTS.len(), below).prop_map(|(which, below)| {
+    (0..STARTS.len(), any::<bool>(), below).prop_map(|(which, big, below)| {
         let (width, wrap) = STARTS[which];
-        (width, Position::new(wrap.wrapping_sub(below) & !7, width).get())
+        let order = if big { ByteOrder::Big } else { ByteOrder::Little };
+        let halves = usize::BITS == 32 && width == Width::Bits64;
+        let order = if halves { ByteOrder::NATIVE } else { order };
+        let start = Position::new(wrap.wrapping_sub(below) & !7, width).get();
+        (Profile::from(width).byte_order(order), start)
     })
 }
 
@@ -74,10 +78,10 @@ proptest! {
 
     #[test]
     fn a_reader_gets_every_record_once_wherever_positions_wrap(
-        (width, start) in start(),
+        (machine, start) in start(),
         steps in steps(),
     ) {
-        let ring = SimRing::started_at(page(), width, start).unwrap();
+        let ring = SimRing::started_at(page(), machine, start).unwrap();
         let producer = ring.producer();
         let mut consumer = ring.consumer().unwrap();
         let (mut produced, mut unread, mut waiting) = (start, 0, Vec::new());
@@ -108,7 +112,7 @@ proptest! {
                     }
                     drop(batch);
                     prop_assert_eq!(seen, std::mem::take(&mut waiting));
-                    prop_assert_eq!(consumer.position(), Position::new(produced, width));
+                    prop_assert_eq!(consumer.position(), Position::new(produced, machine.width));
                     unread = 0;
                 }
                 Step::Restart => {
@@ -124,11 +128,11 @@ proptest! {
     /// drain that have come nowhere near.
     #[test]
     fn a_producer_knows_its_room_wherever_positions_wrap(
-        (width, start) in start(),
+        (machine, start) in start(),
         steps in steps(),
     ) {
-        let drains = width == Width::Bits64 && start < u64::MAX - (1 << 32);
-        let ring = SimUserRing::started_at(page(), width, start).unwrap();
+        let drains = machine.width == Width::Bits64 && start < u64::MAX - (1 << 32);
+        let ring = SimUserRing::started_at(page(), machine, start).unwrap();
         let mut producer = ring.producer().unwrap();
         let (mut produced, mut used, mut waiting) = (start, 0, Vec::new());
         for (number, step) in (0..).zip(steps) {
@@ -171,7 +175,7 @@ proptest! {
                     producer = ring.producer().unwrap();
                 }
             }
-            prop_assert_eq!(producer.position(), Position::new(produced, width));
+            prop_assert_eq!(producer.position(), Position::new(produced, machine.width));
             prop_assert_eq!(producer.lag(), used);
         }
     }

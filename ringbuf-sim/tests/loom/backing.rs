@@ -13,25 +13,25 @@
 //! behind, where the next one starts, is kept beside loom, as is the order of
 //! the commits.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex as Plain;
 use std::sync::atomic::AtomicU64 as PlainU64;
-use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{self, Relaxed};
 use std::thread::panicking;
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
-use loom::sync::{Mutex, MutexGuard};
+use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
 use ringbuf_core::{
     Capacity, Consumer, ConsumerMemory, Header, Offset, PageOffset, Position, Producer,
     ProducerMemory, SampleLen, Width,
 };
-use ringbuf_sim::{DrainHost, Host, KernelConsumer, KernelMemory, KernelRing, Positions};
+use ringbuf_sim::{KernelConsumer, KernelMemory, KernelRing};
 
+use crate::hosts::{LoomDrainHost, LoomHost};
 use crate::weaken::Site;
 
 const PAGE: u64 = 32;
-const WIDTH: Width = Width::Bits64;
 
 /// The words and the data of a ring.
 pub(crate) struct Shared {
@@ -40,6 +40,9 @@ pub(crate) struct Shared {
     headers: Vec<AtomicU32>,
     cells: Vec<UnsafeCell<u64>>,
     capacity: Capacity,
+    width: Width,
+    /// Where all positions start.
+    start: Position,
     variant: Variant,
     /// The consumer position, for the consumer that comes next.
     left_at: PlainU64,
@@ -53,8 +56,17 @@ pub(crate) struct Variant {
     /// The one access that is weaker than the code asks for.
     pub(crate) weak: Option<Site>,
     /// The consumer's acquire loads are relaxed loads and a fence, as they are
-    /// over memory mapped read-only.
+    /// over memory mapped read-only; and positions start so shortly before 2^32
+    /// that each first record passes it, where they wrap but for a user ring,
+    /// which takes a 64-bit kernel to go on.
     pub(crate) fenced: bool,
+}
+
+/// The form, in words.
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.fenced { " (read-only mapping, past 2^32)" } else { "" })
+    }
 }
 
 // SAFETY: the cells are touched only under the contracts of the role traits,
@@ -64,16 +76,29 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl Shared {
+    /// A ring that a kernel produces into.
     pub(crate) fn new(bytes: u64, variant: Variant) -> Arc<Self> {
+        Self::wide(bytes, if variant.fenced { Width::Bits32 } else { Width::Bits64 }, variant)
+    }
+
+    /// A user ring.
+    pub(crate) fn user(bytes: u64, variant: Variant) -> Arc<Self> {
+        Self::wide(bytes, Width::Bits64, variant)
+    }
+
+    fn wide(bytes: u64, width: Width, variant: Variant) -> Arc<Self> {
         let slots = bytes / 8;
+        let start = Position::new(if variant.fenced { (1 << 32) - 8 } else { 0 }, width);
         Arc::new(Self {
-            consumer_pos: AtomicU64::new(0),
-            producer_pos: AtomicU64::new(0),
+            consumer_pos: AtomicU64::new(start.get()),
+            producer_pos: AtomicU64::new(start.get()),
             headers: (0..slots).map(|_| AtomicU32::new(0)).collect(),
             cells: (0..slots).map(|_| UnsafeCell::new(0)).collect(),
             capacity: Capacity::new(bytes, PAGE).unwrap(),
+            width,
+            start,
             variant,
-            left_at: PlainU64::new(0),
+            left_at: PlainU64::new(start.get()),
             commits: Plain::default(),
         })
     }
@@ -82,7 +107,7 @@ impl Shared {
     pub(crate) fn kernel_ring(self: &Arc<Self>) -> Arc<KernelRing<ProducerView, LoomHost>> {
         let memory = ProducerView { shared: self.clone(), role: Role::Kernel };
         // SAFETY: P1: each model takes one producing side, once.
-        Arc::new(unsafe { KernelRing::new(memory, LoomHost::new()) })
+        Arc::new(unsafe { KernelRing::new(memory, LoomHost::new(self.start)) })
     }
 
     /// The producer of a user ring.
@@ -100,21 +125,22 @@ impl Shared {
     /// The user ring as the kernel holds it.
     pub(crate) fn drain(self: &Arc<Self>) -> Arc<KernelConsumer<ConsumerView, LoomDrainHost>> {
         let memory = ConsumerView { shared: self.clone(), role: Role::Kernel };
-        let host = LoomDrainHost {
-            consumed: Mutex::new(Position::default()),
-            notified: AtomicUsize::new(0),
-            shared: self.clone(),
-        };
+        let host = LoomDrainHost::new(self.clone(), self.start);
         // SAFETY: C1: each model takes one consuming side, once.
         Arc::new(unsafe { KernelConsumer::new(memory, host) })
     }
 
-    /// Whether records were committed in the order of their offsets.
+    /// Bytes from where all positions started.
+    pub(crate) fn since_start(&self, position: Position) -> u64 {
+        position.distance(self.start, self.width)
+    }
+
+    /// Whether records were committed in the order of their places.
     pub(crate) fn committed_in_order(&self) -> bool {
         self.commits.lock().unwrap().is_sorted()
     }
 
-    fn order(&self, site: Site, order: Ordering) -> Ordering {
+    pub(crate) fn order(&self, site: Site, order: Ordering) -> Ordering {
         if self.variant.weak == Some(site) { Relaxed } else { order }
     }
 
@@ -184,16 +210,17 @@ unsafe impl ConsumerMemory for ConsumerView {
     }
 
     fn width(&self) -> Width {
-        WIDTH
+        self.shared.width
     }
 
     fn initial_consumer_pos(&self) -> Position {
-        Position::new(self.shared.left_at.load(Relaxed), WIDTH)
+        Position::new(self.shared.left_at.load(Relaxed), self.shared.width)
     }
 
     fn load_producer_pos(&self, order: Ordering) -> Position {
         let site = self.site(Site::ConsumerLoadProducerPos, Site::DrainLoadProducerPos);
-        let load = |order| Position::new(self.shared.producer_pos.load(order), WIDTH);
+        let width = self.shared.width;
+        let load = |order| Position::new(self.shared.producer_pos.load(order), width);
         self.shared.consumer_load(site, order, load)
     }
 
@@ -235,11 +262,11 @@ unsafe impl ProducerMemory for ProducerView {
     }
 
     fn width(&self) -> Width {
-        WIDTH
+        self.shared.width
     }
 
     fn initial_producer_pos(&self) -> Position {
-        Position::default()
+        self.shared.start
     }
 
     fn load_consumer_pos(&self, order: Ordering) -> Position {
@@ -247,7 +274,8 @@ unsafe impl ProducerMemory for ProducerView {
             Role::Kernel => Site::KernelLoadConsumerPos,
             Role::User => Site::ProducerLoadConsumerPos,
         };
-        Position::new(self.shared.consumer_pos.load(self.shared.order(site, order)), WIDTH)
+        let position = self.shared.consumer_pos.load(self.shared.order(site, order));
+        Position::new(position, self.shared.width)
     }
 
     unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
@@ -293,7 +321,9 @@ unsafe impl KernelMemory for ProducerView {
         if !panicking() {
             let order = self.shared.order(Site::KernelSwapHeader, order);
             self.shared.headers[self.shared.slot(at, 0)].swap(header.to_bits(), order);
-            self.shared.commits.lock().unwrap().push(at.get());
+            let place = at.get().wrapping_sub(self.shared.start.get());
+            let place = place % self.shared.capacity.bytes();
+            self.shared.commits.lock().unwrap().push(place);
         }
     }
 
@@ -332,68 +362,5 @@ impl<'a> Words<'a> {
     fn cell(&self, word: usize) -> &UnsafeCell<u64> {
         assert!(word < self.len, "outside the sample");
         &self.shared.cells[self.shared.slot(self.at, 1 + word)]
-    }
-}
-
-/// The kernel's surroundings: a lock, and a count of notifications that orders
-/// nothing.
-pub(crate) struct LoomHost {
-    positions: Mutex<Positions>,
-    notified: AtomicUsize,
-}
-
-impl LoomHost {
-    fn new() -> Self {
-        let start = Position::default();
-        let positions = Mutex::new(Positions { produced: start, pending: start });
-        Self { positions, notified: AtomicUsize::new(0) }
-    }
-
-    /// Notifications so far.
-    pub(crate) fn notified(&self) -> usize {
-        self.notified.load(Relaxed)
-    }
-}
-
-impl Host for LoomHost {
-    type Guard<'a> = MutexGuard<'a, Positions>;
-
-    fn lock(&self) -> Self::Guard<'_> {
-        self.positions.lock().unwrap()
-    }
-
-    fn notify(&self) {
-        if !panicking() {
-            self.notified.fetch_add(1, Relaxed);
-        }
-    }
-}
-
-/// The draining kernel's surroundings: its busy flag, and an edge that carries
-/// with it what happened before, as the lock of a wait queue does.
-pub(crate) struct LoomDrainHost {
-    consumed: Mutex<Position>,
-    notified: AtomicUsize,
-    shared: Arc<Shared>,
-}
-
-impl LoomDrainHost {
-    /// Notifications so far, as a waiter learns of them.
-    pub(crate) fn notified(&self) -> usize {
-        self.notified.load(self.shared.order(Site::WaiterHarvest, Acquire))
-    }
-}
-
-impl DrainHost for LoomDrainHost {
-    type Guard<'a> = MutexGuard<'a, Position>;
-
-    fn try_busy(&self) -> Option<MutexGuard<'_, Position>> {
-        self.consumed.try_lock().ok()
-    }
-
-    fn notify(&self) {
-        if !panicking() {
-            self.notified.fetch_add(1, self.shared.order(Site::DrainNotify, Release));
-        }
     }
 }

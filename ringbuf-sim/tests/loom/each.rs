@@ -19,8 +19,9 @@ use ringbuf_core::{
 };
 use ringbuf_sim::{Flags, KernelRing};
 
-use crate::backing::{ConsumerView, LoomHost, ProducerView, Shared, Variant, Words};
+use crate::backing::{ConsumerView, ProducerView, Shared, Variant, Words};
 use crate::explore::Model;
+use crate::hosts::LoomHost;
 use crate::models::{fill, read};
 use crate::weaken::{Site, failure_of};
 
@@ -248,10 +249,10 @@ fn each_ordering_is_needed() {
     let mut wrong = Vec::new();
     for (weak, says, model) in rows.chain([(None, RACE, &EACH_GUESS_RELAXED)]) {
         for fenced in [false, true] {
-            let how = if fenced { " (read-only mapping)" } else { "" };
+            let variant = Variant { weak, fenced };
             let site = weak.map_or_else(String::new, |site| format!("{site:?} weakened: "));
-            let row = format!("{site}{}{how}", model.name);
-            match failure_of(model, Variant { weak, fenced }) {
+            let row = format!("{site}{}{variant}", model.name);
+            match failure_of(model, variant) {
                 Some(message) if message.contains(says) => println!("{row} fails: {says}"),
                 other => wrong.push(format!("{row}: `{says}` expected, saw {other:?}")),
             }

@@ -5,6 +5,9 @@
 //! ordering in the code needed (`weaken`): does a named model fail when this one
 //! access becomes `Relaxed`, this one fence vanishes?
 //!
+//! Each is asked in two forms: over plain memory, 64 bits wide from 0; and over
+//! memory mapped read-only, 32 bits wide from just below 2^32.
+//!
 //! Rules of a model: no party loads through loom a word that it alone stores;
 //! only fences are `SeqCst` (loom takes a `SeqCst` access for an `AcqRel` one);
 //! it names the outcomes that it must have seen and a floor of executions.
@@ -16,6 +19,7 @@ mod accesses;
 mod backing;
 mod each;
 mod explore;
+mod hosts;
 mod idle;
 mod models;
 mod restart;

@@ -7,8 +7,9 @@ use loom::thread;
 use ringbuf_core::{Armed, Consumer, Next};
 use ringbuf_sim::{Flags, KernelReservation, KernelRing};
 
-use crate::backing::{ConsumerView, LoomHost, ProducerView, Shared, Words};
+use crate::backing::{ConsumerView, ProducerView, Shared, Words};
 use crate::explore::Model;
+use crate::hosts::LoomHost;
 
 /// A record from a thread to the consumer, which looks once meanwhile.
 pub(crate) const HAND_OVER: Model = Model {

@@ -63,7 +63,7 @@ fn restart(variant: Variant, next: u64, end: fn(Consumer<ConsumerView>)) -> &'st
     end(first);
 
     let mut second = shared.consumer();
-    assert_eq!(second.position().get(), 16 * (next - 1));
+    assert_eq!(shared.since_start(second.position()), 16 * (next - 1));
     let mut read = drain(&mut second);
     let early = read.contains(&vec![4, 4]);
     let fitted = thread.join().unwrap();

@@ -7,8 +7,9 @@ use loom::thread;
 use ringbuf_core::Producer;
 use ringbuf_sim::{DrainError, Flags, KernelConsumer};
 
-use crate::backing::{ConsumerView, LoomDrainHost, ProducerView, Shared};
+use crate::backing::{ConsumerView, ProducerView, Shared};
 use crate::explore::Model;
+use crate::hosts::LoomDrainHost;
 use crate::models::{fill, read};
 
 /// A record from the producer to a drain.
@@ -17,7 +18,7 @@ pub(crate) const USER_HAND_OVER: Model = Model {
     outcomes: &["nothing", "record"],
     floor: 15,
     execution: |variant| {
-        let shared = Shared::new(32, variant);
+        let shared = Shared::user(32, variant);
         let producer = shared.producer();
         let thread = thread::spawn(move || assert!(send(&producer, &[7, 8])));
         let kernel = shared.drain();
@@ -36,7 +37,7 @@ pub(crate) const USER_REUSE: Model = Model {
     outcomes: &["second refused", "second fitted"],
     floor: 20,
     execution: |variant| {
-        let shared = Shared::new(32, variant);
+        let shared = Shared::user(32, variant);
         let producer = shared.producer();
         let thread = thread::spawn(move || {
             assert!(send(&producer, &[1, 2]));
@@ -58,7 +59,7 @@ pub(crate) const USER_REVERSED: Model = Model {
     outcomes: &["nothing", "both"],
     floor: 30,
     execution: |variant| {
-        let shared = Shared::new(64, variant);
+        let shared = Shared::user(64, variant);
         let producer = shared.producer();
         let thread = thread::spawn(move || {
             let [mut first, mut second, mut third] = [(); 3].map(|()| producer.reserve(8).unwrap());
@@ -86,7 +87,7 @@ pub(crate) const USER_TWO_DRAINS: Model = Model {
     outcomes: &["one was refused", "they took turns"],
     floor: 400,
     execution: |variant| {
-        let shared = Shared::new(64, variant);
+        let shared = Shared::user(64, variant);
         let producer = shared.producer();
         let kernel = shared.drain();
         assert!(send(&producer, &[1]));
@@ -114,7 +115,7 @@ pub(crate) const USER_SPACE: Model = Model {
     outcomes: &["room, announced", "room, not announced yet", "asleep, notified"],
     floor: 10,
     execution: |variant| {
-        let shared = Shared::new(32, variant);
+        let shared = Shared::user(32, variant);
         let producer = shared.producer();
         let kernel = shared.drain();
         assert!(send(&producer, &[1, 2]));

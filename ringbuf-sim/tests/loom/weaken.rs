@@ -121,9 +121,9 @@ fn every_ordering_is_needed() {
         assert!(!models.is_empty(), "{site:?} has no row");
         for model in models {
             for fenced in [false, true] {
-                let how = if fenced { " (read-only mapping)" } else { "" };
-                let row = format!("{site:?} weakened: {}{how}", model.name);
-                match failure_of(model, Variant { weak: Some(site), fenced }) {
+                let variant = Variant { weak: Some(site), fenced };
+                let row = format!("{site:?} weakened: {}{variant}", model.name);
+                match failure_of(model, variant) {
                     Some(message) if message.contains(failure.says()) => {
                         println!("{row} fails: {failure:?}");
                     }

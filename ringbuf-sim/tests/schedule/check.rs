@@ -7,7 +7,7 @@ mod each;
 use std::collections::VecDeque;
 
 use ringbuf_core::{Corrupt, Counts, Header, Position};
-use ringbuf_sim::Flags;
+use ringbuf_sim::{Flags, PendingPos};
 
 use crate::plan::Plan;
 
@@ -364,6 +364,12 @@ impl Check {
     /// The position has run over the end of its word.
     pub(crate) fn wrapped(&self) -> bool {
         self.seen_at(self.produced).get() < self.start().get()
+    }
+
+    /// The kernel compares positions as if they never wrapped, and they have.
+    pub(crate) fn exhausted(&self) -> bool {
+        let behind = self.seen_at(self.pending).get() > self.seen_at(self.produced).get();
+        self.plan.pending_pos == PendingPos::Compared && behind
     }
 
     /// Records that nobody commits any more.

@@ -34,7 +34,8 @@ pub(crate) enum Defect {
     CommitBeforeSample,
     /// Producers do not exclude each other.
     NoLock,
-    /// Producers take everything for consumed.
+    /// Producers take everything for consumed: where there is no pending position
+    /// they run over what is uncommitted, too.
     IgnoreConsumer,
     /// Producers take every record for committed: only a forged consumer
     /// position shows it.
@@ -58,7 +59,7 @@ impl Defect {
         (Self::PositionBeforeHeader, "header"),
         (Self::CommitBeforeSample, "torn"),
         (Self::NoLock, "reserved"),
-        (Self::IgnoreConsumer, "unreleased"),
+        (Self::IgnoreConsumer, "runs over"),
         (Self::IgnorePending, "uncommitted"),
     ];
 }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use corosensei::Yielder;
-use ringbuf_sim::{Flags, KernelReservation, KernelRing, Refused};
+use ringbuf_sim::{Flags, KernelReservation, KernelRing, Profile, Refused};
 
 use crate::memory::KernelView;
 use crate::plan::Act;
@@ -24,6 +24,8 @@ pub(crate) fn produce(
     // SAFETY: P1: the producers of a run share the memory and the positions in
     // the host, so that together they are the one ring that produces.
     let kernel: Kernel<'_> = unsafe { KernelRing::new(KernelView(&seat), Surroundings(&seat)) };
+    let profile = Profile::from(seat.shared.width).pending_pos(seat.shared.pending_pos);
+    let kernel = kernel.on(profile);
     let mut open = Vec::new();
     let mut number = 0;
     for act in script {

@@ -1,7 +1,7 @@
 //! What a run is to do, drawn from its seed; and how a failing one gets smaller.
 
 use ringbuf_core::Width;
-use ringbuf_sim::Flags;
+use ringbuf_sim::{Flags, PendingPos};
 
 /// One run: who does what, over which ring, with which faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) struct Plan {
     pub(crate) width: Width,
     /// Bytes that have gone through the ring before.
     pub(crate) start: u64,
+    /// What the kernel knows of uncommitted records.
+    pub(crate) pending_pos: PendingPos,
     /// What each producer does, one thing after the other.
     pub(crate) producers: Vec<Vec<Act>>,
     /// A party goes on with its next step but once in so many steps.
@@ -68,6 +70,18 @@ impl Plan {
             (Width::Bits32, (1 << 32) - 256),
             (Width::Bits64, u64::MAX - 255),
         ]);
+        let hostile = seed % 8 == 7;
+        let pending_pos = match width {
+            Width::Bits64 => PendingPos::Modular,
+            // Without, a forged consumer position makes records overlap.
+            Width::Bits32 if hostile => random.pick(&[PendingPos::Modular, PendingPos::Compared]),
+            Width::Bits32 => random.pick(&[
+                PendingPos::Modular,
+                PendingPos::Modular,
+                PendingPos::Compared,
+                PendingPos::Absent,
+            ]),
+        };
         let acts = random.pick(&[6, 30, 150]);
         let number = random.pick(&[1, 1, 2, 2, 3, 4, 6]);
         let forget = seed % 64 == 0;
@@ -80,7 +94,8 @@ impl Plan {
             deaths: random.pick(&[0, 0, 1, 5]),
             release_after: random.pick(&[0, 16, capacity / 4, capacity / 2]),
             late: random.below(2) == 0,
-            hostile: seed % 8 == 7,
+            hostile,
+            pending_pos,
             seed,
         }
     }
@@ -112,6 +127,7 @@ impl Plan {
         with(&|plan| plan.late = false);
         with(&|plan| plan.release_after = 0);
         with(&|plan| (plan.width, plan.start) = (Width::Bits64, 0));
+        with(&|plan| plan.pending_pos = PendingPos::Modular);
         all
     }
 

@@ -12,7 +12,7 @@ use std::thread::panicking;
 
 use corosensei::Yielder;
 use ringbuf_core::{Capacity, Header, Offset, Position, SampleLen, Width};
-use ringbuf_sim::{Flags, Host, Positions};
+use ringbuf_sim::{Flags, Host, PendingPos, Positions};
 
 use crate::check::Check;
 use crate::defect::Defect;
@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) slots: Vec<Cell<u64>>,
     pub(crate) capacity: Capacity,
     pub(crate) width: Width,
+    pub(crate) pending_pos: PendingPos,
     locked: Cell<bool>,
     positions: Cell<Positions>,
     /// A notification is on its way.
@@ -75,6 +76,7 @@ impl Shared {
             slots: (0..plan.capacity / 8).map(|_| Cell::new(!0)).collect(),
             capacity: Capacity::new(plan.capacity, PAGE).unwrap(),
             width: plan.width,
+            pending_pos: plan.pending_pos,
             locked: Cell::new(false),
             positions: Cell::new(Positions { produced: start, pending: start }),
             announced: Cell::new(false),

@@ -294,6 +294,7 @@ impl<'p> Run<'p> {
             timeouts: self.timeouts,
             stuck: u64::from(check.stuck()),
             wrapped: u64::from(check.wrapped()),
+            exhausted: u64::from(check.exhausted()),
         }
     }
 

@@ -99,4 +99,5 @@ seen!(
     timeouts,
     stuck,
     wrapped,
+    exhausted,
 );

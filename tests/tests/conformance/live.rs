@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use ringbuf_bpf::conformance::types::{result, run, step};
+use ringbuf_bpf::conformance::types::{result, run, step, what};
 use ringbuf_bpf::conformance::{ConformanceSkel, ConformanceSkelBuilder};
 use ringbuf_core::Next;
 use ringbuf_kernel::RingBuf;
@@ -20,13 +20,13 @@ use crate::witness::{Moment, Witness};
 pub(crate) struct Live {
     skeleton: ConformanceSkel<'static>,
     witness: Witness,
-    dynptr: bool,
+    kind: Ring,
 }
 
 impl Live {
     /// Loads the programs with a fresh ring.
     pub(crate) fn new(kind: Ring, payload: &[u8; 2 * BYTES_MAX]) -> Self {
-        let Ring { bytes, dynptr, limits, sizes } = kind;
+        let Ring { bytes, dynptr, limits, sizes, .. } = kind;
         // The skeleton borrows this for as long as it lives; a few bytes per load stay behind.
         let object = Box::leak(Box::new(MaybeUninit::uninit()));
         let mut open = ConformanceSkelBuilder::default().open(object).expect("open");
@@ -41,12 +41,12 @@ impl Live {
         let ring = RawRing::of(&skeleton.maps.ring).expect("mmap");
         let globals = Globals::of(&skeleton.maps.bss).expect("mmap");
         let witness = Witness::new(&skeleton.maps.ring, ring, globals);
-        Self { skeleton, witness, dynptr }
+        Self { skeleton, witness, kind }
     }
 
     /// Calls `run` while the witness attends.
     pub(crate) fn attended<R>(&mut self, run: impl FnOnce(&mut Attended<'_>) -> R) -> R {
-        let Self { skeleton, witness, dynptr } = self;
+        let Self { skeleton, witness, kind } = self;
         let witness = &*witness;
         let (scripts, to_attend) = channel::<Vec<step>>();
         let (moments, seen) = channel();
@@ -65,7 +65,7 @@ impl Live {
             });
             seen.recv().expect("a witness");
             let _pinned = pin_to_cpu(here).expect("pin");
-            run(&mut Attended { skeleton, witness, dynptr: *dynptr, scripts, seen })
+            run(&mut Attended { skeleton, witness, kind: *kind, scripts, seen })
         })
     }
 }
@@ -74,7 +74,7 @@ impl Live {
 pub(crate) struct Attended<'l> {
     skeleton: &'l mut ConformanceSkel<'static>,
     witness: &'l Witness,
-    dynptr: bool,
+    kind: Ring,
     scripts: Sender<Vec<step>>,
     seen: Receiver<Vec<Moment>>,
 }
@@ -87,17 +87,26 @@ impl Attended<'_> {
         self.witness.begin();
         self.scripts.send(steps.clone()).expect("the witness lives");
         let programs = &self.skeleton.progs;
-        let program = if self.dynptr { &programs.script_dynptr } else { &programs.script };
+        let program = if self.kind.dynptr { &programs.script_dynptr } else { &programs.script };
         test_run(program, &run { steps: steps.len() as u64 }).expect("run of a script");
         let moments = self.seen.recv().expect("the witness has seen all steps");
         let bss = self.skeleton.maps.bss_data.as_deref().expect("bss");
         assert_eq!((bss.late, bss.unsettled), (0, 0), "witness late, notifications outstanding");
-        let looks = moments.into_iter().zip(&bss.results).map(|(moment, result)| {
-            let Moment { positions, edge, data } = moment;
-            let result { ret, queries } = *result;
-            Look { ret, edge, positions, queries, data }
-        });
-        let looks = looks.collect();
+        let mut looks: Vec<_> = moments
+            .into_iter()
+            .zip(&bss.results)
+            .map(|(moment, result)| {
+                let Moment { positions, edge, data } = moment;
+                let result { ret, queries } = *result;
+                let positions = positions.map(|position| self.kind.reduced(position));
+                let queries = queries.map(|answer| self.kind.reduced(answer));
+                Look { ret, edge, positions, queries, data }
+            })
+            .collect();
+        let queries = steps.iter().map(|step| step.what == what::QUERY);
+        for (look, _) in looks.iter_mut().zip(queries).filter(|(_, query)| *query) {
+            look.ret = self.kind.reduced(look.ret as u64) as i64;
+        }
         let readable = poll_now(&self.skeleton.maps.ring).expect("poll") != 0;
         if *forged {
             self.witness.ring().catch_up();

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use proptest::strategy::{BoxedStrategy, Strategy};
 use ringbuf_bpf::vectors::types::op_kind;
-use ringbuf_sim::Profile;
+use ringbuf_sim::{PendingPos, Profile};
 use ringbuf_tests::{
     Operations, has_dynptr, kernel_release, live_since, note, online_cpus, page_size, skip,
 };
@@ -69,7 +69,7 @@ impl Rings {
         if !dynptr {
             note(test, "no dynptr on this kernel: reservations have sizes fixed for each ring");
         }
-        if !profile.pending_pos {
+        if profile.pending_pos == PendingPos::Absent {
             note(test, "no pending position on this kernel: no consumer position is forged");
         }
         let old = kernel_release() < (6, 3);
@@ -109,6 +109,14 @@ impl Kind for Rings {
                 } else {
                     "scripts without"
                 });
+                if let Some(start) = ring.narrow {
+                    let wrapped = ran.seen.consumer > start.wrapping_neg().into();
+                    self.tally.count(if wrapped {
+                        "scripts on a simulated kernel of 32 bits, past 2^32"
+                    } else {
+                        "scripts on a simulated kernel of 32 bits"
+                    });
+                }
                 for (step, look) in ran.steps.iter().zip(&ran.seen.looks) {
                     self.tally.count(&script::describe(step, look.ret, ring.dynptr));
                 }
@@ -152,7 +160,7 @@ fn profile() -> Profile {
         assert_eq!(operations.run(op_kind::RESERVE_SUBMIT, 8, 0), 1, "a fresh ring has room");
     }
     match operations.ring().pending_pos() {
-        0 => Profile::BEFORE_PENDING_POS,
+        0 => Profile::NEWEST.pending_pos(PendingPos::Absent),
         _ => Profile::NEWEST,
     }
 }

@@ -38,6 +38,21 @@ pub(crate) struct Ring {
     pub(crate) limits: Limits,
     /// Of reservations in each slot, for the helper that wants a constant.
     pub(crate) sizes: [u32; SLOTS],
+    /// The simulated kernel has 32 bits, and its positions start here, shortly below 2^32; the live
+    /// one has 64, and starts at 0. They must agree all the same, but for that.
+    pub(crate) narrow: Option<u32>,
+}
+
+impl Ring {
+    /// A position of the simulated ring as the live one has it.
+    pub(crate) fn since_start(&self, position: u64) -> u64 {
+        self.narrow.map_or(position, |start| (position as u32).wrapping_sub(start).into())
+    }
+
+    /// What the live kernel says, as far as one of the simulated width can say it.
+    pub(crate) fn reduced(&self, value: u64) -> u64 {
+        if self.narrow.is_some() { value & 0xffff_ffff } else { value }
+    }
 }
 
 /// Steps of one program run, and then a reader in user space.
@@ -136,11 +151,15 @@ fn flag_names(flags: u64) -> &'static str {
 pub(crate) fn ring(page: u32, limits: Limits) -> impl Strategy<Value = Ring> {
     prop_oneof![4 => Just(page), 1 => Just(4 * page)].prop_flat_map(move |bytes| {
         let sizes = prop::array::uniform(fixed_size(bytes));
-        (any::<bool>(), sizes).prop_map(move |(dynptr, sizes)| Ring {
+        // A multiple of the size below 2^32, so that both have their records at the same places.
+        let narrow =
+            prop::option::of((1..16_u32).prop_map(move |laps| (laps * bytes).wrapping_neg()));
+        (any::<bool>(), sizes, narrow).prop_map(move |(dynptr, sizes, narrow)| Ring {
             bytes,
             dynptr,
             limits,
             sizes,
+            narrow,
         })
     })
 }

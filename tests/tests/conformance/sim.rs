@@ -4,9 +4,10 @@ use std::mem::replace;
 use std::sync::atomic::Ordering::Release;
 
 use ringbuf_bpf::conformance::types::step;
-use ringbuf_core::{Consumer, ConsumerMemory, MappedProducer, Next, Position, Width};
+use ringbuf_core::{Consumer, ConsumerMemory, Next, Position, Width};
 use ringbuf_sim::{
-    Flags, KernelProducer, KernelReservation, Mirror, Profile, SimMemory, SimRing, Threads,
+    Flags, KernelProducer, KernelReservation, PendingPos, Profile, SimKernelMemory, SimMemory,
+    SimRing, Threads,
 };
 
 use crate::look::{Look, Seen};
@@ -14,7 +15,7 @@ use crate::script::{NONSENSE, Ring, SLOTS, Script, Step};
 
 const NO_WAKEUP: Flags = Flags::NO_WAKEUP;
 
-type Reservation<'r> = KernelReservation<'r, MappedProducer<std::sync::Arc<Mirror>>, Threads>;
+type Reservation<'r> = KernelReservation<'r, SimKernelMemory, Threads>;
 
 /// A simulated ring on which scripts run one after the other.
 pub(crate) struct Simulated {
@@ -28,7 +29,12 @@ pub(crate) struct Simulated {
 
 impl Simulated {
     pub(crate) fn new(kind: Ring, profile: Profile, payload: Vec<u8>) -> Self {
-        let ring = SimRing::with_profile(kind.bytes.into(), profile).expect("a ring");
+        let (width, start) = match kind.narrow {
+            Some(start) => (Width::Bits32, start.into()),
+            None => (Width::Bits64, 0),
+        };
+        let ring = SimRing::started_at(kind.bytes.into(), profile.width(width), start);
+        let ring = ring.expect("a ring");
         let reader = Some(ring.consumer().expect("its reader"));
         Self { program: ring.producer(), ring, reader, kind, profile, payload }
     }
@@ -60,7 +66,7 @@ impl Simulated {
         drop(run);
         looks.push(last);
         if forged {
-            self.store(producer);
+            self.store(0);
         }
         let (records, consumer) = self.read(script.read);
         Ran { seen: Seen { looks, readable, records: Ok(records), consumer }, steps, forged }
@@ -74,18 +80,22 @@ impl Simulated {
         let mut taken = Vec::new();
         while (taken.len() as u64) < records {
             let Next::Record(record) = batch.next().expect("a sound ring") else { break };
-            taken.push((record.position().get(), record.to_vec()));
+            taken.push((self.kind.since_start(record.position().get()), record.to_vec()));
         }
         drop(batch);
         self.reader = Some(reader);
-        (taken, self.ring.pages().consumer)
+        (taken, self.kind.since_start(self.ring.pages().consumer))
     }
 
-    /// Writes the consumer page, as anybody may who has mapped it.
-    fn store(&self, position: u64) {
+    /// Writes the consumer page, as anybody may who has mapped it: the producer position and so
+    /// much more. Returns what that is in the live ring.
+    fn store(&self, ahead: i64) -> u64 {
+        let produced = self.ring.pages().producer;
         let memory = self.reader.as_ref().expect("a reader").memory();
+        let position = Position::new(produced.wrapping_add_signed(ahead), memory.width());
         // SAFETY: no sample is lent out, and no reader looks before the position is a true one.
-        unsafe { memory.store_consumer_pos(Position::new(position, Width::Bits64), Release) };
+        unsafe { memory.store_consumer_pos(position, Release) };
+        self.kind.since_start(produced).wrapping_add_signed(ahead)
     }
 }
 
@@ -122,19 +132,22 @@ impl<'r> Run<'r> {
                 let result = self.program.output(bytes, Flags(flags));
                 result.map_or_else(|error| error.errno(), |()| 0)
             }
-            Step::Query { kind } => self.program.query(kind) as i64,
+            Step::Query { kind } => self.query(kind) as i64,
             Step::Read { .. } if self.forged => NONSENSE,
             Step::Read { records } => {
                 let (_, consumer) = self.simulated.read(records);
                 release(plain, consumer)
             }
             // Without a pending position the kernel would believe it, and records overlap.
-            Step::Store { .. } if !self.simulated.profile.pending_pos => NONSENSE,
+            Step::Store { .. } if self.simulated.profile.pending_pos == PendingPos::Absent => {
+                NONSENSE
+            }
             Step::Store { ahead } => {
-                let consumer = self.simulated.ring.pages().producer.wrapping_add_signed(ahead);
                 self.forged = true;
-                self.simulated.store(consumer);
-                release(plain, consumer)
+                // No 32-bit kernel can be told more.
+                let narrow = self.simulated.kind.narrow.is_some();
+                let ahead = if narrow { (ahead as i32).into() } else { ahead };
+                release(plain, self.simulated.store(ahead))
             }
         }
     }
@@ -172,16 +185,33 @@ impl<'r> Run<'r> {
         1
     }
 
+    /// `bpf_ringbuf_query`, whose kinds 2 and 3 are positions.
+    fn query(&self, kind: u64) -> u64 {
+        let answer = self.program.query(kind);
+        if [2, 3].contains(&kind) { self.simulated.kind.since_start(answer) } else { answer }
+    }
+
     fn look(&mut self, ret: i64) -> Look {
         let pages = self.simulated.ring.pages();
+        let since_start = |position| self.simulated.kind.since_start(position);
+        // Without a pending position the word stays 0.
+        let pending = match self.simulated.profile.pending_pos {
+            PendingPos::Absent => pages.pending,
+            _ => since_start(pages.pending),
+        };
         let before = replace(&mut self.notified, self.simulated.ring.notifications());
         // Epoll asks the ring itself once it was notified: whether the positions differ.
         let edge = self.notified != before && pages.consumer != pages.producer;
         Look {
             ret,
             edge,
-            positions: [pages.consumer, pages.producer, pages.pending, pages.overwrite],
-            queries: [0, 1, 2, 3, 4, 5].map(|kind| self.program.query(kind)),
+            positions: [
+                since_start(pages.consumer),
+                since_start(pages.producer),
+                pending,
+                pages.overwrite,
+            ],
+            queries: [0, 1, 2, 3, 4, 5].map(|kind| self.query(kind)),
             data: pages.data,
         }
     }

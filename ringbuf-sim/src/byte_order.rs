@@ -1,0 +1,177 @@
+//! Memory whose words are in the byte order of another machine.
+
+use std::sync::atomic::Ordering;
+
+use ringbuf_core::{
+    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, SampleLen,
+    Width,
+};
+
+use crate::KernelMemory;
+
+/// In which order the bytes of a word are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ByteOrder {
+    /// The least significant byte first: x86, arm64, riscv64, ppc64el.
+    Little,
+    /// The most significant byte first: s390x.
+    Big,
+}
+
+impl ByteOrder {
+    /// That of this machine.
+    pub const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
+}
+
+/// A view of memory in which positions and headers are stored in a byte order
+/// of its own: whoever is above it sees their values.
+#[derive(Debug)]
+pub struct ByteOrdered<M> {
+    memory: M,
+    swapped: bool,
+}
+
+impl<M> ByteOrdered<M> {
+    pub(crate) fn new(memory: M, order: ByteOrder) -> Self {
+        Self { memory, swapped: order != ByteOrder::NATIVE }
+    }
+
+    /// Between the value of a header and how it is stored.
+    fn header(&self, header: Header) -> Header {
+        if self.swapped { Header::from_bits(header.to_bits().swap_bytes()) } else { header }
+    }
+
+    /// Between the value of a position and how it is stored.
+    fn position(&self, position: Position, width: Width) -> Position {
+        match width {
+            _ if !self.swapped => position,
+            Width::Bits64 => Position::new(position.get().swap_bytes(), width),
+            Width::Bits32 => Position::new(position.get().swap_bytes() >> 32, width),
+        }
+    }
+}
+
+// SAFETY: M1, M2, M5 as of the memory behind it, which is accessed as named
+// (M3); positions and headers are in the byte order that this was made for,
+// which is the native one of the machine that is simulated (M4).
+unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
+    type Sample<'a>
+        = M::Sample<'a>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn capacity(&self) -> Capacity {
+        self.memory.capacity()
+    }
+
+    #[inline]
+    fn width(&self) -> Width {
+        self.memory.width()
+    }
+
+    fn initial_consumer_pos(&self) -> Position {
+        self.position(self.memory.initial_consumer_pos(), self.memory.width())
+    }
+
+    #[inline]
+    fn load_producer_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_producer_pos(order), self.memory.width())
+    }
+
+    #[inline]
+    unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
+        let position = self.position(position, self.memory.width());
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.store_consumer_pos(position, order) };
+    }
+
+    #[inline]
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        self.header(unsafe { self.memory.load_header(at, order) })
+    }
+
+    #[inline]
+    unsafe fn sample(&self, at: Offset, len: SampleLen) -> M::Sample<'_> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.sample(at, len) }
+    }
+
+    #[inline]
+    fn fence(&self, order: Ordering) {
+        self.memory.fence(order);
+    }
+}
+
+// SAFETY: as for the consumer.
+unsafe impl<M: ProducerMemory> ProducerMemory for ByteOrdered<M> {
+    type SampleMut<'a>
+        = M::SampleMut<'a>
+    where
+        Self: 'a;
+
+    fn capacity(&self) -> Capacity {
+        self.memory.capacity()
+    }
+
+    fn width(&self) -> Width {
+        self.memory.width()
+    }
+
+    fn initial_producer_pos(&self) -> Position {
+        self.position(self.memory.initial_producer_pos(), self.memory.width())
+    }
+
+    fn load_consumer_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_consumer_pos(order), self.memory.width())
+    }
+
+    unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
+        let position = self.position(position, self.memory.width());
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.store_producer_pos(position, order) };
+    }
+
+    unsafe fn write_header(&self, at: Offset, header: Header, page: PageOffset) {
+        let swapped = PageOffset::from_bits(page.to_bits().swap_bytes());
+        let page = if self.swapped { swapped } else { page };
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.write_header(at, self.header(header), page) };
+    }
+
+    unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.store_header(at, self.header(header), order) };
+    }
+
+    unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> M::SampleMut<'_> {
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.sample_mut(at, len) }
+    }
+}
+
+// SAFETY: as for the consumer.
+unsafe impl<M: KernelMemory> KernelMemory for ByteOrdered<M> {
+    fn page_size(&self) -> u64 {
+        self.memory.page_size()
+    }
+
+    fn store_pending_pos(&self, position: Position, order: Ordering) {
+        self.memory.store_pending_pos(self.position(position, self.memory.width()), order);
+    }
+
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        self.header(unsafe { self.memory.load_header(at, order) })
+    }
+
+    unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.swap_header(at, self.header(header), order) };
+    }
+
+    fn fence(&self, order: Ordering) {
+        self.memory.fence(order);
+    }
+}
