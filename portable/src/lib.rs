@@ -15,7 +15,7 @@ pub use gate::{
     skip,
 };
 pub use insn::{Assembler, Register, Size};
-pub use programs::{End, drain, hold, output, reserve};
+pub use programs::{End, drain, hold, output, query, reserve};
 pub use raw::RawRing;
 pub use sys::{LoadError, MapType, Program, create_map};
 

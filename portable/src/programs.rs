@@ -12,6 +12,7 @@ const RINGBUF_OUTPUT: i32 = 130;
 const RINGBUF_RESERVE: i32 = 131;
 const RINGBUF_SUBMIT: i32 = 132;
 const RINGBUF_DISCARD: i32 = 133;
+const RINGBUF_QUERY: i32 = 134;
 const DYNPTR_READ: i32 = 201;
 const USER_RINGBUF_DRAIN: i32 = 209;
 /// How many calls a holding program makes while its record is busy.
@@ -76,6 +77,19 @@ pub fn output(ring: impl AsFd, len: u32, flags: u32) -> Result<Program, LoadErro
     program.set(3, len as i32);
     program.set(4, flags as i32);
     program.call(RINGBUF_OUTPUT);
+    program.exit();
+    Program::load(&program, None)
+}
+
+/// Asks the ring; returns the low 32 bits of the answer.
+///
+/// # Errors
+/// If the kernel refuses the program.
+pub fn query(ring: impl AsFd, kind: u32) -> Result<Program, LoadError> {
+    let mut program = Assembler::default();
+    program.map(1, ring);
+    program.set(2, kind as i32);
+    program.call(RINGBUF_QUERY);
     program.exit();
     Program::load(&program, None)
 }

@@ -30,12 +30,26 @@ impl RawRing {
 
     /// The consumer position.
     pub fn consumer_pos(&self) -> u64 {
-        self.position(&self.consumer)
+        self.word(&self.consumer, 0)
     }
 
     /// The producer position.
     pub fn producer_pos(&self) -> u64 {
-        self.position(&self.rest)
+        self.word(&self.rest, 0)
+    }
+
+    /// The second word of the producer page: the pending position, on kernels that have one.
+    pub fn pending_pos(&self) -> u64 {
+        self.word(&self.rest, self.bits as usize / 8)
+    }
+
+    /// All of the data, as it is stored.
+    pub fn all_data(&self) -> Vec<u8> {
+        let (page, len) = (page_size(), self.rest.len());
+        let once = page..page + (len - page) / 2;
+        let mut data = Vec::with_capacity(once.len());
+        once.step_by(8).for_each(|at| data.extend(word(&self.rest, at).to_ne_bytes()));
+        data
     }
 
     /// Both words of the header at `offset` in the data.
@@ -48,13 +62,22 @@ impl RawRing {
         bytes(&self.rest, page_size() + offset)
     }
 
-    fn position(&self, page: &MmapRaw) -> u64 {
+    /// As wide as the kernel's.
+    fn word(&self, page: &MmapRaw, at: usize) -> u64 {
         if self.bits == 64 {
-            u64::from_ne_bytes(bytes(page, 0))
+            u64::from_ne_bytes(bytes(page, at))
         } else {
-            u32::from_ne_bytes(bytes(page, 0)).into()
+            u32::from_ne_bytes(bytes(page, at)).into()
         }
     }
+}
+
+/// Eight bytes at `at`, a multiple of eight.
+fn word(map: &MmapRaw, at: usize) -> u64 {
+    assert!(at % 8 == 0 && at + 8 <= map.len(), "inside the mapping");
+    let word = map.as_ptr().wrapping_add(at).cast::<u64>();
+    // SAFETY: inside the mapping and aligned; a volatile read of what the kernel may write.
+    unsafe { word.read_volatile() }
 }
 
 /// Copies out of a mapping that others write to.

@@ -139,33 +139,32 @@ impl Mirror {
 
     /// The pages as they are, each word by one relaxed load.
     pub(crate) fn now(&self) -> PagesNow {
-        let swapped = self.byte_order != ByteOrder::NATIVE;
-        let (size, position): (_, Box<dyn Fn(usize) -> u64>) = match self.width {
-            Width::Bits32 => (
-                4,
-                Box::new(|from| {
-                    let word = self.kernel.word(from);
-                    u64::from(if swapped { word.swap_bytes() } else { word })
-                }),
-            ),
-            Width::Bits64 => (
-                8,
-                Box::new(|from| {
-                    let word = self.kernel.double_word(from);
-                    if swapped { word.swap_bytes() } else { word }
-                }),
-            ),
+        let width = match self.width {
+            Width::Bits32 => 4,
+            Width::Bits64 => 8,
         };
-        let data = 2 * self.page..self.kernel.len - (self.kernel.len - 2 * self.page) / 2;
+        let size = (self.kernel.len - 2 * self.page) / 2;
+        let mut data = Vec::with_capacity(size);
+        for at in (2 * self.page..2 * self.page + size).step_by(8) {
+            data.extend(self.kernel.double_word(at).to_ne_bytes());
+        }
         PagesNow {
-            consumer: position(0),
-            producer: position(self.page),
-            pending: position(self.page + size),
-            overwrite: position(self.page + 2 * size),
-            data: data
-                .step_by(8)
-                .flat_map(|at| self.kernel.double_word(at).to_ne_bytes())
-                .collect(),
+            consumer: self.position(0),
+            producer: self.position(self.page),
+            pending: self.position(self.page + width),
+            overwrite: self.position(self.page + 2 * width),
+            data,
+        }
+    }
+
+    /// The position in the word at `at`.
+    fn position(&self, at: usize) -> u64 {
+        let swapped = self.byte_order != ByteOrder::NATIVE;
+        match (self.width, swapped) {
+            (Width::Bits32, false) => self.kernel.word(at).into(),
+            (Width::Bits32, true) => self.kernel.word(at).swap_bytes().into(),
+            (Width::Bits64, false) => self.kernel.double_word(at),
+            (Width::Bits64, true) => self.kernel.double_word(at).swap_bytes(),
         }
     }
 

@@ -1,28 +1,15 @@
 //! Positions past 2^32, live: for every width of process and kernel.
 
 use ringbuf_kernel::{Exhausted, RingBuf};
-use ringbuf_portable::{End, Program, kernel_version, live, note, reserve};
+use ringbuf_portable::{End, Program, live, note, reserve};
+use ringbuf_sim::PendingPos;
 
-use crate::{bits, numbers, position, raw, ring};
+use crate::{bits, numbers, position, profile, raw, ring};
 
 const MIB: u64 = 1 << 20;
 const RING: usize = 4 << 20;
 /// One record with its header takes 1 MiB.
 const LEN: u32 = (1 << 20) - 8;
-
-/// Whether a 32-bit kernel of this version has a pending position and walks it as if positions
-/// never wrapped. It came with 6.10 and the releases that took that fix, and was repaired in 7.3,
-/// 7.2, 7.0, 6.12.110 and 6.1.188.
-fn is_defective([major, minor, patch]: [u32; 3]) -> bool {
-    match (major, minor) {
-        (5, 10) => patch >= 223,
-        (6, 1) => (97..188).contains(&patch),
-        (6, 9) => patch >= 8,
-        (6, 10 | 11 | 13..=19) => true,
-        (6, 12) => patch < 110,
-        _ => false,
-    }
-}
 
 #[test]
 fn positions_pass_2_32_and_nothing_is_lost() {
@@ -45,7 +32,7 @@ fn positions_pass_2_32_and_nothing_is_lost() {
     }
     assert_eq!(reader.position().get(), position(number * MIB));
     assert_eq!(reader.counts().delivered, number);
-    if bits() == 32 && is_defective(kernel_version()) {
+    if bits() == 32 && profile().pending_pos == PendingPos::Compared {
         dies(&map, &program, &mut reader);
     } else {
         lives_on(&program, &mut reader, number);

@@ -1,6 +1,7 @@
 //! The reader and the producer on whatever kernel and architecture this is: one program, which
 //! `cargo xtask matrix --arch` builds for each of them.
 
+mod conformance;
 mod door;
 mod four_gib;
 mod reading;
@@ -14,7 +15,8 @@ use std::os::fd::OwnedFd;
 
 use ringbuf_core::Width;
 use ringbuf_kernel::{Next, RingBuf, kernel_width};
-use ringbuf_portable::{MapType, RawRing, create_map};
+use ringbuf_portable::{MapType, RawRing, create_map, kernel_version};
+use ringbuf_sim::Profile;
 
 /// A fresh ring of `bytes`.
 fn ring(bytes: usize) -> OwnedFd {
@@ -32,6 +34,14 @@ fn bits() -> u32 {
         Width::Bits32 => 32,
         Width::Bits64 => 64,
     }
+}
+
+/// What this kernel does, by its version: exactly the 32-bit kernels with the defect are to end
+/// past 2^32.
+fn profile() -> Profile {
+    let [major, minor, patch] = kernel_version();
+    let width = kernel_width().expect("the width");
+    Profile::of_release(major, minor, patch).width(width)
 }
 
 /// Where a position is after `bytes`, on this kernel.
