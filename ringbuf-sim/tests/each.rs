@@ -131,6 +131,34 @@ fn a_producer_that_never_rests_does_not_keep_it() {
     }
 }
 
+/// Sixteen records of a sixteenth of the ring, as they are asked for: eight, seven, one; and one
+/// more that is there in the end, which is for the next call.
+#[test]
+fn it_ends_after_exactly_one_ring() {
+    let ring = SimRing::new(CAPACITY).unwrap();
+    let producer = ring.producer();
+    let produce = |records| {
+        for _ in 0..records {
+            producer.output(&[0; CAPACITY as usize / 16 - 8], Flags::ADAPTIVE).unwrap();
+        }
+    };
+    produce(8);
+    let mut consumer = ring.consumer().unwrap();
+    let mut count = 0;
+    let end = consumer.for_each(|_| {
+        count += 1;
+        match count {
+            8 => produce(7),
+            15 | 16 => produce(1),
+            _ => {}
+        }
+        GO_ON
+    });
+    assert_eq!((end, count), (Ok(Continue(Drained::Limit)), 16));
+    assert_eq!(consumer.for_each(|_| GO_ON), Ok(Continue(Drained::Empty)));
+    assert_eq!(consumer.counts().delivered, 17);
+}
+
 #[test]
 fn space_comes_back_while_it_reads() {
     let ring = SimRing::new(CAPACITY).unwrap();

@@ -1,5 +1,7 @@
-//! How often the consumer looks at what producers write: what it knows it does
-//! not ask again, since each look takes a shared cache line.
+//! How often the consumer looks at what producers write, and gives space back:
+//! what it knows it does not ask again, since each look takes a shared cache line.
+//! Reading by callback shows by its loads which way a record came: one for each
+//! record, and one more for each guess that was wrong.
 
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -10,12 +12,22 @@ use ringbuf_core::{
 };
 use ringbuf_sim::{Flags, SimMemory, SimRing};
 
-/// A ring's memory, which counts the loads of what producers write.
+/// A ring's memory, which counts the loads of what producers write, and stores.
 struct Counted<'r> {
     memory: &'r SimMemory,
     /// Of the producer position.
     looks: Cell<u64>,
     headers: Cell<u64>,
+    /// Of the consumer position.
+    releases: Cell<u64>,
+}
+
+/// The consumer of a memory whose owner reads nothing.
+fn counted(owner: &Consumer<SimMemory>) -> Consumer<Counted<'_>> {
+    let [looks, headers, releases] = [const { Cell::new(0) }; 3];
+    let memory = Counted { memory: owner.memory(), looks, headers, releases };
+    // SAFETY: C1: the owner of the memory reads nothing.
+    unsafe { Consumer::new(memory) }.unwrap()
 }
 
 // SAFETY: M1 to M5 as of the memory behind: each call is passed on as it is.
@@ -43,6 +55,7 @@ unsafe impl ConsumerMemory for Counted<'_> {
     }
 
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
+        self.releases.set(self.releases.get() + 1);
         // SAFETY: as the caller vouches.
         unsafe { self.memory.store_consumer_pos(position, order) };
     }
@@ -74,9 +87,7 @@ fn what_is_known_is_not_asked_again() {
     };
     produce(8);
     let owner = ring.consumer().unwrap();
-    let memory = Counted { memory: owner.memory(), looks: Cell::new(0), headers: Cell::new(0) };
-    // SAFETY: C1: the owner of the memory reads nothing.
-    let mut consumer = unsafe { Consumer::new(memory) }.unwrap();
+    let mut consumer = counted(&owner);
     let looks = |consumer: &Consumer<Counted<'_>>| consumer.memory().looks.take();
     assert_eq!(looks(&consumer), 1, "a new consumer looks once");
 
@@ -111,4 +122,53 @@ fn what_is_known_is_not_asked_again() {
 /// Reads records, `most` at most: how many there were.
 fn read(batch: &Batch<'_, Counted<'_>>, most: u64) -> u64 {
     (0..most).take_while(|_| matches!(batch.next(), Ok(Next::Record(_)))).count() as u64
+}
+
+/// Loads of headers, and releases, of one call that reads records of these lengths.
+fn each(bytes: u64, lens: impl IntoIterator<Item = usize>) -> (u64, u64, u64) {
+    let ring = SimRing::new(bytes).unwrap();
+    let lens: Vec<_> = lens.into_iter().collect();
+    for len in &lens {
+        ring.producer().output(&vec![0; *len], Flags::ADAPTIVE).unwrap();
+    }
+    let owner = ring.consumer().unwrap();
+    let mut consumer = counted(&owner);
+    let mut found = Vec::new();
+    consumer.drain(|record| found.push(record.len())).unwrap();
+    assert_eq!(found, lens);
+    let Counted { looks, headers, releases, .. } = consumer.memory();
+    (looks.take(), headers.take(), releases.take())
+}
+
+#[test]
+fn the_guess_is_the_first_length_of_a_window() {
+    assert_eq!(each(4096, [8; 40]), (2, 40, 1), "no guess is wrong");
+    let others = [8, 16, 24, 32].into_iter().flat_map(|len| [len; 10]);
+    assert_eq!(each(4096, others), (2, 40 + 2, 1), "at the first two of another length");
+    let interrupted = [16, 24, 32].into_iter().flat_map(|len| [len].into_iter().chain([8; 10]));
+    let interrupted = [8; 10].into_iter().chain(interrupted);
+    assert_eq!(each(4096, interrupted), (2, 43 + 3, 1), "once for each that interrupts");
+}
+
+#[test]
+fn a_wrong_guess_ends_guessing_until_the_next_window() {
+    let mixed = [8, 16].repeat(20);
+    assert_eq!(each(4096, mixed.iter().copied()), (2, 40 + 1, 1), "the first one");
+    let after_a_run = [24; 10].into_iter().chain(mixed);
+    assert_eq!(each(4096, after_a_run), (2, 50 + 2, 1), "the next one, after a run");
+    // A run of less than eight is not worth another try.
+    for (run, wrong) in [(8, 1), (9, 2)] {
+        let first = std::iter::repeat_n(8, run);
+        let runs = first.chain([16]).chain([8; 9]).chain([16]);
+        assert_eq!(each(4096, runs), (2, run as u64 + 11 + wrong, 1), "{run}");
+    }
+}
+
+/// Each window of 64 KiB begins with a guess, and is given back before the next.
+#[test]
+fn a_large_ring_is_read_in_windows_of_64_kib() {
+    let (looks, headers, releases) = each(1 << 20, [1000; 1000]);
+    let windows = 1000_u64.div_ceil((64 << 10) / 1008 + 1);
+    assert_eq!((looks, releases), (2, windows));
+    assert_eq!(headers, 1000 + windows - 1, "one that a window cuts is for the next");
 }
