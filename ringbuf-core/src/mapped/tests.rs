@@ -8,13 +8,25 @@ const CAPACITY: usize = 64;
 /// second copy is no mirror.
 type Memory = [u64; 4 + 2 * CAPACITY / 8];
 
-fn producer(memory: &mut Memory, width: Width) -> MappedProducer<()> {
+/// Consumer page, producer page and data.
+fn places(memory: &mut Memory) -> [NonNull<u8>; 3] {
     let start = NonNull::from(memory).cast::<u8>();
     // SAFETY: inside the memory, which has room for both pages and the data.
-    let [producer, data] = [16, 32].map(|at| unsafe { start.byte_add(at) });
+    [0, 16, 32].map(|at| unsafe { start.byte_add(at) })
+}
+
+fn producer(memory: &mut Memory, width: Width) -> MappedProducer<()> {
+    let [consumer, producer, data] = places(memory);
     let capacity = Capacity::new(64, 32).unwrap();
     // SAFETY: M1 and M2, but for the mirror; the memory outlives the view.
-    unsafe { MappedProducer::new(start, producer, data, capacity, width, ()) }
+    unsafe { MappedProducer::new(consumer, producer, data, capacity, width, ()) }
+}
+
+fn consumer(memory: &mut Memory, width: Width) -> MappedConsumer<()> {
+    let [consumer, producer, data] = places(memory);
+    let capacity = Capacity::new(64, 32).unwrap();
+    // SAFETY: as above.
+    unsafe { MappedConsumer::new(consumer, producer, data, capacity, width, ()) }
 }
 
 /// Both halves of a word, in the order in which they lie in memory.
@@ -50,6 +62,18 @@ fn each_store_goes_to_its_own_word() {
         for rest in [&memory[..2], &memory[4..7], &memory[9..]] {
             assert!(rest.iter().all(|word| *word == 0));
         }
+    }
+}
+
+#[test]
+fn the_pending_position_is_the_second_word_as_wide_as_positions_are() {
+    for width in [Width::Bits64, Width::Bits32] {
+        let mut memory: Memory = [u64::MAX; 20];
+        let pending = Position::new(0x1_2345_6789 << 3, width);
+        producer(&mut memory, width).store_pending_pos(pending, Ordering::Relaxed);
+        let view = consumer(&mut memory, width);
+        assert_eq!(view.pending_pos_low(), 0x1a2b_3c48, "{width:?}");
+        assert_eq!((view.capacity().bytes(), view.width()), (64, width));
     }
 }
 
