@@ -104,6 +104,10 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("out-of-order", &[&[0, 1, 0, 0], &[0, 0, 8, 0, 0, 8], &[3, 1], &[8, 0, 9], &[3, 0]]),
             ("full", &[&[0, 1, 0, 0], &[0, 3, 0xf0, 0x0f], &[0, 0, 8], &[3, 0], &[8, 0, 1]]),
             ("each", &[&[0, 1, 0, 0], OUTPUT, OUTPUT, OUTPUT, &[0x28, 0, 2], &[0x28, 0, 9], &[13]]),
+            // A long run of one length, then others: the comparing loop takes up again.
+            ("each-long-run", &[&[0, 1, 0, 0], &OUTPUTS, LONGER, LONGER, OUTPUT, &[0x28, 0, 99]]),
+            ("each-breaks-at-another", &[&[0, 1, 0, 0], OUTPUT, LONGER, OUTPUT, &[0x28, 0, 2]]),
+            ("hold-back-no-more", &[&[0, 1, 0, 0], HOLD, OUTPUT, READ_ALL, &[12, 0, 0], READ_ALL]),
             ("restart", &[&[0, 0, 0, 8], &[6, 0, 8], &[12, 0, 99], &[8, 0, 9], &[0x2f], &[0x0f]]),
         ],
         _ => &[
@@ -130,8 +134,22 @@ const ZERO: &[u8] = &[0, 0];
 const READ: &[u8] = &[0, 2, 0, 0];
 /// A `for_each` that breaks after a hundred records.
 const EACH: &[u8] = &[7, 0, 99];
-/// A record of 8 bytes.
+/// A record of 8 bytes; one of 16.
 const OUTPUT: &[u8] = &[6, 0, 8];
+const LONGER: &[u8] = &[6, 0, 16];
+/// Ten records of 8 bytes.
+const OUTPUTS: [u8; 30] = {
+    let mut all = [0; 30];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = OUTPUT[at % 3];
+        at += 1;
+    }
+    all
+};
+/// Holding back 99 bytes; a batch.
+const HOLD: &[u8] = &[12, 0, 99];
+const READ_ALL: &[u8] = &[8, 0, 9];
 /// Five records of one length.
 const RUN: [u8; 30] = {
     let mut all = [0; 30];

@@ -3,6 +3,7 @@
 //! `demo` shows it, `test` proves it; the rest runs one part of the proof longer than the gate does.
 
 mod bench;
+mod coverage;
 mod demo;
 mod fuzz;
 mod gate;
@@ -103,6 +104,14 @@ enum Task {
     /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. What is found is kept
     /// below target/fuzz-corpus; a crash is in fuzz/artifacts, and ends it.
     Fuzz(fuzz::Options),
+    /// Print what of ringbuf-core the fuzz corpora reach, file by file
+    ///
+    /// Replays fuzz/corpus with counters compiled in, on the stable compiler, and lists the lines
+    /// that no input reaches. Reads the counters with LLVM's own tools: those of the toolchain if
+    /// it has them, else those of the system package llvm-N, which is installed if it is missing
+    /// (asks on a terminal). Use it after touching core or a corpus. Exits with 1 if less than a
+    /// floor is reached.
+    Coverage(coverage::Options),
     /// Change ringbuf-core in many small ways: each change must make a test fail
     ///
     /// Installs cargo-mutants if it is missing. .cargo/mutants.toml says which tests are run and
@@ -213,6 +222,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
                 .run_alone(&workspace.root)
         }
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options),
+        Task::Coverage(options) => coverage::coverage(&workspace, &options),
         Task::Mutants(options) => mutants::mutants(&workspace, &options),
         Task::Icount => Step::cargo(suites::ICOUNT).run_alone(&workspace.root),
         Task::Bench(options) => bench::bench(&workspace, &options),

@@ -1,0 +1,141 @@
+//! `cargo xtask coverage`: what of `ringbuf-core` the fuzz corpora reach.
+//!
+//! The corpora are replayed by ringbuf-sim's test `corpus`, on the stable compiler. Its `-C
+//! instrument-coverage` counts; LLVM's own tools read what was counted, so nothing is guessed from
+//! the sources. Core is compiled as the dependency that it is there: without its unit tests.
+
+mod report;
+mod tools;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::run;
+use crate::workspace::Workspace;
+
+use report::Report;
+use tools::Tools;
+
+/// What is measured.
+const SOURCES: &str = "ringbuf-core/src/";
+/// The replay.
+const REPLAY: [&str; 6] = ["test", "-p", "ringbuf-sim", "--test", "corpus", "--locked"];
+/// One object for core, and nothing left out of it: a function that nothing calls counts as not
+/// reached, instead of not being there.
+const FLAGS: &str = "-C instrument-coverage -C codegen-units=1 -C link-dead-code";
+/// Percent of the regions of those files that the targets are for. A bit less than docs/proofs.md
+/// says: a change that takes more away than it adds is to bring seeds.
+const FLOOR: f64 = 89.0;
+/// The files that no target is for, and why.
+const WITHOUT_TARGET: [(&str, &str); 3] = [
+    ("error.rs", "texts: ringbuf-sim/tests/texts.rs reads them"),
+    ("producer.rs", "no target has core's producer; user_sample has the drain"),
+    ("waiting.rs", "decides by times and counts, which come from no shared memory"),
+];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+    /// Install nothing
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// Measures and prints; the answer is the exit code.
+pub(crate) fn coverage(workspace: &Workspace, options: &Options) -> Result<u8> {
+    let tools = Tools::get(&workspace.root, options.no_install)?;
+    let folder = workspace.target.join("coverage");
+    let exported = measure(&workspace.root, &folder, &tools)?;
+    let sources = workspace.root.join(SOURCES);
+    let report = Report::new(&exported, &sources, &WITHOUT_TARGET)?;
+    let text = if options.json { report.json(FLOOR) } else { report.table(FLOOR) };
+    run::echo(text.as_bytes());
+    let reached = report.reached();
+    if reached < FLOOR {
+        eprintln!("xtask: {reached:.1} % is below the floor of {FLOOR} %: which input is gone?");
+    }
+    Ok(u8::from(reached < FLOOR))
+}
+
+/// Builds the replay, runs it, and returns what LLVM says of it.
+fn measure(root: &Path, folder: &Path, tools: &Tools) -> Result<Value> {
+    let profiles = folder.join("profiles");
+    // Build scripts are instrumented, too: what they leave is not asked for.
+    let mut build = instrumented(folder, &folder.join("build-scripts"));
+    build
+        .current_dir(root)
+        .args(REPLAY)
+        .args(["--no-run", "--message-format=json-render-diagnostics"]);
+    eprintln!("xtask: RUSTFLAGS={FLAGS:?} {}", run::describe(&build));
+    let replay = executable(&run::output(&mut build)?).context("cargo built no test `corpus`")?;
+    if profiles.exists() {
+        fs::remove_dir_all(&profiles)?;
+    }
+    let mut test = Command::new(&replay);
+    test.current_dir(root.join("ringbuf-sim")).arg("--quiet");
+    test.env("LLVM_PROFILE_FILE", profiles.join("%m-%p.profraw")).env_remove("RINGBUF_BLESS");
+    let out = test.output().with_context(|| format!("cannot start {}", replay.display()))?;
+    if !out.status.success() {
+        eprint!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        bail!("the replay of the corpora fails: cargo {}", REPLAY.join(" "));
+    }
+    let raw: Vec<_> = fs::read_dir(&profiles)?.flatten().map(|entry| entry.path()).collect();
+    ensure!(!raw.is_empty(), "the replay has left no counts");
+    let merged = folder.join("corpus.profdata");
+    run::output(Command::new(&tools.profdata).arg("merge").args(raw).arg("-o").arg(&merged))?;
+    let mut export = Command::new(&tools.cov);
+    export.arg("export").arg(&replay).arg("--instr-profile").arg(&merged);
+    export.arg("--sources").arg(root.join(SOURCES));
+    serde_json::from_str(&run::output(&mut export)?).context("llvm-cov export")
+}
+
+/// Cargo, with counting compiled in and a folder of its own.
+fn instrumented(folder: &Path, profiles: &Path) -> Command {
+    let mut command = run::cargo();
+    command.env("CARGO_TARGET_DIR", folder).env("RUSTFLAGS", FLAGS).env("CARGO_INCREMENTAL", "0");
+    // It is built for a fraction of a second: the sooner the better.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command.env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.env("LLVM_PROFILE_FILE", profiles.join("%m.profraw"));
+    command
+}
+
+/// The program of the test `corpus`, in cargo's messages.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_it = message["target"]["name"] == "corpus";
+        message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_the_one_of_the_test() {
+        let messages = "\
+{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"build-script-build\"},\"executable\":\"/b\"}
+{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"corpus\"},\"executable\":null}
+no message
+{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"corpus\"},\"executable\":\"/c\"}
+";
+        assert_eq!(executable(messages), Some(PathBuf::from("/c")));
+        assert_eq!(executable(""), None);
+    }
+
+    #[test]
+    fn the_files_without_a_target_are_there() {
+        let root = Workspace::load().unwrap().root;
+        for (file, _) in WITHOUT_TARGET {
+            assert!(root.join(SOURCES).join(file).is_file(), "{file}");
+        }
+    }
+}
