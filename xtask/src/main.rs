@@ -171,7 +171,8 @@ enum Task {
     /// Lists are kept for a day and kernels for ever, below target/matrix or where
     /// RINGBUF_MATRIX_CACHE says; RINGBUF_MATRIX_MIRROR names a mirror where apt has none.
     /// With --arch, kernels of other architectures and page sizes (big-endian, 16 and 64 KiB, 32
-    /// bits) and 32-bit processes: docs/architectures.md.
+    /// bits) and 32-bit processes on 64-bit kernels: docs/architectures.md. Several machines run
+    /// at once.
     /// Needs no root once the packages are there. Exits with 1 if anything failed.
     Matrix(matrix::Options),
     /// Try to lose a wakeup on the running kernel

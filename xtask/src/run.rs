@@ -9,7 +9,12 @@ use anyhow::{Context, Result, bail};
 
 /// The cargo that started us, or the one in the path.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    Command::new(cargo_path())
+}
+
+/// The same, by its name.
+pub(crate) fn cargo_path() -> PathBuf {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into()
 }
 
 /// Standard output of a command that must succeed; its standard error is shown.

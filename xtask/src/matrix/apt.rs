@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::kernels::{self, Flavours, Offer, Version};
 use super::sources::{self, Mirrors};
+use super::suite::{Suite, Verdict};
 use crate::packages;
 use crate::run;
 
@@ -24,6 +25,11 @@ const MIRROR: &str = "RINGBUF_MATRIX_MIRROR";
 pub(crate) const AMD64: &str = "amd64";
 /// How long a list of packages is good: a second run on the same day downloads nothing.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What apt says of a package that is listed and not there.
+const NOT_FOUND: &str = "404  Not Found";
+/// The file with the names of the suites that could not be had.
+const LEFT_OUT: &str = "left-out.txt";
 
 /// apt with its folders below one of ours, for one architecture.
 #[derive(Debug)]
@@ -73,6 +79,12 @@ impl Apt {
         Ok(parse_offers(&fs::read_to_string(&index)?, self.flavours))
     }
 
+    /// The suites that the mirror has, but whose lists it did not give.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        let text = fs::read_to_string(self.folder.join(LEFT_OUT)).ok()?;
+        (!text.is_empty()).then_some(text)
+    }
+
     /// What the archive says of its kernel packages now.
     fn list(&self) -> Result<String> {
         self.update()?;
@@ -89,16 +101,22 @@ impl Apt {
         image.is_file().then_some(image)
     }
 
-    /// The kernel of this package. What is kept is complete: it gets its name last.
+    /// The kernel of this package. What is kept is complete: it gets its name last. What the mirror
+    /// has not, it is not asked for again on the same day.
     pub(crate) fn fetch(&self, offer: &Offer) -> Result<PathBuf> {
         if let Some(image) = self.cached(offer) {
             return Ok(image);
         }
         let exact = format!("{}={}", offer.package, offer.revision);
         let kept = self.kernels.join(offer.file_name());
+        let gone = kept.with_extension("gone");
+        ensure!(!is_fresh(&gone), "{exact} is not on the mirror today");
         // Some architectures have an uncompressed one.
-        self.extract(&exact, "vmlinu", &kept)?;
-        Ok(kept)
+        let fetched = self.extract(&exact, "vmlinu", &kept);
+        if fetched.as_ref().is_err_and(|error| error.to_string().contains(NOT_FOUND)) {
+            fs::write(gone, "")?;
+        }
+        fetched.map(|()| kept)
     }
 
     /// The first file of a package whose name begins so, as `kept`.
@@ -142,8 +160,11 @@ impl Apt {
 
     fn download(&self, exact: &str, to: &Path) -> Result<PathBuf> {
         let mut get = self.command("apt-get");
-        get.current_dir(to).args(["-qq", "download", exact]).stdout(Stdio::null());
-        run::output(&mut get)?;
+        get.current_dir(to).args(["-qq", "download", exact]).stdin(Stdio::null());
+        let out = get.output().context("cannot start apt-get")?;
+        let errors = String::from_utf8_lossy(&out.stderr);
+        let first = errors.lines().find(|line| line.starts_with("E:")).unwrap_or(&errors);
+        ensure!(out.status.success(), "{exact}: apt-get download: {}", first.trim());
         find(to, |name| name.ends_with(".deb"))
             .with_context(|| format!("apt-get downloaded no package for {exact}"))
     }
@@ -162,13 +183,14 @@ impl Apt {
         // Once as it is, once without what does not exist, once for what has expired meanwhile, and
         // for other architectures as often as apt names what it cannot have.
         let attempts = if architecture == AMD64 { 3 } else { 6 };
+        let mut left_out = Vec::new();
         for _ in 0..attempts {
             let text: String = suites.iter().map(|suite| suite.stanza(keyring)).collect();
             fs::write(self.folder.join("matrix.sources"), text)?;
             let out = self.command("apt-get").args(["-qq", "update"]).stdin(Stdio::null()).output();
             let out = out.context("cannot start apt-get")?;
             if out.status.success() {
-                return Ok(());
+                return replace(&self.folder.join(LEFT_OUT), left_out.join(" ").as_bytes());
             }
             let errors = String::from_utf8_lossy(&out.stderr).into_owned();
             let verdict = Verdict::parse(&errors);
@@ -184,6 +206,7 @@ impl Apt {
                 if gone || failed {
                     eprintln!("matrix: left out: {}, {architecture}: {why}", suite.name);
                 }
+                left_out.extend((failed && !gone).then(|| suite.name.clone()));
                 !gone && !failed
             });
             for suite in &mut suites {
@@ -245,76 +268,6 @@ impl Apt {
     }
 }
 
-/// One suite of the archive.
-#[derive(Debug, PartialEq, Eq)]
-struct Suite {
-    uri: String,
-    name: String,
-    /// Its lists are past their date, and there will be no newer ones.
-    expired: bool,
-}
-
-impl Suite {
-    fn stanza(&self, keyring: &str) -> String {
-        let Self { uri, name, expired } = self;
-        let check = if *expired { "Check-Valid-Until: no\n" } else { "" };
-        format!(
-            "Types: deb\nURIs: {uri}\nSuites: {name}\nComponents: main\nTargets: Packages\n\
-             Signed-By: {keyring}\n{check}\n"
-        )
-    }
-
-    /// Whether apt means this suite by `URI SUITE` or by `URI/dists/SUITE`.
-    fn is(&self, what: &str) -> bool {
-        let uri = self.uri.trim_end_matches('/');
-        let dists = format!("{uri}/dists/{}", self.name);
-        let rest = what.strip_prefix(uri).map(|rest| rest.trim_start_matches('/').trim_start());
-        what == dists || rest == Some(self.name.as_str())
-    }
-
-    /// Whether this address is one of a file of the suite.
-    fn has(&self, address: &str) -> bool {
-        let dists = format!("{}/dists/{}/", self.uri.trim_end_matches('/'), self.name);
-        address.starts_with(&dists)
-    }
-}
-
-/// What apt complains of.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Verdict {
-    missing: Vec<String>,
-    expired: Vec<String>,
-    /// Addresses of files that are not there, or are not those that the release names.
-    failed: Vec<String>,
-}
-
-impl Verdict {
-    fn parse(errors: &str) -> Self {
-        let mut verdict = Self::default();
-        for line in errors.lines() {
-            if let Some(rest) = line.split_once("The repository '").map(|(_, rest)| rest) {
-                let what =
-                    rest.split_once(" Release' ").or_else(|| rest.split_once(" InRelease' "));
-                let gone = line.contains("does not have a Release file")
-                    || line.contains("no longer has a Release file");
-                verdict.missing.extend(what.filter(|_| gone).map(|(what, _)| what.to_owned()));
-            } else if let Some(rest) = line.strip_prefix("E: Failed to fetch ") {
-                verdict.failed.extend(rest.split_whitespace().next().map(str::to_owned));
-            } else if let Some((_, rest)) = line.split_once("Release file for ") {
-                let what = rest.split_once(" is expired").map(|(file, _)| file);
-                let suite = what.and_then(|file| file.rsplit_once('/')).map(|(suite, _)| suite);
-                verdict.expired.extend(suite.map(str::to_owned));
-            }
-        }
-        verdict
-    }
-
-    /// Whether another attempt may come out better.
-    fn helps(&self) -> bool {
-        !self.missing.is_empty() || !self.expired.is_empty()
-    }
-}
-
 /// Where the machine's own apt gets Debian from.
 fn mirrors() -> Result<Mirrors> {
     if let Ok(main) = std::env::var(MIRROR) {
@@ -369,41 +322,6 @@ fn find(folder: &Path, test: impl Fn(&str) -> bool + Copy) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn suite(uri: &str, name: &str) -> Suite {
-        Suite { uri: uri.to_owned(), name: name.to_owned(), expired: false }
-    }
-
-    #[test]
-    fn apt_tells_which_suites_do_not_exist_and_which_have_expired() {
-        let errors = "\
-W: something else
-E: The repository 'http://m.example/debian forky-backports Release' does not have a Release file.
-E: Release file for http://m.example/debian/dists/bullseye/InRelease is expired (invalid since 3d). \
-Updates for this repository will not be applied.
-";
-        let verdict = Verdict::parse(errors);
-        assert_eq!(verdict.missing, ["http://m.example/debian forky-backports"]);
-        assert_eq!(verdict.expired, ["http://m.example/debian/dists/bullseye"]);
-        assert!(suite("http://m.example/debian/", "forky-backports").is(&verdict.missing[0]));
-        assert!(!suite("http://m.example/debian", "forky").is(&verdict.missing[0]));
-        assert!(suite("http://m.example/debian", "bullseye").is(&verdict.expired[0]));
-        assert!(!suite("http://m.example/debian", "bullseye-security").is(&verdict.expired[0]));
-        let list = "http://m.example/debian/dists/trixie/main/binary-armhf/Packages";
-        let failed = Verdict::parse(&format!("E: Failed to fetch {list}.xz  404  Not Found\n"));
-        assert!(!failed.helps());
-        assert!(suite("http://m.example/debian/", "trixie").has(&failed.failed[0]));
-        assert!(!suite("http://m.example/debian", "trixie-backports").has(&failed.failed[0]));
-    }
-
-    #[test]
-    fn only_what_has_expired_is_taken_without_a_date() {
-        let fresh = suite("u", "s").stanza("/k");
-        assert!(fresh.contains("Signed-By: /k\n") && !fresh.contains("Valid"), "{fresh}");
-        assert!(!fresh.to_lowercase().contains("trusted"));
-        let old = Suite { expired: true, ..suite("u", "s") }.stanza("/k");
-        assert!(old.contains("Signed-By: /k\nCheck-Valid-Until: no\n\n"), "{old}");
-    }
 
     #[test]
     fn offers_are_read_from_stanzas() {

@@ -1,8 +1,9 @@
-//! The other machines: which kernels, in which emulator, with programs for what.
+//! The machines: which kernels, in which emulator, with programs for what.
 
 use super::apt::AMD64;
 use super::boot::{Emulator, X86_64};
-use super::kernels::Flavours;
+use super::kernels::{self, Flavours};
+use super::targets::{self, Target};
 use crate::packages::Package;
 
 /// What `--arch` calls the kernels that are run without it.
@@ -10,16 +11,19 @@ pub(crate) const NATIVE: &str = "x86-64";
 /// All of it.
 pub(crate) const ALL: &str = "all";
 
-/// One machine: a kernel's architecture and page size, and what its processes are.
+/// A kernel's architecture and page size, and what processes it is to run.
 #[derive(Debug)]
-pub(crate) struct Case {
+pub(crate) struct Machine {
     pub(crate) name: &'static str,
     /// Debian's name of the kernel's architecture.
     pub(crate) debian: &'static str,
     pub(crate) flavours: Flavours,
     pub(crate) which: Which,
     pub(crate) emulator: Emulator,
-    pub(crate) target: &'static Target,
+    /// Its own kind of process, and its shell.
+    pub(crate) native: &'static Target,
+    /// Processes of 32 bits, beside its own in the same boot, with what `--arch` calls them.
+    pub(crate) narrow: Option<(&'static str, &'static Target)>,
     /// What must be found there: bytes of a page, bits of the kernel's `unsigned long`.
     pub(crate) page: u32,
     pub(crate) bits: u32,
@@ -34,65 +38,94 @@ pub(crate) enum Which {
     Each,
 }
 
-/// What a program is built for, and with.
-#[derive(Debug)]
-pub(crate) struct Target {
-    /// rustc's name.
-    pub(crate) rust: &'static str,
-    pub(crate) linker: &'static str,
-    /// Debian's name, for the shell that the programs have beside them.
-    pub(crate) debian: &'static str,
-    packages: &'static [Package],
-}
-
-impl Case {
-    /// The packages that it needs besides those of the x86-64 kernels.
-    pub(crate) fn packages(&self) -> impl Iterator<Item = &'static Package> {
-        let emulators = EMULATORS.iter().filter(|package| package.runs(self.emulator.program));
-        emulators.chain(self.target.packages)
+impl Machine {
+    /// Whether all suites run there, and not only those without libbpf.
+    pub(crate) fn is_native(&self) -> bool {
+        self.name == NATIVE
     }
 
-    /// What its programs are told to expect, on the kernel's command line. On a busy machine an
-    /// emulator stands still for longer than the kernel waits before it complains of a stall.
+    /// The kinds of processes that `--arch` asks for with these words.
+    pub(crate) fn targets(&self, words: &[String]) -> Vec<&'static Target> {
+        let wanted = |name: &str| words.iter().any(|word| word == name || word == ALL);
+        let all = [(self.name, self.native)].into_iter().chain(self.narrow);
+        all.filter(|(name, _)| wanted(name)).map(|(_, target)| target).collect()
+    }
+
+    /// The packages that it needs besides those of every machine.
+    pub(crate) fn packages(
+        &self,
+        targets: &[&'static Target],
+    ) -> impl Iterator<Item = &'static Package> {
+        let emulators = EMULATORS.iter().filter(|package| package.runs(self.emulator.program));
+        emulators.chain(targets.iter().flat_map(|target| target.packages))
+    }
+
+    /// What its programs are told to expect, on the kernel's command line.
     pub(crate) fn expectations(&self) -> String {
         let Self { page, bits, .. } = self;
-        format!(
-            "RINGBUF_EXPECT_PAGE={page} RINGBUF_EXPECT_BITS={bits} \
-             rcupdate.rcu_cpu_stall_suppress=1"
-        )
+        let stall = if self.is_native() { "" } else { NO_STALL };
+        format!("RINGBUF_EXPECT_PAGE={page} RINGBUF_EXPECT_BITS={bits}{stall}")
     }
 }
+
+/// On a busy machine an emulator stands still for longer than the kernel waits before it complains
+/// of a stall.
+const NO_STALL: &str = " rcupdate.rcu_cpu_stall_suppress=1";
 
 /// The words that `--arch` takes.
 pub(crate) fn names() -> Vec<&'static str> {
-    let cases = CASES.iter().map(|case| case.name);
-    [NATIVE].into_iter().chain(cases).chain([ALL]).collect()
+    let machines = MACHINES.iter().map(|machine| machine.name);
+    let narrow = MACHINES.iter().filter_map(|machine| Some(machine.narrow?.0));
+    machines.chain(narrow).chain([ALL]).collect()
 }
 
-/// All packages that any case needs in Debian's archive, by architecture: the kernels' flavours.
+/// All packages that any machine needs in Debian's archive, by architecture: the kernels' flavours.
 pub(crate) fn flavours(debian: &str) -> Flavours {
     match debian {
         "arm64" => &["-arm64-16k", "-cloud-arm64"],
-        AMD64 => super::kernels::AMD64,
         other => {
-            let case = CASES.iter().find(|case| case.debian == other);
-            case.map_or(&[], |case| case.flavours)
+            let machine = MACHINES.iter().find(|machine| machine.debian == other);
+            machine.map_or(&[], |machine| machine.flavours)
         }
     }
 }
 
-pub(crate) const CASES: &[Case] = &[
-    Case {
+/// In the order of the table.
+pub(crate) const MACHINES: &[Machine] = &[
+    Machine {
+        name: NATIVE,
+        debian: AMD64,
+        flavours: kernels::AMD64,
+        which: Which::Each,
+        emulator: X86_64,
+        native: &targets::X86_64,
+        narrow: Some(("i686-on-amd64", &targets::I686)),
+        page: 4096,
+        bits: 64,
+    },
+    Machine {
+        name: "arm64",
+        debian: "arm64",
+        flavours: &["-cloud-arm64"],
+        which: Which::Each,
+        emulator: ARM64,
+        native: &targets::AARCH64,
+        narrow: Some(("armv7-on-arm64", &targets::ARMV7)),
+        page: 4096,
+        bits: 64,
+    },
+    Machine {
         name: "arm64-16k",
         debian: "arm64",
         flavours: &["-arm64-16k"],
         which: Which::Ends,
         emulator: ARM64,
-        target: &AARCH64,
+        native: &targets::AARCH64,
+        narrow: Some(("armv7-on-arm64-16k", &targets::ARMV7)),
         page: 16384,
         bits: 64,
     },
-    Case {
+    Machine {
         name: "ppc64el-64k",
         debian: "ppc64el",
         flavours: &["-powerpc64le-64k"],
@@ -111,11 +144,12 @@ pub(crate) const CASES: &[Case] = &[
             ],
             append: "console=hvc0",
         },
-        target: &POWERPC64LE,
+        native: &targets::POWERPC64LE,
+        narrow: None,
         page: 65536,
         bits: 64,
     },
-    Case {
+    Machine {
         name: "s390x",
         debian: "s390x",
         flavours: &["-s390x"],
@@ -125,11 +159,12 @@ pub(crate) const CASES: &[Case] = &[
             args: &["-machine", "s390-ccw-virtio", "-cpu", "max", "-m", "1024"],
             append: "console=ttysclp0",
         },
-        target: &S390X,
+        native: &targets::S390X,
+        narrow: None,
         page: 4096,
         bits: 64,
     },
-    Case {
+    Machine {
         name: "riscv64",
         debian: "riscv64",
         flavours: &["-riscv64"],
@@ -139,11 +174,12 @@ pub(crate) const CASES: &[Case] = &[
             args: &["-machine", "virt", "-cpu", "rv64", "-m", "1024"],
             append: "console=ttyS0 sysctl.net.core.bpf_jit_enable=1",
         },
-        target: &RISCV64,
+        native: &targets::RISCV64,
+        narrow: None,
         page: 4096,
         bits: 64,
     },
-    Case {
+    Machine {
         name: "i386",
         debian: "i386",
         flavours: &["-686"],
@@ -154,11 +190,12 @@ pub(crate) const CASES: &[Case] = &[
             args: &["-machine", "pc", "-cpu", "max,vendor=GenuineIntel", "-m", "1024"],
             append: X86_64.append,
         },
-        target: &I686,
+        native: &targets::I686,
+        narrow: None,
         page: 4096,
         bits: 32,
     },
-    Case {
+    Machine {
         name: "armhf",
         debian: "armhf",
         flavours: &["-armmp"],
@@ -168,39 +205,10 @@ pub(crate) const CASES: &[Case] = &[
             args: &["-machine", "virt", "-cpu", "cortex-a15", "-m", "1024"],
             append: "console=ttyAMA0",
         },
-        target: &ARMV7,
+        native: &targets::ARMV7,
+        narrow: None,
         page: 4096,
         bits: 32,
-    },
-    Case {
-        name: "i686-on-amd64",
-        debian: AMD64,
-        flavours: super::kernels::AMD64,
-        which: Which::Ends,
-        emulator: X86_64,
-        target: &I686,
-        page: 4096,
-        bits: 64,
-    },
-    Case {
-        name: "armv7-on-arm64",
-        debian: "arm64",
-        flavours: &["-cloud-arm64"],
-        which: Which::Ends,
-        emulator: ARM64,
-        target: &ARMV7,
-        page: 4096,
-        bits: 64,
-    },
-    Case {
-        name: "armv7-on-arm64-16k",
-        debian: "arm64",
-        flavours: &["-arm64-16k"],
-        which: Which::Ends,
-        emulator: ARM64,
-        target: &ARMV7,
-        page: 16384,
-        bits: 64,
     },
 ];
 
@@ -219,83 +227,45 @@ const EMULATORS: &[Package] = &[
     Package::running("qemu-system-x86", "boots the kernels", "qemu-system-i386"),
 ];
 
-const LINKS: &str = "links programs for that architecture";
-const STATIC: &str = "is the C library of that architecture";
-
-static AARCH64: Target = Target {
-    rust: "aarch64-unknown-linux-gnu",
-    linker: "aarch64-linux-gnu-gcc",
-    debian: "arm64",
-    packages: &[
-        Package::running("gcc-aarch64-linux-gnu", LINKS, "aarch64-linux-gnu-gcc"),
-        Package::with("libc6-dev-arm64-cross", STATIC, &["/usr/aarch64-linux-gnu/lib/libc.a"]),
-    ],
-};
-static POWERPC64LE: Target = Target {
-    rust: "powerpc64le-unknown-linux-gnu",
-    linker: "powerpc64le-linux-gnu-gcc",
-    debian: "ppc64el",
-    packages: &[
-        Package::running("gcc-powerpc64le-linux-gnu", LINKS, "powerpc64le-linux-gnu-gcc"),
-        Package::with(
-            "libc6-dev-ppc64el-cross",
-            STATIC,
-            &["/usr/powerpc64le-linux-gnu/lib/libc.a"],
-        ),
-    ],
-};
-static S390X: Target = Target {
-    rust: "s390x-unknown-linux-gnu",
-    linker: "s390x-linux-gnu-gcc",
-    debian: "s390x",
-    packages: &[
-        Package::running("gcc-s390x-linux-gnu", LINKS, "s390x-linux-gnu-gcc"),
-        Package::with("libc6-dev-s390x-cross", STATIC, &["/usr/s390x-linux-gnu/lib/libc.a"]),
-    ],
-};
-static RISCV64: Target = Target {
-    rust: "riscv64gc-unknown-linux-gnu",
-    linker: "riscv64-linux-gnu-gcc",
-    debian: "riscv64",
-    packages: &[
-        Package::running("gcc-riscv64-linux-gnu", LINKS, "riscv64-linux-gnu-gcc"),
-        Package::with("libc6-dev-riscv64-cross", STATIC, &["/usr/riscv64-linux-gnu/lib/libc.a"]),
-    ],
-};
-static I686: Target = Target {
-    rust: "i686-unknown-linux-gnu",
-    linker: "i686-linux-gnu-gcc",
-    debian: "i386",
-    packages: &[
-        Package::running("gcc-i686-linux-gnu", LINKS, "i686-linux-gnu-gcc"),
-        Package::with("libc6-dev-i386-cross", STATIC, &["/usr/i686-linux-gnu/lib/libc.a"]),
-    ],
-};
-static ARMV7: Target = Target {
-    rust: "armv7-unknown-linux-gnueabihf",
-    linker: "arm-linux-gnueabihf-gcc",
-    debian: "armhf",
-    packages: &[
-        Package::running("gcc-arm-linux-gnueabihf", LINKS, "arm-linux-gnueabihf-gcc"),
-        Package::with("libc6-dev-armhf-cross", STATIC, &["/usr/arm-linux-gnueabihf/lib/libc.a"]),
-    ],
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_case_can_be_fetched_and_started() {
-        for case in CASES {
-            let all = flavours(case.debian);
-            assert!(case.flavours.iter().all(|flavour| all.contains(flavour)), "{}", case.name);
-            assert!(case.packages().count() >= 2, "{}", case.name);
-            assert!(case.emulator.append.contains("console="), "{}", case.name);
+    fn every_machine_can_be_fetched_and_started() {
+        for machine in MACHINES {
+            let all = flavours(machine.debian);
+            assert!(machine.flavours.iter().all(|f| all.contains(f)), "{}", machine.name);
+            assert!(machine.packages(&[machine.native]).count() >= 2, "{}", machine.name);
+            assert!(machine.emulator.append.contains("console="), "{}", machine.name);
         }
         let mut names = names();
+        let count = names.len();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), CASES.len() + 2);
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_64_bit_kernel_that_can_run_a_32_bit_program_does() {
+        for machine in MACHINES {
+            let can = machine.name == NATIVE || machine.debian == "arm64";
+            assert_eq!(machine.narrow.is_some(), can, "{}", machine.name);
+        }
+    }
+
+    #[test]
+    fn words_name_machines_and_processes_on_them() {
+        let targets = |machine: &Machine, words: &[&str]| {
+            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+            machine.targets(&words).iter().map(|target| target.processor()).collect::<Vec<_>>()
+        };
+        let [x86, arm] = [&MACHINES[0], &MACHINES[1]];
+        assert_eq!(targets(x86, &[NATIVE]), ["x86_64"]);
+        assert_eq!(targets(x86, &["i686-on-amd64"]), ["i686"]);
+        assert_eq!(targets(x86, &["i686-on-amd64", NATIVE]), ["x86_64", "i686"]);
+        assert_eq!(targets(arm, &[NATIVE]), [""; 0]);
+        assert_eq!(targets(arm, &[ALL]), ["aarch64", "armv7"]);
+        assert!(x86.expectations().contains("BITS=64") && !x86.expectations().contains("stall"));
     }
 }

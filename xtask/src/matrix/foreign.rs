@@ -8,65 +8,126 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::apt::Apt;
-use super::arch::Target;
 use super::programs::{self, Program};
+use super::targets::Target;
 use crate::run;
 
 /// Where a toolchain has the source of its standard library.
 const SOURCE: &str = "lib/rustlib/src/rust";
 
-/// A compiler with the source of its standard library.
+/// The compiler that runs us, and where standard libraries for it are kept.
 #[derive(Debug)]
-pub(crate) struct Toolchain {
-    folder: PathBuf,
+pub(crate) struct Compiler {
+    cache: PathBuf,
+    sysroot: PathBuf,
+    version: String,
+    commit: String,
 }
 
-impl Toolchain {
-    /// The compiler that runs us, if it has the source; else a copy with Debian's package of it,
-    /// which is of exactly that version.
-    pub(crate) fn new(apt: &Apt, cache: &Path) -> Result<Self> {
+impl Compiler {
+    pub(crate) fn new(cache: &Path) -> Result<Self> {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let sysroot = run::output(Command::new(&rustc).args(["--print", "sysroot"]))?;
-        let sysroot = PathBuf::from(sysroot.trim());
-        if has_source(&sysroot) {
-            return Ok(Self { folder: sysroot });
-        }
         let (version, commit) = version(&run::output(Command::new(&rustc).arg("-vV"))?)
             .context("rustc does not say which version it is")?;
+        Ok(Self { cache: cache.to_owned(), sysroot: sysroot.trim().into(), version, commit })
+    }
+
+    /// A folder with the standard library of `target`, built once and kept with the downloads: it
+    /// takes longer than our programs do.
+    pub(crate) fn library(&self, apt: &Apt, target: &Target) -> Result<PathBuf> {
+        let Self { cache, version, commit, .. } = self;
+        let kept = cache.join(format!("std-{version}-{commit}-{}", target.rust));
+        let place = Path::new("lib/rustlib").join(target.rust).join("lib");
+        if kept.join(&place).is_dir() {
+            return Ok(kept);
+        }
+        let source = self.source(apt)?;
+        let work = tempfile::tempdir_in(cache)?;
+        let (empty, new) = (work.path().join("empty"), work.path().join("new"));
+        fs::create_dir_all(empty.join("src"))?;
+        fs::write(empty.join("Cargo.toml"), EMPTY)?;
+        fs::write(empty.join("src/lib.rs"), "")?;
+        fs::create_dir_all(new.join(&place))?;
+        let mut cargo = programs::gentle(&source.join("bin/cargo"));
+        cargo.current_dir(&empty).args(["build", "--quiet", "--release"]);
+        cargo.args(["--target", target.rust, "-Z", "build-std=std,panic_unwind,test"]);
+        // Without what finds the lines of a backtrace: nobody reads one there.
+        cargo.args(["-Z", "build-std-features=panic-unwind"]);
+        cargo.env("RUSTC", source.join("bin/rustc"));
+        // The source is the compiler's own, so what is unstable between them fits.
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        // It names the libraries of the toolchain that runs us, and rustc takes the place of what
+        // it loads for its own.
+        cargo.env_remove("LD_LIBRARY_PATH");
+        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        cargo.env("CARGO_TARGET_DIR", empty.join("target"));
+        run::output(&mut cargo)?;
+        let built = empty.join("target").join(target.rust).join("release/deps");
+        for file in fs::read_dir(&built)?.flatten().map(|entry| entry.path()) {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".rlib") && !name.starts_with("libempty-") {
+                fs::rename(&file, new.join(&place).join(name))?;
+            }
+        }
+        fs::rename(new, &kept)?;
+        Ok(kept)
+    }
+
+    /// The toolchain, if it has the source of its library; else a copy with Debian's package of it,
+    /// which is of exactly that version.
+    fn source(&self, apt: &Apt) -> Result<PathBuf> {
+        let Self { cache, sysroot, version, commit } = self;
+        if has_source(sysroot) {
+            return Ok(sysroot.clone());
+        }
         let folder = cache.join(format!("toolchain-{version}-{commit}"));
         if !has_source(&folder) {
-            let fetched = copy(apt, cache, &sysroot, &version, &folder);
+            apt.offers(false)?;
+            let fetched = copy(apt, cache, sysroot, version, &folder);
             fetched.with_context(|| {
                 format!(
                     "no source of the standard library of {version}: rustup component add rust-src"
                 )
             })?;
         }
-        Ok(Self { folder })
+        Ok(folder)
     }
 
-    /// Builds the tests that need no C library of ours, with the standard library, below `build`.
-    pub(crate) fn build(&self, target: &Target, root: &Path, build: &Path) -> Result<Vec<Program>> {
-        let mut cargo = Command::new(self.folder.join("bin/cargo"));
-        cargo.current_dir(root).args(["build", "--release", "--locked", "--target", target.rust]);
-        cargo.args(["-Z", "build-std=std,panic_unwind,test"]);
-        cargo.args(["-p", programs::PORTABLE, "--test", "*"]);
+    /// Builds the tests that need no C library of ours below `build`.
+    pub(crate) fn build(
+        &self,
+        library: &Path,
+        target: &Target,
+        root: &Path,
+        build: &Path,
+    ) -> Result<Vec<Program>> {
+        let mut cargo = programs::gentle(&run::cargo_path());
+        cargo.current_dir(root).args(["build", "--quiet", "--release", "--locked"]);
+        cargo.args(["--target", target.rust, "-p", programs::PORTABLE, "--test", "*"]);
         cargo.args(["--message-format", "json-render-diagnostics"]);
-        cargo.env("RUSTC", self.folder.join("bin/rustc"));
-        // The source is the compiler's own, so what is unstable between them fits.
-        cargo.env("RUSTC_BOOTSTRAP", "1");
         let name = target.rust.to_uppercase().replace('-', "_");
         cargo.env(format!("CARGO_TARGET_{name}_LINKER"), target.linker);
-        cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
-        cargo.env("RUSTFLAGS", "-C target-feature=+crt-static").env("CARGO_TARGET_DIR", build);
+        let library = library.to_str().context("a folder whose name is no text")?;
+        let flags = ["-C", "target-feature=+crt-static", "--sysroot", library].join("\x1f");
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags).env("CARGO_TARGET_DIR", build);
         programs::small(&mut cargo);
-        eprintln!("matrix: {}", run::describe(&cargo));
         let programs = programs::programs(&run::output(&mut cargo)?);
         ensure!(!programs.is_empty(), "cargo built no tests for {}", target.rust);
         programs.iter().try_for_each(|program| programs::require_static(&program.file))?;
         Ok(programs)
     }
 }
+
+/// What is built for the sake of the standard library.
+const EMPTY: &str = "\
+[package]
+name = \"empty\"
+version = \"0.0.0\"
+edition = \"2024\"
+
+[workspace]
+";
 
 fn has_source(toolchain: &Path) -> bool {
     toolchain.join(SOURCE).join("library/std/Cargo.toml").is_file()
@@ -75,7 +136,6 @@ fn has_source(toolchain: &Path) -> bool {
 /// A copy of a toolchain, by hard links where that works, and the source in it. It gets its name
 /// last. (rustc looks for its own parts from where it really is, so links to folders do not do.)
 fn copy(apt: &Apt, cache: &Path, sysroot: &Path, version: &str, to: &Path) -> Result<()> {
-    eprintln!("matrix: fetching the source of the standard library of {version}");
     let work = tempfile::tempdir_in(cache)?;
     let (source, copy) = (work.path().join("source"), work.path().join("toolchain"));
     apt.unpack("rust-src", &format!("{version}+"), &source)?;

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use super::targets;
 use crate::run;
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The tests that can be built for every architecture.
 pub(crate) const PORTABLE: &str = "ringbuf-portable";
 
@@ -25,8 +25,9 @@ pub(crate) struct Program {
 /// Builds `ringbuf` and the live tests, with the BPF programs inside, below `folder`.
 pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
     let libraries = static_libraries()?;
-    let mut cargo = run::cargo();
-    cargo.current_dir(root).args(["build", "--release", "--locked", "--target", TARGET]);
+    let mut cargo = gentle(&run::cargo_path());
+    cargo.current_dir(root).args(["build", "--quiet", "--release", "--locked"]);
+    cargo.args(["--target", targets::X86_64.rust]);
     cargo.args(["-p", "ringbuf-cli", "-p", "ringbuf-tests", "-p", PORTABLE]);
     cargo.args(["--bins", "--test", "*"]);
     cargo.args(["--features", "libbpf-rs/static"]);
@@ -34,7 +35,6 @@ pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
     cargo.env("CARGO_TARGET_DIR", folder).env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.env("RUSTFLAGS", flags(&libraries)).env("LIBBPF_SYS_LIBRARY_PATH", &libraries.folder);
     small(&mut cargo);
-    eprintln!("matrix: {} (linked statically)", run::describe(&cargo));
     let programs = programs(&run::output(&mut cargo)?);
     ensure!(programs.iter().any(|program| !program.test), "cargo built no program called ringbuf");
     ensure!(programs.iter().any(|program| program.test), "cargo built no live tests");
@@ -42,6 +42,14 @@ pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
         require_static(&program.file)?;
     }
     Ok(programs)
+}
+
+/// A cargo that leaves the processors to the virtual machines that run meanwhile, as far as they
+/// want them: those must not stand still, and it may.
+pub(crate) fn gentle(cargo: &Path) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "10"]).arg(cargo);
+    command
 }
 
 /// They are copied into memory for every boot, and a backtrace there helps nobody.

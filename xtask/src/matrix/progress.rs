@@ -1,45 +1,115 @@
 //! What the person who waits sees meanwhile.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
 use std::time::Instant;
 
-use super::console::Console;
-use super::report::Row;
+use super::row::Row;
 
-/// One line on standard error that says where we are: rewritten on a terminal, once per kernel
-/// elsewhere.
+/// Where all that goes on at once is shown: one line on standard error, rewritten on a terminal;
+/// and a line for each kernel that has ended.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    what: String,
-    started: Instant,
-    shown: Option<String>,
+pub(crate) struct Board {
+    state: Mutex<State>,
+    terminal: bool,
 }
 
-impl Progress {
-    pub(crate) fn new(what: String) -> Self {
-        Self { what, started: Instant::now(), shown: None }
+#[derive(Debug, Default)]
+struct State {
+    kernels: usize,
+    ended: usize,
+    running: Vec<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: String,
+    what: String,
+    since: Instant,
+}
+
+/// Longer lines could not be rewritten.
+const COLUMNS: usize = 79;
+
+impl Board {
+    pub(crate) fn new(kernels: usize) -> Self {
+        let state = State { kernels, ..State::default() };
+        Self { state: Mutex::new(state), terminal: std::io::stderr().is_terminal() }
     }
 
-    pub(crate) fn show(&mut self, console: &Console) {
-        let suite = console.suites.last().map(|suite| suite.name.clone());
-        if suite == self.shown || !std::io::stderr().is_terminal() {
-            return;
+    /// `name` is at `what`.
+    pub(crate) fn show(&self, name: &str, what: &str) {
+        let Ok(mut state) = self.state.lock() else { return };
+        match state.running.iter_mut().find(|running| running.name == name) {
+            Some(running) if running.what == what => return,
+            Some(running) => what.clone_into(&mut running.what),
+            None => {
+                let (name, what) = (name.to_owned(), what.to_owned());
+                state.running.push(Running { name, what, since: Instant::now() });
+            }
         }
-        let (what, seconds) = (&self.what, self.started.elapsed().as_secs());
-        let name = suite.as_deref().unwrap_or("booting");
-        eprint!("\rmatrix: {what}: {name}, {seconds} s\x1b[K");
-        let _shown = std::io::stderr().flush();
-        self.shown = suite;
+        self.draw(&state, "");
     }
 
-    pub(crate) fn end(self, row: &Row) {
-        let clear = if self.shown.is_some() { "\r\x1b[K" } else { "" };
+    /// `name` is over, and this is what is to be said of it.
+    pub(crate) fn over(&self, name: &str, text: &str) {
+        let Ok(mut state) = self.state.lock() else { return };
+        state.running.retain(|running| running.name != name);
+        self.draw(&state, text);
+    }
+
+    /// A kernel is over.
+    pub(crate) fn end(&self, row: &Row) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let name = row.name();
+        state.running.retain(|running| running.name != name);
+        state.ended += 1;
         let word = if row.failed() { "FAILED" } else { "ok" };
-        let seconds = row.time.as_secs_f64();
-        eprintln!("{clear}matrix: {}: {word}, {seconds:.1} s", self.what);
+        let (ended, kernels, seconds) = (state.ended, state.kernels, row.time.as_secs_f64());
+        let mut text = format!("matrix: {ended}/{kernels} {name}: {word}, {seconds:.1} s\n");
         // The table has the rest.
         if let Some(trouble) = row.troubles().first() {
-            eprintln!("matrix:   {trouble}");
+            text.push_str(&format!("matrix:   {trouble}\n"));
         }
+        self.draw(&state, &text);
+    }
+
+    /// Writes whole lines, and what goes on below them.
+    fn draw(&self, state: &State, text: &str) {
+        let mut out = std::io::stderr().lock();
+        let line =
+            if self.terminal { format!("\r\x1b[K{text}{}", state.line()) } else { text.into() };
+        // Who has closed standard error wants to see nothing.
+        let _shown = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+impl State {
+    fn line(&self) -> String {
+        let running = self.running.iter().map(|running| {
+            let Running { name, what, since } = running;
+            format!("{name}: {what}, {} s", since.elapsed().as_secs())
+        });
+        let all = running.collect::<Vec<_>>().join(" | ");
+        format!("{}/{} {all}", self.ended, self.kernels).chars().take(COLUMNS).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_has_all_that_goes_on() {
+        let board = Board { terminal: false, ..Board::new(7) };
+        board.show("arm64 6.1.1", "booting");
+        board.show("arm64 6.1.1", "portable");
+        board.show("programs for i686", "building");
+        let line = || board.state.lock().unwrap().line();
+        assert_eq!(line(), "0/7 arm64 6.1.1: portable, 0 s | programs for i686: building, 0 s");
+        board.over("arm64 6.1.1", "");
+        assert_eq!(line(), "0/7 programs for i686: building, 0 s");
+        board.show(&"x".repeat(100), "");
+        assert_eq!(line().len(), COLUMNS);
     }
 }

@@ -2,86 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::arch::NATIVE;
 use super::console::{Console, Suite};
-use super::kernels::Offer;
-
-/// What came of one kernel.
-#[derive(Debug)]
-pub(crate) struct Row {
-    /// The machine, if it is not x86-64.
-    pub(crate) case: Option<&'static str>,
-    pub(crate) kernel: Offer,
-    pub(crate) end: End,
-    pub(crate) time: Duration,
-}
-
-#[derive(Debug)]
-pub(crate) enum End {
-    /// It ran, until it went off or was switched off.
-    Ran { console: Console, log: PathBuf },
-    /// It could not be fetched or started: why, and whether that is all right.
-    Absent { why: String, allowed: bool },
-}
-
-impl Row {
-    /// What it is called in the table.
-    pub(crate) fn name(&self) -> String {
-        let version = self.kernel.version;
-        self.case.map_or_else(|| version.to_string(), |case| format!("{case} {version}"))
-    }
-
-    pub(crate) fn failed(&self) -> bool {
-        match &self.end {
-            End::Ran { console, .. } => {
-                console.suites.iter().any(Suite::failed) || !console.complaints.is_empty()
-            }
-            End::Absent { allowed, .. } => !allowed,
-        }
-    }
-
-    /// Whether the kernel gave no sign of life, so that `--allow-missing` may speak for it.
-    pub(crate) fn is_dead(&self) -> bool {
-        matches!(&self.end, End::Ran { console, .. } if console.release.is_none())
-    }
-
-    fn suites(&self) -> &[Suite] {
-        match &self.end {
-            End::Ran { console, .. } => &console.suites,
-            End::Absent { .. } => &[],
-        }
-    }
-
-    /// Why it failed, line by line.
-    pub(crate) fn troubles(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        match &self.end {
-            End::Ran { console, log } => {
-                for suite in console.suites.iter().filter(|suite| suite.failed()) {
-                    let failed = suite.counts.failed;
-                    if failed > 0 {
-                        all.push(format!("{}: {failed} failed", suite.name));
-                    }
-                    let short = suite.problems.iter().map(|why| shorten(why));
-                    all.extend(short.map(|why| format!("{}: {why}", suite.name)));
-                }
-                all.extend(
-                    console.complaints.iter().map(|what| format!("the kernel says: {what}")),
-                );
-                if !all.is_empty() {
-                    all.push(format!("log: {}", log.display()));
-                }
-            }
-            End::Absent { why, .. } => all.push(why.clone()),
-        }
-        all
-    }
-}
+use super::row::{End, Row};
 
 /// What one run was.
 #[derive(Debug)]
@@ -90,6 +16,9 @@ pub(crate) struct Report {
     pub(crate) emulator: String,
     pub(crate) suites: Vec<String>,
     pub(crate) rows: Vec<Row>,
+    /// What could not be looked at.
+    pub(crate) remarks: Vec<String>,
+    pub(crate) time: Duration,
 }
 
 impl Report {
@@ -139,6 +68,9 @@ impl Report {
                 put(&mut text, format_args!("{word}: {}: {trouble}\n", row.name()));
             }
         }
+        for remark in &self.remarks {
+            put(&mut text, format_args!("not looked at: {remark}\n"));
+        }
         put(&mut text, format_args!("{}\n", self.summary()));
         text
     }
@@ -151,33 +83,53 @@ impl Report {
         of: impl Fn(&Console) -> Vec<(String, String)>,
     ) {
         let mut order = Vec::new();
-        let mut kernels = BTreeMap::<(String, String), Vec<String>>::new();
+        let mut rows = BTreeMap::<(String, String), Vec<&Row>>::new();
         for row in &self.rows {
             let End::Ran { console, .. } = &row.end else { continue };
             for what in of(console) {
                 if !order.contains(&what) {
                     order.push(what.clone());
                 }
-                kernels.entry(what).or_default().push(row.name());
+                let on = rows.entry(what).or_default();
+                on.extend(on.last().is_none_or(|last| !std::ptr::eq(*last, row)).then_some(row));
             }
         }
         for what in order {
-            let on = &kernels[&what];
-            let separator = if self.rows.iter().all(|row| row.case.is_none()) { " " } else { ", " };
-            let on =
-                if on.len() == self.rows.len() { "all".to_owned() } else { on.join(separator) };
-            put(text, format_args!("{title}: {}: {} [{on}]\n", what.0, what.1));
+            put(
+                text,
+                format_args!("{title}: {}: {} [{}]\n", what.0, what.1, self.on(&rows[&what])),
+            );
         }
+    }
+
+    /// Names rows: a machine without versions stands for all of its kernels.
+    fn on(&self, rows: &[&Row]) -> String {
+        if rows.len() == self.rows.len() {
+            return "all".to_owned();
+        }
+        let mut machines: Vec<_> = rows.iter().map(|row| row.machine).collect();
+        machines.dedup();
+        let named = machines.into_iter().map(|machine| {
+            let of = |row: &&&Row| row.machine == machine;
+            let some: Vec<_> = rows.iter().filter(of).collect();
+            let all = self.rows.iter().filter(|row| row.machine == machine).count();
+            let versions = some.iter().filter(|_| some.len() < all);
+            let versions =
+                versions.filter_map(|row| Some(row.kernel.as_ref()?.version.to_string()));
+            [machine.to_owned()].into_iter().chain(versions).collect::<Vec<_>>().join(" ")
+        });
+        named.collect::<Vec<_>>().join(", ")
     }
 
     fn summary(&self) -> String {
         let ran: Vec<_> =
             self.rows.iter().filter(|row| matches!(row.end, End::Ran { .. })).collect();
-        let mut versions: Vec<_> = ran.iter().map(|row| row.kernel.version).collect();
+        let mut versions: Vec<_> =
+            ran.iter().filter_map(|row| Some(row.kernel.as_ref()?.version)).collect();
         versions.sort();
         let mut series: Vec<_> = versions.iter().map(|version| version.series()).collect();
         series.dedup();
-        let mut machines: Vec<_> = ran.iter().map(|row| row.case).collect();
+        let mut machines: Vec<_> = ran.iter().map(|row| row.machine).collect();
         machines.dedup();
         let on = match machines.len() {
             0 | 1 => String::new(),
@@ -190,47 +142,26 @@ impl Report {
         };
         format!(
             "{}: {} kernels{on} of {} minor releases{range}: {passed} passed, {failed} failed, \
-             {skipped} skipped ({})",
+             {skipped} skipped, in {} min {} s ({})",
             self.date,
             ran.len(),
             series.len(),
+            self.time.as_secs() / 60,
+            self.time.as_secs() % 60,
             self.emulator
         )
     }
 
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        let kernels: Vec<_> = self.rows.iter().map(row_json).collect();
+        let kernels: Vec<_> = self.rows.iter().map(Row::json).collect();
         let [passed, failed, skipped] = self.sums();
         json!({
             "date": self.date, "emulator": self.emulator, "ok": !self.failed(),
             "passed": passed, "failed": failed, "skipped": skipped, "kernels": kernels,
+            "seconds": self.time.as_secs_f64(), "not_looked_at": self.remarks,
         })
     }
-}
-
-fn row_json(row: &Row) -> Value {
-    let (release, notes, log) = match &row.end {
-        End::Ran { console, log } => (console.release.as_deref(), &console.notes[..], Some(log)),
-        End::Absent { .. } => (None, &[][..], None),
-    };
-    let pairs = |all: &[crate::results::Skip]| -> Vec<Value> {
-        all.iter().map(|skip| json!({ "test": skip.what, "text": skip.why })).collect()
-    };
-    let suites = row.suites().iter().map(|suite| {
-        json!({
-            "name": suite.name, "ok": !suite.failed(), "passed": suite.passed(),
-            "failed": suite.counts.failed, "skipped": pairs(&suite.skips), "seconds": suite.seconds,
-            "problems": suite.problems,
-        })
-    });
-    json!({
-        "machine": row.case.unwrap_or(NATIVE), "kernel": row.kernel.version.to_string(), "release": release,
-        "package": row.kernel.package, "revision": row.kernel.revision, "ok": !row.failed(),
-        "ran": matches!(row.end, End::Ran { .. }), "seconds": row.time.as_secs_f64(),
-        "suites": suites.collect::<Vec<_>>(), "less_here": pairs(notes),
-        "troubles": row.troubles(), "log": log,
-    })
 }
 
 /// What passed; what failed and was skipped only if there is any.
@@ -245,15 +176,6 @@ fn cell(suite: &Suite) -> String {
     format!("{}{skipped}", suite.passed())
 }
 
-/// The beginning of what may be a whole structure; the log has it all.
-fn shorten(text: &str) -> String {
-    const LONGEST: usize = 300;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = text.write_fmt(what);
@@ -262,12 +184,13 @@ fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::kernels::Version;
+    use crate::matrix::kernels::{Offer, Version};
 
     fn row(revision: &str, end: End) -> Row {
         let version = Version::parse(revision).unwrap();
         let kernel = Offer { package: "p".to_owned(), revision: revision.to_owned(), version };
-        Row { case: None, kernel, end, time: Duration::from_millis(35_210) }
+        let (kernel, time) = (Some(kernel), Duration::from_millis(35_210));
+        Row { machine: "x86-64", kernel, end, time }
     }
 
     fn ran(lines: &[&str]) -> End {
@@ -290,7 +213,9 @@ mod tests {
 
     fn report(rows: Vec<Row>) -> Report {
         let suites = ["vectors", "busy"].map(str::to_owned).to_vec();
-        Report { date: "2026-01-02".to_owned(), emulator: "QEMU 7, tcg".to_owned(), suites, rows }
+        let (date, emulator) = ("2026-01-02".to_owned(), "QEMU 7, tcg".to_owned());
+        let (remarks, time) = (vec!["arm64: sid".to_owned()], Duration::from_secs(125));
+        Report { date, emulator, suites, rows, remarks, time }
     }
 
     #[test]
@@ -306,18 +231,19 @@ mod tests {
             row("7.3.4-1", absent),
         ]);
         let want = "\
-kernel          vectors    busy  seconds
-5.10.218  6 (1 skipped)       4     35.2
-5.10.262  6 (1 skipped)       4     35.2
-6.1.192   6 (1 skipped)  FAILED     35.2
-7.3.4                 -       -     35.2
-less here: vectors::dynptr: none [5.10.218 5.10.262 6.1.192]
-skipped: vectors::x: no y [5.10.218 5.10.262 6.1.192]
-FAILED: 6.1.192: busy: did not end: it went off
-FAILED: 6.1.192: log: logs/x.log
-absent: 7.3.4: cannot be fetched: 404
+kernel                 vectors    busy  seconds
+x86-64 5.10.218  6 (1 skipped)       4     35.2
+x86-64 5.10.262  6 (1 skipped)       4     35.2
+x86-64 6.1.192   6 (1 skipped)  FAILED     35.2
+x86-64 7.3.4                 -       -     35.2
+less here: vectors::dynptr: none [x86-64 5.10.218 5.10.262 6.1.192]
+skipped: vectors::x: no y [x86-64 5.10.218 5.10.262 6.1.192]
+FAILED: x86-64 6.1.192: busy: did not end: it went off
+FAILED: x86-64 6.1.192: log: logs/x.log
+absent: x86-64 7.3.4: cannot be fetched: 404
+not looked at: arm64: sid
 2026-01-02: 3 kernels of 2 minor releases from 5.10.218 to 6.1.192: 26 passed, 1 failed, \
-3 skipped (QEMU 7, tcg)
+3 skipped, in 2 min 5 s (QEMU 7, tcg)
 ";
         assert_eq!(report.table(), want);
         assert!(report.failed());
@@ -331,10 +257,15 @@ absent: 7.3.4: cannot be fetched: 404
     #[test]
     fn other_machines_are_named() {
         let good = || ran(&[&OK[..], &BUSY[..]].concat());
-        let other = Row { case: Some("s390x"), ..row("6.1.176-1", good()) };
-        let report = report(vec![row("7.3.4-1", good()), other]);
+        let other = Row { machine: "s390x", ..row("6.1.176-1", good()) };
+        let absent = End::Absent { why: "the mirror has none".to_owned(), allowed: false };
+        let none = Row { machine: "riscv64", kernel: None, ..row("1.2.3", absent) };
+        let report = report(vec![row("7.3.4-1", good()), other, none]);
         let table = report.table();
         assert!(table.contains("s390x 6.1.176"), "{table}");
+        assert!(table.contains("no y [x86-64, s390x]"), "{table}");
+        assert!(table.contains("FAILED: riscv64: the mirror has none"), "{table}");
+        assert!(report.failed());
         assert!(
             table.contains("2 kernels on 2 machines of 2 minor releases from 6.1.176 to 7.3.4")
         );
@@ -343,12 +274,6 @@ absent: 7.3.4: cannot be fetched: 404
             (&json["kernels"][0]["machine"], &json["kernels"][1]["machine"]),
             (&"x86-64".into(), &"s390x".into())
         );
-    }
-
-    #[test]
-    fn long_reasons_are_cut() {
-        assert_eq!(shorten("short"), "short");
-        assert_eq!(shorten(&"ö".repeat(301)), format!("{}...", "ö".repeat(300)));
     }
 
     #[test]

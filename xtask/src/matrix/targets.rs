@@ -1,0 +1,92 @@
+//! What programs are built for, and with.
+
+use super::apt::AMD64;
+use crate::packages::{self, Package};
+
+/// What a program is built for, and with.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// rustc's name.
+    pub(crate) rust: &'static str,
+    pub(crate) linker: &'static str,
+    /// Debian's name, for the shell that the programs have beside them.
+    pub(crate) debian: &'static str,
+    pub(crate) packages: &'static [Package],
+}
+
+impl Target {
+    /// The processor: what a suite of another kind of process has behind its name.
+    pub(crate) fn processor(&self) -> &'static str {
+        self.rust.split('-').next().unwrap_or(self.rust)
+    }
+}
+
+const LINKS: &str = "links programs for that architecture";
+const STATIC: &str = "is the C library of that architecture";
+
+/// For which there are more tests, with the C part, and which has its standard library.
+pub(crate) static X86_64: Target = Target {
+    rust: "x86_64-unknown-linux-gnu",
+    linker: "gcc",
+    debian: AMD64,
+    packages: packages::BPF,
+};
+
+pub(crate) static AARCH64: Target = Target {
+    rust: "aarch64-unknown-linux-gnu",
+    linker: "aarch64-linux-gnu-gcc",
+    debian: "arm64",
+    packages: &[
+        Package::running("gcc-aarch64-linux-gnu", LINKS, "aarch64-linux-gnu-gcc"),
+        Package::with("libc6-dev-arm64-cross", STATIC, &["/usr/aarch64-linux-gnu/lib/libc.a"]),
+    ],
+};
+pub(crate) static POWERPC64LE: Target = Target {
+    rust: "powerpc64le-unknown-linux-gnu",
+    linker: "powerpc64le-linux-gnu-gcc",
+    debian: "ppc64el",
+    packages: &[
+        Package::running("gcc-powerpc64le-linux-gnu", LINKS, "powerpc64le-linux-gnu-gcc"),
+        Package::with(
+            "libc6-dev-ppc64el-cross",
+            STATIC,
+            &["/usr/powerpc64le-linux-gnu/lib/libc.a"],
+        ),
+    ],
+};
+pub(crate) static S390X: Target = Target {
+    rust: "s390x-unknown-linux-gnu",
+    linker: "s390x-linux-gnu-gcc",
+    debian: "s390x",
+    packages: &[
+        Package::running("gcc-s390x-linux-gnu", LINKS, "s390x-linux-gnu-gcc"),
+        Package::with("libc6-dev-s390x-cross", STATIC, &["/usr/s390x-linux-gnu/lib/libc.a"]),
+    ],
+};
+pub(crate) static RISCV64: Target = Target {
+    rust: "riscv64gc-unknown-linux-gnu",
+    linker: "riscv64-linux-gnu-gcc",
+    debian: "riscv64",
+    packages: &[
+        Package::running("gcc-riscv64-linux-gnu", LINKS, "riscv64-linux-gnu-gcc"),
+        Package::with("libc6-dev-riscv64-cross", STATIC, &["/usr/riscv64-linux-gnu/lib/libc.a"]),
+    ],
+};
+pub(crate) static I686: Target = Target {
+    rust: "i686-unknown-linux-gnu",
+    linker: "i686-linux-gnu-gcc",
+    debian: "i386",
+    packages: &[
+        Package::running("gcc-i686-linux-gnu", LINKS, "i686-linux-gnu-gcc"),
+        Package::with("libc6-dev-i386-cross", STATIC, &["/usr/i686-linux-gnu/lib/libc.a"]),
+    ],
+};
+pub(crate) static ARMV7: Target = Target {
+    rust: "armv7-unknown-linux-gnueabihf",
+    linker: "arm-linux-gnueabihf-gcc",
+    debian: "armhf",
+    packages: &[
+        Package::running("gcc-arm-linux-gnueabihf", LINKS, "arm-linux-gnueabihf-gcc"),
+        Package::with("libc6-dev-armhf-cross", STATIC, &["/usr/arm-linux-gnueabihf/lib/libc.a"]),
+    ],
+};
