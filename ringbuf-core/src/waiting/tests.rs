@@ -261,3 +261,36 @@ fn the_release_is_a_part_of_the_ring() {
     assert_eq!(bytes, [1024, MIB / 16, MIB / 16, MIB / 16, MIB / 8]);
     assert_eq!(Waiting::immediate().release_after(capacity), 0);
 }
+
+/// As the documentation of each says.
+#[test]
+fn presets_and_knobs_hold_what_they_say() {
+    let ms = 1000 * US;
+    let balanced = Waiting {
+        release: None,
+        hold_off: 50 * US,
+        latency_bound: ms,
+        spin_for: Duration::ZERO,
+        pause: US,
+        sleep_bound: 100 * ms,
+    };
+    assert_eq!(Waiting::default(), balanced);
+    let low_latency = Waiting { spin_for: 10 * ms, ..balanced.clone() };
+    assert_eq!(Waiting::low_latency(), low_latency);
+    let low_cost = Waiting { hold_off: ms, latency_bound: 10 * ms, ..balanced.clone() };
+    assert_eq!(Waiting::low_cost(), low_cost);
+    let (release, hold_off, latency_bound) = (Some(0), Duration::ZERO, 100 * ms);
+    let immediate = Waiting { release, hold_off, latency_bound, ..balanced.clone() };
+    assert_eq!(Waiting::immediate(), immediate);
+    let all = balanced
+        .hold_off(US)
+        .latency_bound(2 * US)
+        .spin_for(3 * US)
+        .pause(4 * US)
+        .sleep_bound(5 * US)
+        .release_part(6);
+    let [hold_off, latency_bound, spin_for, pause, sleep_bound] = [1, 2, 3, 4, 5].map(|n| n * US);
+    let release = Some(6);
+    let want = Waiting { release, hold_off, latency_bound, spin_for, pause, sleep_bound };
+    assert_eq!(all, want);
+}
