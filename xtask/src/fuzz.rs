@@ -1,20 +1,28 @@
-//! `cargo xtask fuzz`: each fuzz target for some minutes.
+//! `cargo xtask fuzz`: each fuzz target for some minutes, one on each processor.
+
+mod jobs;
+mod stats;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::builder::PossibleValuesParser;
 
-use crate::run;
 use crate::workspace::Workspace;
+use crate::{packages, run};
+
+use jobs::Job;
 
 const TARGETS: [&str; 4] = ["header", "hostile", "ops", "user_sample"];
 /// The exit code that says that it cannot run here.
 const SKIPPED: u8 = 77;
 /// A longer input says nothing that a shorter one cannot.
 const LONGEST: &str = "-max_len=2048";
+/// They have a workspace and a lock file of their own.
+const MANIFEST: &str = "fuzz/Cargo.toml";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -35,57 +43,65 @@ pub(crate) struct Options {
 
 /// Runs the targets named, or all; the answer is the exit code.
 pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
-    if let Err(error) = ready(options.no_install) {
+    let root = &workspace.root;
+    if let Err(error) = ready(root, options.no_install) {
         if !options.or_skip {
             return Err(error);
         }
         eprintln!("{error:#}");
         return Ok(SKIPPED);
     }
+    let mut build = nightly();
+    // No sanitizer: they do not watch mapped pages, and the rest is safe code.
+    build.current_dir(root).args(["fuzz", "build", "--sanitizer", "none"]);
+    eprintln!("xtask: {}", run::describe(&build));
+    ensure!(build.status()?.success(), "the fuzz targets cannot be built");
     let named = &options.target;
-    for target in TARGETS.into_iter().filter(|t| named.is_empty() || named.iter().any(|n| n == t)) {
-        let mut command = fuzz_one(&workspace.root, target, options.minutes)?;
-        eprintln!("xtask: {}", run::describe(&command));
-        let code = run::exit_code(command.status()?);
-        if code != 0 {
-            eprintln!("xtask: `{target}` found something: see fuzz/artifacts/{target}");
-            return Ok(code);
-        }
+    let targets = TARGETS.into_iter().filter(|t| named.is_empty() || named.iter().any(|n| n == t));
+    let jobs = targets.map(|target| fuzz_one(root, target, options.minutes));
+    let jobs = jobs.collect::<Result<Vec<_>>>()?;
+    let at_once = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    run::echo(
+        format!("{} targets, {} min each, {at_once} at a time\n", jobs.len(), options.minutes)
+            .as_bytes(),
+    );
+    let failed = jobs::run(jobs, at_once, |text| run::echo(text.as_bytes()))?;
+    for target in &failed {
+        eprintln!("xtask: `{target}` found something: see fuzz/artifacts/{target}");
     }
-    Ok(0)
+    Ok(u8::from(!failed.is_empty()))
 }
 
 /// What is found is kept below target; `fuzz/corpus` is only read.
-fn fuzz_one(root: &Path, target: &str, minutes: u64) -> Result<Command> {
-    let found = root.join("target/fuzz-corpus").join(target);
-    fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
+fn fuzz_one(root: &Path, target: &'static str, minutes: u64) -> Result<Job> {
+    let [found, logs] = ["target/fuzz-corpus", "target/fuzz-logs"].map(|folder| root.join(folder));
+    let found = found.join(target);
+    for folder in [&found, &logs] {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
     let mut command = nightly();
-    // No sanitizer: they do not watch mapped pages, and the rest is safe code.
     command.current_dir(root).args(["fuzz", "run", "--sanitizer", "none", target]);
     command.arg(found).arg(Path::new("fuzz/corpus").join(target)).arg("--");
-    command.args([&format!("-max_total_time={}", 60 * minutes), LONGEST]);
-    command.args(["-print_final_stats=1", "-verbosity=0"]);
-    Ok(command)
+    command.args([&format!("-max_total_time={}", 60 * minutes), LONGEST, "-print_final_stats=1"]);
+    Ok(Job { target, command, log: logs.join(format!("{target}.log")) })
 }
 
-/// Whether there is a nightly compiler and cargo-fuzz, which is installed if it
-/// may be.
-fn ready(no_install: bool) -> Result<()> {
+/// Whether there is a nightly compiler, cargo-fuzz, which is installed if it may be, and what the
+/// targets are built of.
+fn ready(root: &Path, no_install: bool) -> Result<()> {
     if !run::works("rustup", &["run", "nightly", "rustc", "--version"]) {
         bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
     }
-    if run::works("rustup", &["run", "nightly", "cargo", "fuzz", "--version"]) {
-        return Ok(());
+    if !run::works("rustup", &["run", "nightly", "cargo", "fuzz", "--version"]) {
+        let why = "builds and runs the fuzz targets";
+        packages::cargo_install("cargo-fuzz", why, "fuzz", no_install)?;
     }
-    if no_install {
-        bail!("not installed: cargo-fuzz (`cargo xtask fuzz` installs it)");
-    }
-    let mut install = run::cargo();
-    install.args(["install", "cargo-fuzz", "--locked"]);
-    eprintln!("xtask: {}", run::describe(&install));
-    if !install.status()?.success() {
-        bail!("cargo-fuzz cannot be installed: is the registry reachable?");
-    }
+    let mut fetch = nightly();
+    fetch.current_dir(root).args(["fetch", "--locked", "--manifest-path", MANIFEST]);
+    ensure!(
+        fetch.status()?.success(),
+        "the fuzz targets' dependencies cannot be had: is the registry reachable?"
+    );
     Ok(())
 }
 
@@ -106,12 +122,13 @@ mod tests {
     #[test]
     fn one_target_reads_the_kept_corpus_and_writes_elsewhere() {
         let root = tempfile::tempdir().unwrap();
-        let command = fuzz_one(root.path(), "ops", 2).unwrap();
-        let line = run::describe(&command);
+        let job = fuzz_one(root.path(), "ops", 2).unwrap();
+        let line = run::describe(&job.command);
         for part in ["nightly cargo fuzz run", "target/fuzz-corpus/ops fuzz/corpus/ops -- ", "=120"]
         {
             assert!(line.contains(part), "{line}");
         }
+        assert!(job.log.parent().unwrap().is_dir());
     }
 
     #[test]

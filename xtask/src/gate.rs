@@ -19,13 +19,14 @@ pub(crate) fn test(workspace: &Workspace, no_install: bool, only: &[String]) -> 
     let chosen = |suite: &&Suite| only.is_empty() || only.iter().any(|name| name == suite.name);
     let suites: Vec<_> = SUITES.iter().filter(chosen).collect();
     let missing = packages::ensure(&suites::packages_for(&suites), no_install)?;
-    let outcomes: Vec<_> = suites.into_iter().map(|suite| suite.run(workspace, &missing)).collect();
+    let outcomes: Vec<_> =
+        suites.into_iter().map(|suite| suite.run(workspace, &missing, no_install)).collect();
     run::echo(format!("\n{}", table::render(&outcomes)).as_bytes());
     Ok(u8::from(outcomes.iter().any(|outcome| outcome.failed() > 0)))
 }
 
 impl Suite {
-    fn run(&self, workspace: &Workspace, missing: &[&str]) -> Outcome {
+    fn run(&self, workspace: &Workspace, missing: &[&str], no_install: bool) -> Outcome {
         run::echo(format!("\n== {}: {} ==\n", self.name, self.shows).as_bytes());
         let start = Instant::now();
         let counts_tests = matches!(self.work, Work::Tests(_) | Work::House);
@@ -39,6 +40,7 @@ impl Suite {
                 default_members: &workspace.default_members,
                 sim_tests: &workspace.sim_tests,
                 bpf: missing.iter().all(|name| !packages::BPF.iter().any(|p| p.name == *name)),
+                no_install,
             };
             self.work.run(workspace, &scope, &mut outcome);
         }

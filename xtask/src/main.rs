@@ -59,8 +59,9 @@ enum Task {
     },
     /// Run every check that a change must pass, and end with one table
     ///
-    /// Installs missing system packages first (asks on a terminal). Suites run one after the
-    /// other, all of them even if one fails. As root the live suites read the running kernel;
+    /// Installs missing system packages first (asks on a terminal), and, with a notice, what two
+    /// suites need besides: cargo-fuzz through cargo, herd7 into target/litmus. Suites run one
+    /// after the other, all of them even if one fails. As root the live suites read the running kernel;
     /// what cannot run on this machine is listed as skipped, with the reason. Exits with 1 if
     /// anything failed.
     Test {
@@ -101,8 +102,11 @@ enum Task {
     },
     /// Fuzz what is read from shared memory, the oracle, and the drain of the user ring
     ///
-    /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. What is found is kept
-    /// below target/fuzz-corpus; a crash is in fuzz/artifacts, and ends it.
+    /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. Runs as many targets at
+    /// a time as there are processors, prints a line for each that ends and says now and then how
+    /// far the others are; logs are in target/fuzz-logs. What is found is kept below
+    /// target/fuzz-corpus; a crash is in fuzz/artifacts, ends its target, and is shown. Exits with
+    /// 1 if there was one.
     Fuzz(fuzz::Options),
     /// Print what of ringbuf-core the fuzz corpora reach, file by file
     ///

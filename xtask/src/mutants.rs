@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run;
 use crate::workspace::Workspace;
+use crate::{packages, run};
 
 /// What is mutated and what is run, and which mutants change nothing that can be seen.
 const CONFIG: &str = ".cargo/mutants.toml";
@@ -136,16 +136,7 @@ fn ready(no_install: bool) -> Result<()> {
     if run::works("cargo", &["mutants", "--version"]) {
         return Ok(());
     }
-    if no_install {
-        bail!("not installed: cargo-mutants (`cargo xtask mutants` installs it)");
-    }
-    let mut install = run::cargo();
-    install.args(["install", "cargo-mutants", "--locked"]);
-    eprintln!("xtask: {}", run::describe(&install));
-    if !install.status()?.success() {
-        bail!("cargo-mutants cannot be installed: is the registry reachable?");
-    }
-    Ok(())
+    packages::cargo_install("cargo-mutants", "changes core", "mutants", no_install)
 }
 
 #[cfg(test)]

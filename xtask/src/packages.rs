@@ -191,6 +191,22 @@ pub(crate) fn ensure(needed: &[&'static Package], no_install: bool) -> Result<Ve
     Ok(still)
 }
 
+/// Installs a program through cargo, with a notice, unless that is refused; `task` is the command
+/// of ours that needs it.
+pub(crate) fn cargo_install(name: &str, why: &str, task: &str, no_install: bool) -> Result<()> {
+    if no_install {
+        bail!("not installed: {name} (`cargo xtask {task}` installs it)");
+    }
+    let mut install = run::cargo();
+    install.args(["install", name, "--locked"]);
+    let how = run::describe(&install);
+    eprintln!("Missing: {name}, which {why}. Installing it: {how}");
+    if !install.status()?.success() {
+        bail!("{name} cannot be installed: is the registry reachable? By hand: {how}");
+    }
+    Ok(())
+}
+
 fn missing(needed: &[&'static Package], there: impl Fn(&Package) -> bool) -> Vec<&'static Package> {
     needed.iter().copied().filter(|package| !there(package)).collect()
 }
@@ -296,6 +312,12 @@ mod tests {
         assert_eq!(Setting { sudo: false, ..FREE }.plan(1), Plan::Install);
         assert_eq!(Setting { apt: false, terminal: true, ..FREE }.plan(1), Plan::NoApt);
         assert_eq!(Setting { no_install: true, terminal: true, ..FREE }.plan(1), Plan::Refused);
+    }
+
+    #[test]
+    fn nothing_is_installed_through_cargo_when_that_is_refused() {
+        let error = cargo_install("cargo-x", "does y", "z", true).unwrap_err().to_string();
+        assert_eq!(error, "not installed: cargo-x (`cargo xtask z` installs it)");
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub(crate) const LOOM: &str =
     "test --release -p ringbuf-sim --test loom --locked --no-fail-fast -- --nocapture";
 pub(crate) const SCHEDULES: &str =
     "test --release -p ringbuf-sim --test schedule --locked --no-fail-fast -- --nocapture";
-const FUZZ: &str = "xtask fuzz --minutes 1 --no-install --or-skip";
+const FUZZ: &str = "xtask fuzz --minutes 1 --or-skip";
+const LITMUS: &str = "xtask litmus";
 pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --locked";
 /// With peers at their best: the profile inlines across crates.
 pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
@@ -114,7 +115,7 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "fuzz",
         shows: "a minute of each fuzz target",
         needs: Needs::Nothing,
-        work: Work::Measure(|_| vec![Step::cargo(FUZZ)]),
+        work: Work::Measure(|scope| vec![scope.installing(FUZZ)]),
     },
     Suite {
         name: "docs",
@@ -150,7 +151,7 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "litmus",
         shows: "the protocol's litmus tests under the memory models of Linux, C and processors",
         needs: Needs::Nothing,
-        work: Work::Measure(|_| vec![Step::cargo("xtask litmus --no-install")]),
+        work: Work::Measure(|scope| vec![scope.installing(LITMUS)]),
     },
     Suite {
         name: "icount",
@@ -189,12 +190,20 @@ pub(crate) struct Scope<'a> {
     pub(crate) sim_tests: &'a [String],
     /// Whether the BPF packages are there.
     pub(crate) bpf: bool,
+    /// Nothing may be installed or fetched.
+    pub(crate) no_install: bool,
 }
 
 impl Scope<'_> {
     /// All crates, or those that need nothing but Rust, which cargo takes if none is named.
     fn all(&self) -> &'static str {
         if self.bpf { "--workspace" } else { "" }
+    }
+
+    /// A task of ours that installs what it needs, unless that is refused.
+    fn installing(&self, line: &str) -> Step {
+        let refused = if self.no_install { "--no-install" } else { "" };
+        Step::cargo(&format!("{line} {refused}"))
     }
 }
 
@@ -298,13 +307,30 @@ mod tests {
     fn units_run_everything_but_the_loom_models() {
         let default_members = ["ringbuf-core", "ringbuf-sim", "xtask"].map(str::to_owned);
         let sim_tests = ["oracle".to_owned()];
-        let scope = Scope { default_members: &default_members, sim_tests: &sim_tests, bpf: false };
+        let scope = Scope {
+            default_members: &default_members,
+            sim_tests: &sim_tests,
+            bpf: false,
+            no_install: false,
+        };
         let got = lines(&units(&scope));
         assert_eq!(got[0], "test -p ringbuf-core --locked --no-fail-fast");
         let sim = "test -p ringbuf-sim --lib --bins --examples --test oracle --locked";
         assert_eq!(got[1], format!("{sim} --no-fail-fast"));
         let got = lines(&units(&Scope { bpf: true, ..scope }));
         assert!(got[0].starts_with("test --workspace --exclude ringbuf-tests "), "{}", got[0]);
+    }
+
+    #[test]
+    fn what_a_suite_installs_itself_can_be_refused() {
+        for name in ["fuzz", "litmus"] {
+            let Work::Measure(steps) = suite(name).work else { panic!("{name} may skip") };
+            let [refused, free] = [true, false].map(|no_install| {
+                let scope = Scope { default_members: &[], sim_tests: &[], bpf: true, no_install };
+                lines(&steps(&scope)).concat()
+            });
+            assert_eq!(refused, format!("{free} --no-install"));
+        }
     }
 
     #[test]
