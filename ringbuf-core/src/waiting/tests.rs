@@ -294,3 +294,19 @@ fn presets_and_knobs_hold_what_they_say() {
     let want = Waiting { release, hold_off, latency_bound, spin_for, pause, sleep_bound };
     assert_eq!(all, want);
 }
+
+/// While spinning, looks that find many records are up to four times as far apart.
+#[test]
+fn eight_records_at_a_look_are_many() {
+    let capacity = Capacity::new(MIB, 4096).unwrap();
+    for (records, pauses) in [(7, [1, 1, 1, 1]), (8, [2, 4, 4, 1])] {
+        let mut waiter = Waiter::new(Waiting::low_latency(), capacity);
+        for (look, (count, pause)) in
+            [records, records, records, 1].into_iter().zip(pauses).enumerate()
+        {
+            let now = US * u32::try_from(look).unwrap();
+            waiter.drained(now, count, RECORD * count);
+            assert_eq!(waiter.rest(now), Rest::Spin { pause: pause * US, looks: LOOKS });
+        }
+    }
+}
