@@ -124,8 +124,17 @@ fn read(batch: &Batch<'_, Counted<'_>>, most: u64) -> u64 {
     (0..most).take_while(|_| matches!(batch.next(), Ok(Next::Record(_)))).count() as u64
 }
 
-/// Loads of headers, and releases, of one call that reads records of these lengths.
+/// Looks, loads of headers, and releases, of one call that reads records of these lengths.
 fn each(bytes: u64, lens: impl IntoIterator<Item = usize>) -> (u64, u64, u64) {
+    each_holding(0, bytes, lens)
+}
+
+/// The same, with the release of so many bytes held back.
+fn each_holding(
+    release_after: u64,
+    bytes: u64,
+    lens: impl IntoIterator<Item = usize>,
+) -> (u64, u64, u64) {
     let ring = SimRing::new(bytes).unwrap();
     let lens: Vec<_> = lens.into_iter().collect();
     for len in &lens {
@@ -133,6 +142,7 @@ fn each(bytes: u64, lens: impl IntoIterator<Item = usize>) -> (u64, u64, u64) {
     }
     let owner = ring.consumer().unwrap();
     let mut consumer = counted(&owner);
+    consumer.release_after(release_after);
     let mut found = Vec::new();
     consumer.drain(|record| found.push(record.len())).unwrap();
     assert_eq!(found, lens);
@@ -171,4 +181,11 @@ fn a_large_ring_is_read_in_windows_of_64_kib() {
     let windows = 1000_u64.div_ceil((64 << 10) / 1008 + 1);
     assert_eq!((looks, releases), (2, windows));
     assert_eq!(headers, 1000 + windows - 1, "one that a window cuts is for the next");
+}
+
+/// Who holds back reads in windows of half as much: eleven records of 24 bytes for 512.
+#[test]
+fn holding_back_narrows_the_windows() {
+    let (looks, headers, releases) = each_holding(512, 4096, [16; 44]);
+    assert_eq!((looks, headers, releases), (2, 44 + 3, 3), "each but the last cuts one");
 }
