@@ -310,3 +310,35 @@ fn eight_records_at_a_look_are_many() {
         }
     }
 }
+
+/// Dense traffic that stops: so many naps find nothing, and then it blocks.
+#[test]
+fn so_many_empty_naps_and_then_a_block() {
+    let mut waiter = Waiter::new(Waiting::balanced(), Capacity::new(MIB, 4096).unwrap());
+    let mut now = Duration::ZERO;
+    for _ in 0..100 {
+        waiter.drained(now, 10, 10 * RECORD);
+        now += 10 * US;
+    }
+    for nap in 0..EMPTY_NAPS {
+        let rest = waiter.rest(now);
+        assert!(matches!(rest, Rest::Nap(_)), "nap {nap}: {rest:?}");
+        waiter.looked(rest, Ended::Over, false);
+    }
+    assert!(matches!(waiter.rest(now), Rest::Block(_)));
+}
+
+/// An eighth of the ring in exactly the time that a timer may be late is slow enough for one.
+#[test]
+fn it_spins_only_if_a_late_timer_would_find_the_ring_full() {
+    for (bytes, naps) in [(MIB / 8, true), (MIB / 8 + 8, false)] {
+        let mut waiter = Waiter::new(Waiting::balanced(), Capacity::new(MIB, 4096).unwrap());
+        let mut now = Duration::ZERO;
+        for _ in 0..10 {
+            waiter.drained(now, 1000, bytes);
+            now += LATE;
+        }
+        waiter.drained(now, 1000, bytes);
+        assert_eq!(matches!(waiter.rest(now), Rest::Nap(_)), naps, "{bytes} bytes in {LATE:?}");
+    }
+}
