@@ -109,7 +109,8 @@ impl Compiler {
         let name = target.rust.to_uppercase().replace('-', "_");
         cargo.env(format!("CARGO_TARGET_{name}_LINKER"), target.linker);
         let library = library.to_str().context("a folder whose name is no text")?;
-        let flags = ["-C", "target-feature=+crt-static", "--sysroot", library].join("\x1f");
+        let flags = ["-C", "target-feature=+crt-static", "--sysroot", library];
+        let flags = [&flags, target.flags].concat().join("\x1f");
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags).env("CARGO_TARGET_DIR", build);
         programs::small(&mut cargo);
         let programs = programs::programs(&run::output(&mut cargo)?);

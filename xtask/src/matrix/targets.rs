@@ -12,6 +12,8 @@ pub(crate) struct Target {
     /// Debian's name, for the shell that the programs have beside them.
     pub(crate) debian: &'static str,
     pub(crate) packages: &'static [Package],
+    /// What else rustc is told.
+    pub(crate) flags: &'static [&'static str],
 }
 
 impl Target {
@@ -24,12 +26,17 @@ impl Target {
 const LINKS: &str = "links programs for that architecture";
 const STATIC: &str = "is the C library of that architecture";
 
+/// The linker's parts of a program are 4 KiB apart otherwise, and two of them would share a page of
+/// 16 KiB: such a program dies before its first instruction.
+const ALIGNED: &[&str] = &["-C", "link-arg=-Wl,-z,max-page-size=65536"];
+
 /// For which there are more tests, with the C part, and which has its standard library.
 pub(crate) static X86_64: Target = Target {
     rust: "x86_64-unknown-linux-gnu",
     linker: "gcc",
     debian: AMD64,
     packages: packages::BPF,
+    flags: &[],
 };
 
 pub(crate) static AARCH64: Target = Target {
@@ -40,6 +47,7 @@ pub(crate) static AARCH64: Target = Target {
         Package::running("gcc-aarch64-linux-gnu", LINKS, "aarch64-linux-gnu-gcc"),
         Package::with("libc6-dev-arm64-cross", STATIC, &["/usr/aarch64-linux-gnu/lib/libc.a"]),
     ],
+    flags: &[],
 };
 pub(crate) static POWERPC64LE: Target = Target {
     rust: "powerpc64le-unknown-linux-gnu",
@@ -53,6 +61,7 @@ pub(crate) static POWERPC64LE: Target = Target {
             &["/usr/powerpc64le-linux-gnu/lib/libc.a"],
         ),
     ],
+    flags: &[],
 };
 pub(crate) static S390X: Target = Target {
     rust: "s390x-unknown-linux-gnu",
@@ -62,6 +71,7 @@ pub(crate) static S390X: Target = Target {
         Package::running("gcc-s390x-linux-gnu", LINKS, "s390x-linux-gnu-gcc"),
         Package::with("libc6-dev-s390x-cross", STATIC, &["/usr/s390x-linux-gnu/lib/libc.a"]),
     ],
+    flags: &[],
 };
 pub(crate) static RISCV64: Target = Target {
     rust: "riscv64gc-unknown-linux-gnu",
@@ -71,6 +81,7 @@ pub(crate) static RISCV64: Target = Target {
         Package::running("gcc-riscv64-linux-gnu", LINKS, "riscv64-linux-gnu-gcc"),
         Package::with("libc6-dev-riscv64-cross", STATIC, &["/usr/riscv64-linux-gnu/lib/libc.a"]),
     ],
+    flags: &[],
 };
 pub(crate) static I686: Target = Target {
     rust: "i686-unknown-linux-gnu",
@@ -80,6 +91,7 @@ pub(crate) static I686: Target = Target {
         Package::running("gcc-i686-linux-gnu", LINKS, "i686-linux-gnu-gcc"),
         Package::with("libc6-dev-i386-cross", STATIC, &["/usr/i686-linux-gnu/lib/libc.a"]),
     ],
+    flags: &[],
 };
 pub(crate) static ARMV7: Target = Target {
     rust: "armv7-unknown-linux-gnueabihf",
@@ -89,4 +101,5 @@ pub(crate) static ARMV7: Target = Target {
         Package::running("gcc-arm-linux-gnueabihf", LINKS, "arm-linux-gnueabihf-gcc"),
         Package::with("libc6-dev-armhf-cross", STATIC, &["/usr/arm-linux-gnueabihf/lib/libc.a"]),
     ],
+    flags: ALIGNED,
 };
