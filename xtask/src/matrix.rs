@@ -74,7 +74,7 @@ pub(crate) struct Options {
     #[arg(long)]
     no_install: bool,
     /// Switch a virtual machine off after this time
-    #[arg(long, value_name = "SECONDS", default_value_t = 300,
+    #[arg(long, value_name = "SECONDS", default_value_t = 900,
           value_parser = clap::value_parser!(u64).range(10..))]
     timeout: u64,
     /// Run so many virtual machines at once, of two processors and a GiB each; without it, one for
