@@ -119,6 +119,23 @@ fn the_release_comes_at_the_bound_and_not_before() {
     assert_eq!((consumer.unpublished(), producer.query(2)), (0, 144));
 }
 
+/// In windows of half of what may be held back, here of two records and a first: of ten records
+/// what the last window began with, and what came behind it, is held.
+#[test]
+fn what_is_held_back_begins_where_a_window_does() {
+    let ring = ring(10);
+    let mut consumer = ring.consumer().unwrap();
+    consumer.release_after(80);
+    let batch = consumer.batch();
+    for _ in 0..5 {
+        assert!(matches!(batch.next(), Ok(Next::Record(_))));
+    }
+    drop(batch);
+    assert_eq!((consumer.unpublished(), ring.producer().query(2)), (32, 48));
+    assert_eq!(numbers(&consumer.batch()), [5, 6, 7, 8, 9]);
+    assert_eq!((consumer.unpublished(), ring.producer().query(2)), (32, 128));
+}
+
 /// One record alone is never held back for two.
 #[test]
 fn a_first_record_is_not_two() {
