@@ -26,7 +26,11 @@ fn build_all() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={SOURCES}");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
-    let arguments = [byte_order_arguments(), kernel_header_arguments()].concat();
+    let headers = kernel_header_arguments();
+    // For the test that compiles for both byte orders.
+    let words: Vec<_> = headers.iter().map(|word| word.to_string_lossy()).collect();
+    println!("cargo::rustc-env=KERNEL_HEADERS={}", words.join(" "));
+    let arguments = [byte_order_arguments(), headers].concat();
     for entry in fs::read_dir(SOURCES).context(SOURCES)? {
         let source = entry?.path();
         println!("cargo::rerun-if-changed={}", source.display());
