@@ -19,6 +19,7 @@ mod run;
 mod suites;
 mod table;
 mod verdict;
+mod weaken;
 mod workspace;
 
 use std::process::ExitCode;
@@ -122,6 +123,13 @@ enum Task {
     /// which changes cannot be seen, each with its reason. Logs are in target/mutants. Takes a
     /// quarter of an hour or more; exits with 1 if a change survived that is not listed there.
     Mutants(mutants::Options),
+    /// Break ringbuf-core on purpose: each ordering, fence, check, and the order of two stores
+    ///
+    /// Each break is made in a copy below target/weaken, one after the other, and the tests that
+    /// are named for it must fail (--list shows them). Exits with 1 if a break is not seen by all
+    /// of its tests. Some minutes; use it after touching core, with `cargo xtask mutants`, which
+    /// knows nothing of orderings.
+    Weaken(weaken::Options),
     /// Print instructions per record of our reader and of the C loop, side by side
     ///
     /// Needs valgrind. Use it after touching the reader's hot path; `cargo xtask test --only
@@ -229,6 +237,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options),
         Task::Coverage(options) => coverage::coverage(&workspace, &options),
         Task::Mutants(options) => mutants::mutants(&workspace, &options),
+        Task::Weaken(options) => weaken::weaken(&workspace, &options),
         Task::Icount => Step::cargo(suites::ICOUNT).run_alone(&workspace.root),
         Task::Bench(options) => bench::bench(&workspace, &options),
         Task::Golden { bless } => golden::golden(&workspace, bless),
