@@ -209,14 +209,15 @@ fn who_waits_for_space_is_woken_by_the_drain_that_makes_it() {
     assert_eq!([wait(2040, None), wait(PAGE - 8, short)], [Wakeup::Ready, Wakeup::TimedOut]);
     assert_eq!(drain.run(0, 0, false).ret, 1);
 
-    // Far below the bound of 100 ms each: it is the notification that wakes.
-    let rounds = 20;
-    let begun = Instant::now();
-    for _ in 0..rounds {
+    // Below the bound of 100 ms: it is the notification that wakes. Half of them, since a machine
+    // that does other things may let any thread wait.
+    let mut waits = [(); 20].map(|()| {
+        let begun = Instant::now();
         wait_while_drained(&mut ring, &mut drain, 0);
-    }
-    let took = begun.elapsed();
-    assert!(took < rounds * Duration::from_millis(50), "{rounds} waits took {took:?}");
+        begun.elapsed()
+    });
+    waits.sort_unstable();
+    assert!(waits[10] < Duration::from_millis(75), "waits as long as the bound: {waits:?}");
     // Space that is drained in silence is found by the look at the bound.
     let begun = Instant::now();
     wait_while_drained(&mut ring, &mut drain, NO_WAKEUP);

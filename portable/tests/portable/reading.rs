@@ -1,5 +1,7 @@
 //! Every record once, in order, unharmed; a ring that is busy or full; a reader that comes back.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,11 +57,15 @@ fn two_producers_and_a_reader_at_once() {
     let mut reader = RingBuf::open(&map).unwrap();
     let programs = [24, 40].map(|len| reserve(&map, len, End::Submit, 0).unwrap());
     let mut seen = [0, 0];
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
+        // Without a reader they would wait for space for ever.
+        let _over = SetOnDrop(&over);
         for (who, program) in (0_u64..).zip(&programs) {
+            let over = &over;
             scope.spawn(move || {
                 for number in 0..EACH {
-                    while program.run(who << 32 | number) == 0 {
+                    while program.run(who << 32 | number) == 0 && !over.load(Relaxed) {
                         thread::yield_now();
                     }
                 }
@@ -78,6 +84,15 @@ fn two_producers_and_a_reader_at_once() {
     assert_eq!(numbers(&mut reader), []);
     assert_eq!(reader.counts().delivered, 2 * EACH);
     assert_eq!(reader.position().get(), position(EACH * (32 + 48)));
+}
+
+/// Whatever ends the scope, a panic too, is told.
+struct SetOnDrop<'f>(&'f AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 #[test]
