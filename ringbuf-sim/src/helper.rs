@@ -43,7 +43,9 @@ pub enum Refused {
     TooLarge,
     /// The consumer has not released enough space.
     Full,
-    /// The oldest uncommitted record is in the way (6.10).
+    /// The pending position is in the way (6.10): the oldest uncommitted record,
+    /// or, for a record as large as the ring and on 32-bit kernels with the defect
+    /// ([`PendingPos::Compared`](crate::PendingPos::Compared)), for ever.
     PendingInTheWay,
 }
 
@@ -52,7 +54,9 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::TooLarge => "the record is larger than the ring can hold",
             Self::Full => "the ring is full: the consumer has not released enough space",
-            Self::PendingInTheWay => "the oldest uncommitted record is in the way",
+            Self::PendingInTheWay => {
+                "the pending position, of the oldest uncommitted record, is in the way"
+            }
         })
     }
 }

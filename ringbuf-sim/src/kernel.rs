@@ -35,10 +35,14 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         Self { memory, host, profile: Profile::NEWEST }
     }
 
-    /// The same ring on another kernel, before the first reservation. Of the
-    /// profile only what is not of the memory counts: the pending position.
+    /// The same ring on another kernel. Of the profile only what is not of the
+    /// memory counts: the pending position.
+    ///
+    /// # Safety
+    /// Nothing has been reserved yet: a pending position that was left behind no
+    /// longer points at a record.
     #[must_use]
-    pub fn on(self, profile: Profile) -> Self {
+    pub unsafe fn on(self, profile: Profile) -> Self {
         Self { profile, ..self }
     }
 

@@ -29,6 +29,7 @@ pub struct Mirror {
     page_size: u64,
     width: Width,
     byte_order: ByteOrder,
+    role: UserSpace,
 }
 
 /// What user space does with a ring, and so what it may write.
@@ -57,6 +58,10 @@ impl Mirror {
         }
         let page = here.max(in_memory(page_size)?);
         let size = in_memory(bytes)?;
+        // Two pages and two copies: more than a 32-bit process may have addresses.
+        if page.checked_add(size).and_then(|half| half.checked_mul(2)).is_none() {
+            return Err(SimError::Capacity(CapacityError::TooLarge { bytes }));
+        }
         // SAFETY: a C string; no memory of ours is touched.
         let fd = check(unsafe { libc::memfd_create(c"ringbuf-sim".as_ptr(), libc::MFD_CLOEXEC) })?;
         // SAFETY: just created, owned by nobody else.
@@ -78,7 +83,7 @@ impl Mirror {
         user.map(0, &file, 0, page, first)?;
         user.map(page, &file, page, page + size, rest)?;
         user.map(2 * page + size, &file, 2 * page, size, rest)?;
-        Ok(Self { kernel, user, capacity, page, page_size, width, byte_order })
+        Ok(Self { kernel, user, capacity, page, page_size, width, byte_order, role })
     }
 
     /// The producing kernel's side of the pages.
@@ -137,16 +142,22 @@ impl Mirror {
         self.capacity
     }
 
-    /// The pages as they are, each word by one relaxed load.
+    /// The pages as they are, each word by one relaxed load. Samples are lent out to
+    /// be written through the view of the side that produces: the data is read
+    /// through the other one, as by another process. Positions are atomics in both.
     pub(crate) fn now(&self) -> PagesNow {
         let width = match self.width {
             Width::Bits32 => 4,
             Width::Bits64 => 8,
         };
-        let size = (self.kernel.len - 2 * self.page) / 2;
+        let reader = match self.role {
+            UserSpace::Consumes => &self.user,
+            UserSpace::Produces => &self.kernel,
+        };
+        let size = (reader.len - 2 * self.page) / 2;
         let mut data = Vec::with_capacity(size);
-        for at in (2 * self.page..2 * self.page + size).step_by(8) {
-            data.extend(self.kernel.double_word(at).to_ne_bytes());
+        for at in (2 * self.page..2 * self.page + size).step_by(4) {
+            data.extend(reader.word(at).to_ne_bytes());
         }
         PagesNow {
             consumer: self.position(0),

@@ -33,13 +33,14 @@ use crate::ByteOrder;
 pub struct Profile {
     /// Bits of the kernel's `unsigned long`, and so of all positions.
     pub width: Width,
-    /// Bytes of a page, which is also the smallest ring; `None` as on this
-    /// machine. Smaller than here takes a ring of a page of this machine all
-    /// the same, since it is mapped twice.
+    /// Bytes of a page: a power of two of 8 or more, in kernels 4, 16 or 64 KiB;
+    /// `None` as on this machine. It is the smallest ring, too; but no ring is
+    /// smaller than a page of this machine, since it is mapped twice here.
     pub page_size: Option<u64>,
-    /// In which order positions and headers are stored. Samples are bytes, and
-    /// nobody swaps them: on the machine that is simulated, programs would have
-    /// written their integers in this order.
+    /// In which order positions and headers are stored, as
+    /// [`pages`](crate::SimRing::pages) shows them; consumers and producers see
+    /// their values. Samples are bytes, and nobody swaps them: to see what programs
+    /// of such a machine write, let your test write integers in this order.
     pub byte_order: ByteOrder,
     /// What the kernel knows of the oldest uncommitted record.
     pub pending_pos: PendingPos,
@@ -61,7 +62,8 @@ pub enum PendingPos {
     /// and no reservation beyond one capacity from there is ever granted. (6.10
     /// and stable releases, until it was repaired.)
     Compared,
-    /// As it should be (7.0, 6.12.110, 6.1.188).
+    /// As it should be (7.3, 6.12.110, 6.1.188, and before 7.3 releases of 7.0 and
+    /// 7.2 that took the repair).
     Modular,
 }
 
@@ -80,27 +82,25 @@ impl Profile {
     /// where you can look at the kernel, do that instead (a ring's pending
     /// position moves with the second reservation).
     ///
-    /// When series that ended before 7.0 were repaired, if ever, is known of
-    /// 6.12 and 6.1 only; it is of no consequence on 64-bit kernels.
+    /// When a series was repaired, if ever, is known of 6.12 and 6.1 only, and all
+    /// releases from 7.0 on are taken for repaired; on 64-bit kernels it is of no
+    /// consequence.
     pub const fn of_release(major: u32, minor: u32, patch: u32) -> Self {
-        const NEVER: u32 = u32::MAX;
         let (fixed, repaired) = match (major, minor) {
-            (5, 10) => (223, NEVER),
-            (5, 15) => (162, NEVER),
-            (6, 1) => (97, 188),
-            (6, 6) => (37, NEVER),
-            (6, 9) => (8, NEVER),
-            (6, 12) => (0, 110),
-            (0..=5, _) | (6, 0..10) => (NEVER, NEVER),
-            (6, _) => (0, NEVER),
-            _ => (0, 0),
+            (5, 10) => (Some(223), None),
+            (5, 15) => (Some(162), None),
+            (6, 1) => (Some(97), Some(188)),
+            (6, 6) => (Some(37), None),
+            (6, 9) => (Some(8), None),
+            (6, 12) => (Some(0), Some(110)),
+            (0..=5, _) | (6, 0..10) => (None, None),
+            (6, _) => (Some(0), None),
+            _ => (Some(0), Some(0)),
         };
-        let pending_pos = if patch >= repaired {
-            PendingPos::Modular
-        } else if patch >= fixed {
-            PendingPos::Compared
-        } else {
-            PendingPos::Absent
+        let pending_pos = match (fixed, repaired) {
+            (_, Some(since)) if patch >= since => PendingPos::Modular,
+            (Some(since), _) if patch >= since => PendingPos::Compared,
+            _ => PendingPos::Absent,
         };
         Self { pending_pos, ..Self::NEWEST }
     }
@@ -156,9 +156,17 @@ mod tests {
                 assert_eq!(profile, want, "{major}.{minor}.{patch}");
             }
         };
-        let without = [(5, 8, 18), (5, 10, 218), (5, 15, 161), (6, 1, 96), (6, 8, 12), (6, 9, 7)];
+        let without = [
+            (5, 8, u32::MAX),
+            (5, 8, 18),
+            (5, 10, 218),
+            (5, 15, 161),
+            (6, 1, 96),
+            (6, 8, 12),
+            (6, 9, 7),
+        ];
         is(PendingPos::Absent, &without);
-        let compared = [(5, 10, 223), (5, 10, 262), (5, 15, 162), (6, 1, 97), (6, 1, 187)];
+        let compared = [(5, 10, 223), (5, 10, u32::MAX), (5, 15, 162), (6, 1, 97), (6, 1, 187)];
         is(PendingPos::Compared, &compared);
         let compared = [(6, 6, 37), (6, 9, 8), (6, 10, 0), (6, 12, 109), (6, 19, 14)];
         is(PendingPos::Compared, &compared);

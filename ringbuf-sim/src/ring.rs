@@ -83,7 +83,9 @@ impl SimRing {
         }
         let host = Threads::new(Positions { produced: start, pending: start })?;
         // SAFETY: P1: the pages are fresh, and only this ring has them.
-        let kernel = unsafe { KernelRing::new(memory, host) }.on(profile);
+        let kernel = unsafe { KernelRing::new(memory, host) };
+        // SAFETY: just made.
+        let kernel = unsafe { kernel.on(profile) };
         let claimed = AtomicBool::new(false);
         Ok(Self { shared: Arc::new(Shared { mirror, kernel, claimed }) })
     }

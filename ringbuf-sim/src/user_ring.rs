@@ -62,7 +62,8 @@ impl SimUserRing {
     }
 
     /// An empty ring of `bytes`, as on another machine. On a 32-bit kernel drains
-    /// find nothing any more after 2^32 bytes, as there.
+    /// find nothing any more after 2^32 bytes, as there. User rings have no pending
+    /// position, whatever the profile says.
     ///
     /// # Errors
     /// As [`new`](Self::new), by the page size of that machine; and
@@ -154,8 +155,8 @@ impl SimUserRing {
         produced.distance(consumed, self.shared.mirror.width()) < memory.capacity().bytes()
     }
 
-    /// Waits until `len` bytes can be reserved, at most `timeout`. Commit what
-    /// is open first: no drain gets past it.
+    /// Waits until `len` bytes can be reserved, at most `timeout`; no longer if
+    /// they never can. Commit what is open first: no drain gets past it.
     ///
     /// # Errors
     /// What `poll(2)` reports, except `EINTR`.
@@ -165,14 +166,17 @@ impl SimUserRing {
         len: u32,
         timeout: Duration,
     ) -> io::Result<Wakeup> {
-        let deadline = Instant::now() + timeout;
+        // A time too far to represent is for ever.
+        let deadline = Instant::now().checked_add(timeout);
         loop {
             // An edge seen before the look has no more to say.
             self.shared.kernel.host().event.clear();
             if producer.has_room(len) {
                 return Ok(Wakeup::Ready);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(Duration::MAX, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 return Ok(Wakeup::TimedOut);
             }

@@ -2,10 +2,12 @@
 //! (docs/architectures.md), on whatever machine this is.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use ringbuf_core::{CapacityError, Next, Width};
 use ringbuf_sim::{
     ByteOrder, Flags, OutputError, PendingPos, Profile, Refused, SimError, SimRing, SimUserRing,
+    Wakeup,
 };
 
 const MIB: u64 = 1 << 20;
@@ -223,4 +225,67 @@ fn a_user_ring_of_a_32_bit_kernel_ends_at_2_32() {
         let header = words(&pages.data, machine.byte_order, [(64 << 10) - 48]);
         assert_eq!(header, [8], "{machine:?}");
     }
+}
+
+/// A position that no kernel of this width could store is reduced, one between words rounded down.
+#[test]
+fn a_start_is_what_the_machine_can_store() {
+    for (width, start) in [(Width::Bits32, 0x89ab_cde8), (Width::Bits64, 0x5_89ab_cde8)] {
+        let machine = Profile::from(width);
+        let ring = SimRing::started_at(64 << 10, machine, 0x5_89ab_cdef).unwrap();
+        let pages = ring.pages();
+        assert_eq!([pages.consumer, pages.producer, pages.pending], [start; 3]);
+        let without = machine.pending_pos(PendingPos::Absent);
+        let pages = SimRing::started_at(64 << 10, without, start).unwrap().pages();
+        assert_eq!([pages.consumer, pages.producer, pages.pending], [start, start, 0]);
+        let user = SimUserRing::started_at(64 << 10, machine, 0x5_89ab_cdef).unwrap();
+        let pages = user.pages();
+        assert_eq!([pages.consumer, pages.producer], [start; 2]);
+        assert_eq!(user.consumer_pos().get(), start);
+    }
+}
+
+/// One position past 2^32, the other before it.
+#[test]
+fn what_is_unread_is_counted_across_the_wrap() {
+    for machine in machines().filter(|machine| machine.page_size == Some(0x1000)) {
+        let ring = SimRing::started_at(64 << 10, machine, (1 << 32) - 8).unwrap();
+        send(&ring, 16).unwrap();
+        assert_eq!(ring.producer().query(0), 24, "{machine:?}");
+        assert_eq!(ring.consumer().unwrap().lag(), Ok(24));
+        let ring = SimUserRing::started_at(64 << 10, machine, (1 << 32) - 8).unwrap();
+        let producer = ring.producer().unwrap();
+        producer.reserve(16).unwrap().submit();
+        assert!(ring.is_writable(), "{machine:?}");
+        producer.reserve((64 << 10) - 24 - 8).unwrap().submit();
+        assert!(!ring.is_writable(), "full to the last byte: {machine:?}");
+    }
+}
+
+/// A page of the simulated machine may be smaller than one here, a ring may not.
+#[test]
+fn no_ring_is_smaller_than_a_page_of_this_machine() {
+    let error = SimRing::with_profile(2048, Profile::NEWEST.page_size(2048)).unwrap_err();
+    assert!(matches!(error, SimError::Capacity(CapacityError::BelowPage { .. })), "{error}");
+}
+
+#[test]
+fn a_wait_for_ever_for_room_ends_where_there_is_some() {
+    let ring = SimUserRing::new(64 << 10).unwrap();
+    let producer = ring.producer().unwrap();
+    let ended = ring.wait(&producer, 8, Duration::MAX).unwrap();
+    assert_eq!(ended, Wakeup::Ready);
+}
+
+/// What is lent to be written is not read through the same addresses: the compiler may keep a store
+/// to it back, and here it must be seen.
+#[test]
+fn pages_show_what_an_open_reservation_holds() {
+    let ring = SimRing::new(64 << 10).unwrap();
+    let program = ring.producer();
+    let mut open = program.reserve(8).unwrap();
+    open.copy_from_slice(b"abcdefgh");
+    let pages = ring.pages();
+    assert_eq!((&pages.data[8..16], pages.pending), (&b"abcdefgh"[..], 0));
+    open.submit(Flags::ADAPTIVE);
 }

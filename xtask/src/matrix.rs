@@ -67,7 +67,8 @@ pub(crate) struct Options {
     /// A kernel that cannot be fetched or does not come up is listed as absent, not as failed
     #[arg(long)]
     allow_missing: bool,
-    /// List the kernels that would be booted, and whether each is here already; run nothing
+    /// List the kernels that would be booted, and whether each is here already; fetch the package
+    /// lists, and run nothing
     #[arg(long, conflicts_with = "json")]
     list: bool,
     /// Install nothing; without QEMU and what the programs are built with, nothing can be run

@@ -346,12 +346,13 @@ fn observed() -> Profile {
     }
 }
 
-/// Seeded by the clock, for the reason that `wrap` has.
+/// Seeded by the clock, for the reason that `wrap` has, or by RINGBUF_SEED: a replay.
 fn runner() -> TestRunner {
-    let seed = std::time::UNIX_EPOCH.elapsed().expect("a clock").subsec_nanos();
-    let scripts = std::env::var("RINGBUF_SCRIPTS").ok();
-    let tenth = |text: String| text.parse::<u32>().expect("RINGBUF_SCRIPTS").div_ceil(10);
-    let cases = scripts.map_or(SCRIPTS, tenth);
+    let number = |name| Some(std::env::var(name).ok()?.parse::<u32>().expect(name));
+    let clock = || std::time::UNIX_EPOCH.elapsed().expect("a clock").subsec_nanos();
+    let seed = number("RINGBUF_SEED").unwrap_or_else(clock);
+    println!("conformance: RINGBUF_SEED={seed}");
+    let cases = number("RINGBUF_SCRIPTS").map_or(SCRIPTS, |scripts| scripts.div_ceil(10));
     TestRunner::new(ProptestConfig {
         cases,
         failure_persistence: None,

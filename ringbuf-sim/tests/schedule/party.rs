@@ -25,7 +25,8 @@ pub(crate) fn produce(
     // the host, so that together they are the one ring that produces.
     let kernel: Kernel<'_> = unsafe { KernelRing::new(KernelView(&seat), Surroundings(&seat)) };
     let profile = Profile::from(seat.shared.width).pending_pos(seat.shared.pending_pos);
-    let kernel = kernel.on(profile);
+    // SAFETY: just made; the others of the run are on the same kernel.
+    let kernel = unsafe { kernel.on(profile) };
     let mut open = Vec::new();
     let mut number = 0;
     for act in script {
