@@ -32,7 +32,8 @@ impl Suite {
         let counts_tests = matches!(self.work, Work::Tests(_) | Work::House);
         let mut outcome = Outcome::new(self.name, counts_tests);
         if self.may_run(missing, &mut outcome) {
-            if self.needs == Needs::Live {
+            // The units have live tests of the command among them.
+            if matches!(self.needs, Needs::Live | Needs::BpfOrLess) {
                 mounts::TRACEFS.ensure();
                 mounts::BPFFS.ensure();
             }
