@@ -81,39 +81,13 @@ struct {
 	__uint(max_entries, 4096);
 } ring SEC(".maps");
 
-__noinline int settle_row(void)
-{
-	return NOTIFY_SETTLED(ring);
-}
+NOTIFY_SETTLE(ring)
 
-/* 1 if there is nothing outstanding. */
-__noinline int settle(void)
-{
-	LOOP_ROW(row, ROW_MAX) {
-		if (settle_row())
-			return 1;
-	}
-	return 0;
-}
-
-/* 1 if it is over. Asking for the time takes some, so that all rows take long enough. */
-__noinline int wait_row(__u32 what, __u64 deadline)
-{
-	LOOP_ROW(i, ROW_MAX) {
-		if (answered == what || bpf_ktime_get_ns() > deadline)
-			return 1;
-	}
-	return 0;
-}
-
-__noinline int wait_rows(__u32 what, __u64 deadline)
-{
-	LOOP_ROW(i, ROW_MAX) {
-		if (wait_row(what, deadline))
-			return 1;
-	}
-	return 0;
-}
+/* Asking for the time takes some, so that all rows take longer than to the deadline. */
+REPEAT(wait_1, (__u32 what, __u64 deadline), answered == what || bpf_ktime_get_ns() > deadline)
+REPEAT(wait_2, (__u32 what, __u64 deadline), wait_1(what, deadline))
+REPEAT(wait_3, (__u32 what, __u64 deadline), wait_2(what, deadline))
+REPEAT(wait_4, (__u32 what, __u64 deadline), wait_3(what, deadline))
 
 /* Lets user space do `what`. */
 __noinline int ask(__u32 what)
@@ -123,8 +97,8 @@ __noinline int ask(__u32 what)
 	if (late)
 		return 0;
 	asked = what;
-	LOOP_ROWS(i, LOOP_MAX) {
-		if (wait_rows(what, deadline))
+	LOOP_ROW(i, ROW_MAX) {
+		if (wait_4(what, deadline))
 			break;
 	}
 	late = answered != what;

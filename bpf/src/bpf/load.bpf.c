@@ -39,7 +39,7 @@
 
 struct produce {
 	__u32 producer; /* 0 or 1 */
-	__u32 attempts; /* at most 1 << 20 */
+	__u32 attempts; /* at most LOOP_MAX */
 	__u64 flags;    /* of each commit */
 };
 

@@ -7,13 +7,16 @@
  * steps over each call of it. So a loop of up to LOOP_MAX iterations is written as rows:
  * a global function (not static, __noinline, scalar arguments) with LOOP_ROW around the
  * work, and a caller with LOOP_ROWS around the calls of that function.
+ *
+ * A row is short, since the walk through it is most of what loading a program takes; a
+ * loop that is to last has more levels of rows instead (REPEAT). There are eight frames.
  */
 #ifndef LOOP_H
 #define LOOP_H
 
 #include <linux/types.h>
 
-#define ROW_MAX 1024
+#define ROW_MAX 64
 #define LOOP_MAX (ROW_MAX * ROW_MAX)
 
 /* `count` times, at most ROW_MAX. */
@@ -22,5 +25,16 @@
 /* Once for each row of `count` iterations, of which ROW_LENGTH are in this one. */
 #define LOOP_ROWS(row, count) for (__u32 row = 0; row < ROW_MAX && row * ROW_MAX < (count); row++)
 #define ROW_LENGTH(row, count) ((count) - (row) * ROW_MAX)
+
+/* Defines a global function that does `what` ROW_MAX times, or until it gives 1; gives that. */
+#define REPEAT(name, parameters, what)  \
+	__noinline int name parameters  \
+	{                               \
+		LOOP_ROW(i, ROW_MAX) {  \
+			if (what)       \
+				return 1; \
+		}                       \
+		return 0;               \
+	}
 
 #endif

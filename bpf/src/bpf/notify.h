@@ -30,19 +30,17 @@ struct bpf_ringbuf_map {
 
 #define NOTIFY_WORK(map) (&((struct bpf_ringbuf_map *)&(map))->rb->work)
 
-/* 1 if all that `map` had to announce is announced; waits for it, for some microseconds. */
+/* 1 if all that `map` had to announce is announced. Asking for the time takes some. */
 #define NOTIFY_SETTLED(map)                                                                \
 	({                                                                                 \
-		int settled = 0;                                                           \
-		LOOP_ROW(spin, ROW_MAX) {                                                  \
-			volatile unsigned int *flags = &NOTIFY_WORK(map)->node.u_flags;    \
-			if (!(*flags & NOTIFY_OUTSTANDING)) {                              \
-				settled = 1;                                               \
-				break;                                                     \
-			}                                                                  \
-			bpf_ktime_get_ns(); /* takes time */                               \
-		}                                                                          \
-		settled;                                                                   \
+		volatile unsigned int *flags = &NOTIFY_WORK(map)->node.u_flags;            \
+		bpf_ktime_get_ns() && !(*flags & NOTIFY_OUTSTANDING);                      \
 	})
+
+/* Defines settle(), which waits some milliseconds for that; it gives 1 if it came. */
+#define NOTIFY_SETTLE(map)                              \
+	REPEAT(settle_row, (void), NOTIFY_SETTLED(map)) \
+	REPEAT(settle_rows, (void), settle_row())       \
+	REPEAT(settle, (void), settle_rows())
 
 #endif

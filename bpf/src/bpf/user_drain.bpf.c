@@ -83,20 +83,7 @@ static long on_sample(struct bpf_dynptr *sample, void *context)
 	return calls == stop_at;
 }
 
-__noinline int settle_row(void)
-{
-	return NOTIFY_SETTLED(user_ring);
-}
-
-/* Ends when the notification of the drain is given. */
-__noinline int settle(void)
-{
-	LOOP_ROW(row, ROW_MAX) {
-		if (settle_row())
-			break;
-	}
-	return 0;
-}
+NOTIFY_SETTLE(user_ring)
 
 SEC("raw_tp")
 int drain(struct drain *ctx)
@@ -108,7 +95,7 @@ int drain(struct drain *ctx)
 	stop_at = ctx->stop_at;
 	nest = ctx->nest;
 	result = bpf_user_ringbuf_drain(&user_ring, on_sample, NULL, ctx->flags);
-	settle();
+	settle(); /* so that the notification of the drain is given */
 	return 0;
 }
 

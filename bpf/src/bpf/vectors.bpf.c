@@ -157,32 +157,19 @@ int op(struct op *ctx)
 	return 0;
 }
 
-/* All three: 1 if it is over. */
-__noinline int spin_row(void)
-{
-	LOOP_ROW(i, ROW_MAX) {
-		if (go)
-			return 1;
-	}
-	return 0;
-}
-
-__noinline int spin_rows(__u64 deadline)
-{
-	LOOP_ROW(i, ROW_MAX) {
-		if (spin_row() || bpf_ktime_get_ns() > deadline)
-			return 1;
-	}
-	return 0;
-}
+/* Asking for the time takes some, so that all rows take longer than to the deadline. */
+REPEAT(spin_1, (__u64 deadline), go || bpf_ktime_get_ns() > deadline)
+REPEAT(spin_2, (__u64 deadline), spin_1(deadline))
+REPEAT(spin_3, (__u64 deadline), spin_2(deadline))
+REPEAT(spin_4, (__u64 deadline), spin_3(deadline))
 
 __noinline int spin_until_go(void)
 {
 	__u64 deadline = bpf_ktime_get_ns() + HOLD_MAX_NS;
 
 	holding = 1;
-	LOOP_ROWS(i, LOOP_MAX) {
-		if (spin_rows(deadline))
+	LOOP_ROW(i, ROW_MAX) {
+		if (spin_4(deadline))
 			break;
 	}
 	holding = 0;

@@ -16,8 +16,8 @@
 #include "loop.h"
 
 struct emit {
-	__u32 count; /* records to try, at most 1 << 20 */
-	__u32 delay; /* iterations of an empty loop after each, at most 1 << 20 */
+	__u32 count; /* records to try, at most LOOP_MAX */
+	__u32 delay; /* iterations of an empty loop after each, at most LOOP_MAX */
 	__u64 flags; /* of each submit */
 };
 
