@@ -93,27 +93,15 @@ impl UserDrain {
         bss.sizes.iter().take(bss.calls as usize).copied().collect()
     }
 
-    /// Whether an edge of EPOLLOUT arrived since this was asked last. Work that the kernel has
-    /// put off until the next interrupt gets 30 ms to be done.
+    /// Whether an edge of EPOLLOUT arrived since this was asked last. It does not wait: the program
+    /// has waited for the work that a drain puts off until the next interrupt.
     ///
     /// # Errors
     /// As epoll_wait(2).
     pub fn woken(&self) -> io::Result<bool> {
-        self.edge(30)
-    }
-
-    /// The same without patience: the program waits for the work that a drain has put off.
-    ///
-    /// # Errors
-    /// As epoll_wait(2).
-    pub fn woken_by_now(&self) -> io::Result<bool> {
-        self.edge(0)
-    }
-
-    fn edge(&self, millis: i32) -> io::Result<bool> {
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         // SAFETY: the kernel writes at most one event into `event`.
-        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), &raw mut event, 1, millis) };
+        let count = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), &raw mut event, 1, 0) };
         if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count == 1) }
     }
 }

@@ -131,7 +131,7 @@ impl Live {
         let drain = UserDrain::load(bytes).expect("load of user_drain.bpf.c");
         let pages = RawRing::read_only(drain.map()).expect("mmap");
         // A ring that is writable at registration is reported by the first wait.
-        assert!(drain.woken_by_now().expect("epoll_wait"), "a fresh ring is writable");
+        assert!(drain.woken().expect("epoll_wait"), "a fresh ring is writable");
         Self { drain, pages }
     }
 
@@ -147,7 +147,7 @@ impl Live {
         drained: Option<(Drained, Vec<Vec<u8>>)>,
         lag: u64,
     ) -> Moment {
-        let edge = self.drain.woken_by_now().expect("epoll_wait");
+        let edge = self.drain.woken().expect("epoll_wait");
         let writable = match poll_now(self.drain.map()).expect("poll") {
             WRITABLE => true,
             0 => false,
