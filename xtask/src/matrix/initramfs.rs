@@ -25,7 +25,7 @@ const RECORDS: u32 = 200_000;
 /// Each of them waits for another CPU after each step.
 const SCRIPTS: u32 = 200;
 /// For how long the sound consumer is driven.
-const SECONDS: u32 = 3;
+const SECONDS: u32 = 2;
 /// What of the kernel's own messages is no good news.
 const COMPLAINTS: &str =
     "BUG:|WARNING:|Oops|general protection|soft lockup|hung_task|rcu.*stall|refcount_t";

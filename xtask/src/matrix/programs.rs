@@ -52,13 +52,14 @@ pub(crate) fn gentle(cargo: &Path) -> Command {
     command
 }
 
-/// They are copied into memory for every boot, and a backtrace there helps nobody. What of the
-/// property tests runs rarely or never is built quickly: half of the time went there.
+/// They are copied into memory for every boot, and a backtrace there helps nobody. What runs
+/// rarely or never there is built quickly: half of the time went there.
 pub(crate) fn small(cargo: &mut Command) {
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-    for (package, level) in [("proptest", 1), ("regex-syntax", 0), ("zerocopy", 0)] {
-        cargo.arg("--config").arg(format!("profile.release.package.{package}.opt-level={level}"));
+    for package in ["clap_builder", "regex-syntax", "rustix", "serde_json", "zerocopy"] {
+        cargo.arg("--config").arg(format!("profile.release.package.{package}.opt-level=0"));
     }
+    cargo.args(["--config", "profile.release.package.proptest.opt-level=1"]);
 }
 
 /// What cargo says that it built, as far as it is for the virtual machine.
