@@ -23,7 +23,7 @@ use crate::{bits, profile, raw, ring};
 /// and each look at all the data some ten thousand instructions.
 const SCRIPTS: u32 = 100;
 /// Of the ring that is to pass 2^32; its larger records take half of it.
-const BYTES: u32 = 1 << 20;
+const BYTES: u32 = 1 << 21;
 /// Longer than any kernel takes to announce a record.
 const PATIENCE: i32 = 2000;
 
@@ -72,14 +72,14 @@ fn past_2_32_they_do_the_same() {
     let tree = vec(step(BYTES / 32), 100).new_tree(&mut runner()).expect("a script").current();
     let (mut steps, mut refused) = (0, 0);
     for step in tree.into_iter().chain([half, Step::Read { records: 99 }].repeat(4)) {
-        // All of a megabyte is looked at now and then.
+        // All of two megabytes is looked at now and then.
         steps += 1;
         let answer = go(step, steps % 10 == 0);
         refused += u32::from(matches!(step, Step::Reserve { .. }) && answer == 0);
     }
     // What is left of the last lap, and then nothing.
-    let small = Step::Reserve { len: 4096 - 8, end: End::Submit, flags: 0 };
-    let last = (0..2 * BYTES / 4096).map(|_| {
+    let small = Step::Reserve { len: BYTES / 256 - 8, end: End::Submit, flags: 0 };
+    let last = (0..2 * 256).map(|_| {
         let answer = go(small, false);
         go(Step::Read { records: 9 }, false);
         answer

@@ -87,14 +87,14 @@ fn what_is_no_ring_is_told() {
 /// A 32-bit process runs out of addresses before the machine runs out of memory.
 #[test]
 fn a_ring_that_the_addresses_do_not_suffice_for_is_refused() {
-    const BYTES: usize = 16 << 20;
+    const BYTES: usize = 1 << 20;
     if !live("door::address_space") || usize::BITS == 64 {
         return;
     }
     let map = ring(BYTES);
-    let taken = || MmapOptions::new().len(BYTES).no_reserve_swap().map_anon().ok();
+    let taken = |bytes| MmapOptions::new().len(bytes).no_reserve_swap().map_anon().ok();
     // None of the gaps that are left takes both copies of the data.
-    let taken: Vec<_> = iter::from_fn(taken).collect();
+    let taken = [32 * BYTES, BYTES].map(|bytes| iter::from_fn(|| taken(bytes)).collect::<Vec<_>>());
     let refused = RingBuf::open(&map);
     drop(taken);
     match refused {
