@@ -1,10 +1,11 @@
-//! The user ring on the live kernel: our producer, and a BPF program that drains.
+//! The user ring on the live kernel: our producer, and a BPF program that drains. A tenth of
+//! RINGBUF_RECORDS, if it is set, says how many samples (100,000 without it).
 
 #[path = "../../ringbuf-sim/tests/user_facts/mod.rs"]
 mod user_facts;
 
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 use libbpf_rs::MapCore;
 use ringbuf_kernel::{Reservation, ReserveError, UserMapping, UserRingBuf, Wakeup};
@@ -13,7 +14,6 @@ use user_facts::UserRing;
 
 const PAGE: u32 = 4096;
 const WRITABLE: u32 = 0x104;
-const SAMPLES: u64 = 100_000;
 /// Longer than any scheduler's whim: who waits so long was not woken.
 const NEVER: Duration = Duration::from_secs(10);
 
@@ -134,12 +134,13 @@ fn every_sample_arrives_once_in_order_unharmed() {
     if !may_run("user_ring::every_sample") {
         return;
     }
+    let samples = samples();
     for size in [PAGE, 65536] {
         let (mut drain, ring) = fresh(size);
-        let mut expected = (0..SAMPLES).filter(|number| !plan(*number).1);
+        let mut expected = (0..samples).filter(|number| !plan(*number).1);
         let (mut number, mut drains) = (0, 0);
-        while number < SAMPLES {
-            number += produce(&ring, number, 1 + number % 5);
+        while number < samples {
+            number += produce(&ring, number, (1 + number % 5).min(samples - number));
             // Mostly when the ring is full, sometimes before.
             if !ring.producer().has_room(plan(number).0) || number % 41 == 0 {
                 check(&mut drain, 0, &mut expected);
@@ -148,7 +149,7 @@ fn every_sample_arrives_once_in_order_unharmed() {
         }
         check(&mut drain, 0, &mut expected);
         assert_eq!((expected.next(), ring.lag()), (None, 0));
-        println!("{SAMPLES} samples through {size} bytes in {drains} drains");
+        println!("{samples} samples through {size} bytes in {drains} drains");
     }
 }
 
@@ -158,12 +159,13 @@ fn drains_run_beside_the_producer() {
     if !may_run("user_ring::drains_run_beside") {
         return;
     }
+    let samples = samples();
     for size in [PAGE, 65536] {
         let (mut drain, ring) = fresh(size);
         let producer = thread::spawn(move || {
             let (mut number, mut waits) = (0, 0);
-            while number < SAMPLES {
-                match produce(&ring, number, 1 + number % 3) {
+            while number < samples {
+                match produce(&ring, number, (1 + number % 3).min(samples - number)) {
                     0 => {
                         waits += 1;
                         let room = ring.wait_for_room(plan(number).0, Some(NEVER));
@@ -174,7 +176,7 @@ fn drains_run_beside_the_producer() {
             }
             waits
         });
-        let mut expected = (0..SAMPLES).filter(|number| !plan(*number).1);
+        let mut expected = (0..samples).filter(|number| !plan(*number).1);
         // As many as are surely kept: the ring may be filled again while it is drained.
         let stop_at = 65536 / 2048 - 1;
         loop {
@@ -253,7 +255,7 @@ fn check(drain: &mut UserDrain, stop_at: u32, expected: &mut impl Iterator<Item 
 /// Returns how many.
 fn produce(ring: &UserRingBuf, first: u64, count: u64) -> u64 {
     let mut open: Vec<(u64, Reservation<'_, UserMapping>)> = Vec::new();
-    for number in first..SAMPLES.min(first + count) {
+    for number in first..first + count {
         match ring.reserve(plan(number).0) {
             Ok(mut reservation) => {
                 reservation.iter_mut().zip(bytes(number)).for_each(|(to, from)| *to = from);
@@ -268,6 +270,10 @@ fn produce(ring: &UserRingBuf, first: u64, count: u64) -> u64 {
         if plan(number).1 { reservation.discard() } else { reservation.submit() }
     }
     reserved
+}
+
+fn samples() -> u64 {
+    env::var("RINGBUF_RECORDS").map_or(100_000, |n| n.parse::<u64>().expect("a number") / 10)
 }
 
 /// Length of a sample, and whether it is discarded.
