@@ -22,8 +22,11 @@ pub(crate) const STARTED: [&str; 5] = ["one", "two", "three", "four", "five"];
 pub(crate) const SUITE_LIMIT: u32 = 240;
 /// Enough to fill the ring many times, and quick under emulation.
 const RECORDS: u32 = 200_000;
-/// Each of them waits for another CPU after each step.
-const SCRIPTS: u32 = 200;
+/// Each of them waits for another CPU after each step. They are other ones on each kernel.
+const SCRIPTS: u32 = 100;
+/// Where scripts begin: the digits of the kernel's release, so that each kernel runs its own, and
+/// the same again tomorrow.
+const SEED: &str = "$(uname -r | cut -d- -f1 | tr -dc 0-9)";
 /// For how long the sound consumer is driven.
 const SECONDS: u32 = 2;
 /// What of the kernel's own messages is no good news.
@@ -110,6 +113,7 @@ fn script(suites: &[String]) -> String {
     for (name, value) in knobs {
         line(&mut text, format_args!("export {name}={value}"));
     }
+    line(&mut text, format_args!("export RINGBUF_SEED={SEED}"));
     line(&mut text, format_args!("echo; echo \"{MARK}begin $(uname -r)\""));
     for suite in suites {
         let call = match suite.as_str() {
