@@ -66,7 +66,7 @@ impl Suite {
     fn finish(&mut self) {
         self.ended = true;
         if self.failed() {
-            self.problems.append(&mut self.told);
+            self.problems.append(&mut first_and_last(&self.told));
         }
     }
 }
@@ -175,6 +175,17 @@ impl Console {
     }
 }
 
+/// Of what one thread tells of its panics the first and the last: a property test panics for each
+/// smaller input that it tries, and says then which was the smallest.
+fn first_and_last(told: &[String]) -> Vec<String> {
+    let thread = |text: &String| text.split(" panicked at ").next().map(str::to_owned);
+    let brief = |same: &[String]| match same {
+        [first, .., last] => vec![first.clone(), last.clone()],
+        few => few.to_vec(),
+    };
+    told.chunk_by(|one, next| thread(one) == thread(next)).flat_map(brief).collect()
+}
+
 /// The process id and the file of one event in JSON.
 fn event(line: &str) -> Option<verdict::Program> {
     let event: Value = serde_json::from_str(line).ok()?;
@@ -272,6 +283,21 @@ mod tests {
         assert_eq!(problems[4], "did not end: QEMU ended");
         assert_eq!(problems[5], "not reached: QEMU ended");
         assert_eq!(console.complaints.len(), 1);
+    }
+
+    #[test]
+    fn a_property_test_tells_its_first_panic_and_its_last() {
+        let panic = |test: &str, what: &str| {
+            [format!("thread '{test}' (7) panicked at a.rs:1:2:"), what.to_owned()]
+        };
+        let all = [("a", "1"), ("p", "2"), ("p", "3"), ("p", "minimal"), ("b", "4")];
+        let mut lines = vec!["@@ suite a 1".to_owned()];
+        lines.extend(all.iter().flat_map(|(test, what)| panic(test, what)));
+        lines.push("@@ end a 101 2".to_owned());
+        let console = read(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let told: Vec<_> =
+            console.suites[0].problems.iter().filter_map(|p| p.rsplit(": ").next()).collect();
+        assert_eq!(told, ["exit code 101", "1", "2", "minimal", "4"]);
     }
 
     #[test]
