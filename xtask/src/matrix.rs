@@ -25,9 +25,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use tempfile::TempDir;
 
 use crate::run;
 use crate::workspace::Workspace;
@@ -76,10 +77,10 @@ pub(crate) struct Options {
     no_install: bool,
     /// Switch a virtual machine off after this time
     #[arg(long, value_name = "SECONDS", default_value_t = 900,
-          value_parser = clap::value_parser!(u64).range(10..))]
+          value_parser = clap::value_parser!(u64).range(10..=86_400))]
     timeout: u64,
-    /// Run so many virtual machines at once, of two processors and a GiB each; without it, one for
-    /// each processor, and 8 at most
+    /// Run so many virtual machines at once, of two processors and one or two GiB each; without it,
+    /// one for each processor, and 8 at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     jobs: Option<u8>,
     /// For the gate: where QEMU or the kernels cannot be had, say why on standard error and exit
@@ -126,7 +127,8 @@ pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
     let Outcome { rows, suites, accelerators } = schedule::run(tasks, options, &folders, workspace);
     emulators.sort();
     emulators.dedup();
-    let emulator = format!("{}, {}", emulators.join(", "), accelerators.join(", "));
+    emulators.extend(accelerators.into_iter().map(str::to_owned));
+    let emulator = emulators.join(", ");
     let date = run::output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?.trim().to_owned();
     let report = Report { date, emulator, suites, rows, remarks, time: started.elapsed() };
     let text = if options.json { format!("{}\n", report.json()) } else { report.table() };
@@ -145,11 +147,15 @@ fn list(group: &Group) {
     let processes: Vec<_> = targets.iter().map(|target| target.processor()).collect();
     let (machine, processes) = (machine.name, processes.join(" "));
     for kernel in kernels {
-        let here = if apt.cached(kernel).is_some() { "here" } else { "to fetch" };
+        let here = match apt.cached(kernel) {
+            Some(_) => "here",
+            None if apt.is_gone(kernel) => "not on the mirror today: another of its minor release",
+            None => "to fetch",
+        };
         let Offer { package, revision, version } = kernel;
         let version = version.to_string();
         let line =
-            format!("{machine:<12} {version:<9} {here:<9} {processes:<14} {package} {revision}\n");
+            format!("{machine:<12} {version:<9} {processes:<14} {package} {revision}: {here}\n");
         run::echo(line.as_bytes());
     }
     if let Some(why) = without {
@@ -162,7 +168,8 @@ fn list(group: &Group) {
 struct Folders {
     cache: PathBuf,
     build: PathBuf,
-    work: PathBuf,
+    /// Of this run alone: another may be on its way in the same clone.
+    work: TempDir,
     logs: PathBuf,
 }
 
@@ -172,11 +179,12 @@ impl Folders {
         let cache = std::env::var_os(CACHE).map_or_else(|| base.clone(), PathBuf::from);
         let logs = base.join("logs");
         for folder in [&cache, &logs] {
-            fs::create_dir_all(folder)?;
+            let what = || format!("cannot make the folder {:?} ({CACHE} may name another)", folder);
+            fs::create_dir_all(folder).with_context(what)?;
         }
         // apt and QEMU run elsewhere.
         let cache = cache.canonicalize()?;
-        Ok(Self { cache, build: base.join("build"), work: base, logs })
+        Ok(Self { cache, build: base.join("build"), work: tempfile::tempdir_in(base)?, logs })
     }
 }
 

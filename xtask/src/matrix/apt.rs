@@ -55,7 +55,8 @@ impl Apt {
         let (folder, kernels) = (cache.join(name), cache.join("kernels"));
         let apt = Self { folder, kernels, architecture, flavours };
         for folder in ["state/lists/partial", "cache/archives/partial"] {
-            fs::create_dir_all(apt.folder.join(folder))?;
+            let folder = apt.folder.join(folder);
+            fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         }
         fs::create_dir_all(&apt.kernels)?;
         fs::write(apt.folder.join("status"), "")?;
@@ -109,14 +110,22 @@ impl Apt {
         }
         let exact = format!("{}={}", offer.package, offer.revision);
         let kept = self.kernels.join(offer.file_name());
-        let gone = kept.with_extension("gone");
-        ensure!(!is_fresh(&gone), "{exact} is not on the mirror today");
+        ensure!(!self.is_gone(offer), "{exact} is not on the mirror today");
         // Some architectures have an uncompressed one.
         let fetched = self.extract(&exact, "vmlinu", &kept);
         if fetched.as_ref().is_err_and(|error| error.to_string().contains(NOT_FOUND)) {
-            fs::write(gone, "")?;
+            fs::write(self.gone(offer), "")?;
         }
         fetched.map(|()| kept)
+    }
+
+    /// Whether the mirror has turned out today to list it and not to have it.
+    pub(crate) fn is_gone(&self, offer: &Offer) -> bool {
+        is_fresh(&self.gone(offer))
+    }
+
+    fn gone(&self, offer: &Offer) -> PathBuf {
+        self.kernels.join(offer.file_name()).with_extension("gone")
     }
 
     /// The first file of a package whose name begins so, as `kept`.
@@ -209,6 +218,8 @@ impl Apt {
                 left_out.extend((failed && !gone).then(|| suite.name.clone()));
                 !gone && !failed
             });
+            // That is no mirror without some suites, but none that can be reached.
+            ensure!(!suites.is_empty(), "apt-get update: {}", first.trim());
             for suite in &mut suites {
                 if verdict.expired.iter().any(|what| suite.is(what)) {
                     eprintln!("matrix: {}: no longer updated, taken as it is", suite.name);

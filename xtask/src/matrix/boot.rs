@@ -99,7 +99,9 @@ impl Machine {
     /// Starts it; what it says is also written to `log`.
     fn start(system: System<'_>, mut log: Option<File>) -> Result<Self> {
         let System { emulator, accelerator, kernel, initramfs, environment } = system;
-        let mut command = Command::new(emulator.program);
+        // Not even a killed xtask leaves one behind.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", emulator.program]);
         command.args(["-accel", accelerator.name(), "-smp", "2"]).args(emulator.args);
         if emulator.program == X86_64.program {
             command.args(["-cpu", if accelerator == Accelerator::Kvm { "host" } else { "max" }]);
@@ -147,6 +149,7 @@ pub(crate) fn boot(
     expected: &[String],
     mut each: impl FnMut(&Console),
 ) -> Result<Console> {
+    let kernel = system.kernel;
     let log = File::create(log).with_context(|| log.display().to_string())?;
     let mut machine = Machine::start(system, Some(log))?;
     let mut deadline = Instant::now() + limit;
@@ -162,6 +165,7 @@ pub(crate) fn boot(
             }
             Err(RecvTimeoutError::Timeout) if console.done => break "it did not switch off".into(),
             Err(RecvTimeoutError::Timeout) => {
+                console.timed_out = true;
                 break format!("not finished within {} s", limit.as_secs());
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -173,6 +177,8 @@ pub(crate) fn boot(
             }
         }
     };
+    let image = || format!("; if {} is broken, delete it: it is fetched again", kernel.display());
+    let reason = if console.release.is_none() { reason + &image() } else { reason };
     console.close(expected, &reason);
     Ok(console)
 }

@@ -57,7 +57,7 @@ impl<'a> Builder<'a> {
             foreign::busybox(&apt, native, cache)?
         };
         let name = format!("initramfs-{}", machine.name);
-        let initramfs = initramfs::pack(&self.folders.work, &name, &busybox, &programs)?;
+        let initramfs = initramfs::pack(self.folders.work.path(), &name, &busybox, &programs)?;
         let suites = initramfs::suites(&programs);
         let newest = kernels.iter().rev().find_map(|fetched| fetched.image.as_ref().ok());
         let accelerator = match newest.filter(|_| machine.is_native()) {

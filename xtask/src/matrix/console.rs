@@ -12,12 +12,18 @@ use crate::verdict;
 pub(crate) struct Console {
     /// What `uname -r` says.
     pub(crate) release: Option<String>,
+    /// What `uname -v` says, with the package's version.
+    pub(crate) build: Option<String>,
+    /// What `portable` found, for each kind of process: widths, byte order, page size.
+    pub(crate) found: Vec<String>,
     pub(crate) suites: Vec<Suite>,
     /// Where tests show less than on the newest kernel: test, and what.
     pub(crate) notes: Vec<Skip>,
     /// What the kernel complains of.
     pub(crate) complaints: Vec<String>,
     pub(crate) done: bool,
+    /// It had to be switched off.
+    pub(crate) timed_out: bool,
     started: Vec<verdict::Program>,
     events: Vec<verdict::Program>,
     told: Option<Value>,
@@ -57,6 +63,10 @@ impl Suite {
             let what = self.told.last_mut().into_iter();
             what.for_each(|text| *text = format!("{text}: {line}"));
         }
+        let compared = line.starts_with("  left: ") || line.starts_with(" right: ");
+        if let Some(text) = self.told.last_mut().filter(|_| compared) {
+            *text = format!("{text}; {}", line.trim_start());
+        }
         self.panicked = line.contains("panicked at ");
         if self.panicked {
             self.told.push(line.trim_end_matches(':').to_owned());
@@ -84,6 +94,9 @@ impl Console {
                 self.notes.push(Skip { what: what.to_owned(), why: why.to_owned() });
             }
         }
+        if let Some((_, found)) = line.split_once("FOUND ") {
+            self.found.push(found.to_owned());
+        }
         if line.contains("Kernel panic") {
             self.complaints.push(line.to_owned());
         }
@@ -94,6 +107,7 @@ impl Console {
         let number = |at: usize| words.get(at).and_then(|word| word.parse::<f64>().ok());
         match word {
             "begin" => self.release = Some(rest.to_owned()),
+            "build" => self.build = Some(rest.to_owned()),
             "suite" => {
                 let name = words.first().copied().unwrap_or_default().to_owned();
                 let began = number(1).unwrap_or_default();
@@ -161,6 +175,11 @@ impl Console {
 
     /// Ends the reading: adds what never came, with the reason why nothing more will come.
     pub(crate) fn close(&mut self, expected: &[String], reason: &str) {
+        let ended =
+            |name: &String| self.suites.iter().any(|suite| suite.name == *name && suite.ended);
+        if !self.done && expected.iter().all(ended) {
+            self.complaints.push(format!("nothing behind the last suite: {reason}"));
+        }
         if let Some(suite) = self.suites.last_mut().filter(|suite| !suite.ended) {
             suite.problems.push(format!("did not end: {reason}"));
             suite.finish();
@@ -233,6 +252,7 @@ mod tests {
             "@@ suite vectors 3.10",
             "running 2 tests",
             "test a ... NOTE vectors::dynptr: none here: refused",
+            "test b ... FOUND s390x of 64 bits",
             "ok",
             &format!("test result: ok. 7 passed; 0 failed; {TAIL}"),
             "[   12.3] noise without an end@@ end vectors 0 5.35",
@@ -247,7 +267,12 @@ mod tests {
         assert_eq!(console.notes[0].what, "vectors::dynptr");
         assert_eq!(console.notes[0].why, "none here: refused");
         assert_eq!(console.complaints, ["[ 1.0] WARNING: something"]);
+        assert_eq!(console.found, ["s390x of 64 bits"]);
         assert!(console.done);
+        let vectors = ["vectors".to_owned()];
+        let mut console = Console { done: false, ..console };
+        console.close(&vectors, "it went off");
+        assert_eq!(console.complaints[1], "nothing behind the last suite: it went off");
     }
 
     #[test]
@@ -255,7 +280,9 @@ mod tests {
         let console = read(&[
             "@@ suite a 1",
             "thread 'x' (7) panicked at tests/tests/a.rs:1:2:",
-            "assertion failed: b",
+            "assertion `left == right` failed: b",
+            "  left: 1",
+            " right: 2",
             "note: run with RUST_BACKTRACE=1",
             &format!("test result: FAILED. 1 passed; 1 failed; {TAIL}"),
             "@@ end a 101 2",
@@ -275,7 +302,7 @@ mod tests {
         assert!(console.suites.iter().all(Suite::failed));
         assert_eq!(
             problems[0],
-            "thread 'x' (7) panicked at tests/tests/a.rs:1:2: assertion failed: b"
+            "thread 'x' (7) panicked at tests/tests/a.rs:1:2: assertion `left == right` failed: b; left: 1; right: 2"
         );
         assert!(problems[1].contains("a file that it needs is missing"));
         assert_eq!(problems[2], "not finished within its time");

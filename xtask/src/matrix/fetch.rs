@@ -37,12 +37,14 @@ pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>>
     needed.extend(machines.iter().flat_map(|(machine, targets)| machine.packages(targets)));
     needed.sort_by_key(|package| package.name);
     needed.dedup();
-    let missing = packages::ensure(&needed, options.no_install)?;
-    ensure!(missing.is_empty(), "not installed: {}", missing.join(" "));
-    let mut groups = Vec::new();
+    // Who only looks needs none of them.
+    let missing = packages::ensure(&needed, options.no_install || options.list)?;
+    ensure!(missing.is_empty() || options.list, "not installed: {}", missing.join(" "));
+    let (mut groups, mut names) = (Vec::new(), Names::new(options));
     for (machine, targets) in machines {
         let apt = Apt::new(&folders.cache, machine.debian, arch::flavours(machine.debian))?;
         let listed = apt.offers(false).and_then(|offers| {
+            names.look(machine, &offers);
             select(machine, &offers, options).with_context(|| format!("for {}", machine.name))
         });
         let (kernels, without) = match listed {
@@ -54,8 +56,34 @@ pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>>
             groups.push(Group { machine, targets, apt, kernels, without });
         }
     }
-    ensure!(!groups.is_empty(), "no machine has such a kernel: {}", options.kernels.join(" "));
+    names.all_known()?;
     Ok(groups)
+}
+
+/// The names that `--kernel` was given, and whether any machine knows them.
+struct Names {
+    unknown: Vec<String>,
+    there: Vec<String>,
+}
+
+impl Names {
+    fn new(options: &Options) -> Self {
+        Self { unknown: options.kernels.clone(), there: Vec::new() }
+    }
+
+    fn look(&mut self, machine: &Machine, offers: &[Offer]) {
+        let all = kernels::select(offers, machine.flavours, FROM);
+        self.unknown.retain(|name| kernels::named(offers, machine.flavours, &all, name).is_empty());
+        let versions: Vec<_> = all.iter().map(|kernel| kernel.version.to_string()).collect();
+        self.there.push(format!("{} {}", machine.name, versions.join(" ")));
+    }
+
+    fn all_known(&self) -> Result<()> {
+        let Self { unknown, there } = self;
+        let names: Vec<_> = unknown.iter().map(|name| format!("{name:?}")).collect();
+        ensure!(names.is_empty(), "no kernel {}; there are: {}", names.join(" "), there.join(", "));
+        Ok(())
+    }
 }
 
 /// The kernels of one machine; none if it has none of those that `--kernel` names.
@@ -91,12 +119,6 @@ fn select(machine: &Machine, offers: &[Offer], options: &Options) -> Result<Vec<
     let mut chosen: Vec<Offer> = Vec::new();
     for name in &options.kernels {
         let found = kernels::named(offers, machine.flavours, &all, name);
-        let known = || all.iter().map(|k| k.version.to_string()).collect::<Vec<_>>().join(" ");
-        ensure!(
-            !found.is_empty() || !machine.is_native(),
-            "no kernel {name}; there are: {}",
-            known()
-        );
         let new = found.into_iter().filter(|kernel| !chosen.contains(kernel));
         chosen.extend(new.collect::<Vec<_>>());
     }
@@ -119,7 +141,9 @@ pub(crate) fn fetch(group: &Group, kernel: Offer) -> Fetched {
     if let Some(image) = apt.cached(&kernel) {
         return Fetched { kernel, image: Ok(image), instead_of: None };
     }
-    eprintln!("matrix: fetching {} {}", kernel.package, kernel.revision);
+    if !apt.is_gone(&kernel) {
+        eprintln!("matrix: fetching {} {}", kernel.package, kernel.revision);
+    }
     let error = match apt.fetch(&kernel) {
         Ok(image) => return Fetched { kernel, image: Ok(image), instead_of: None },
         Err(error) => error,
@@ -207,7 +231,19 @@ mod tests {
         };
         assert!(wrong("riscv64", "-s390x", &named(&[])).contains("no kernel"));
         assert!(wrong(arch::NATIVE, "-cloud-amd64", &named(&[])).contains("oldest kernel"));
-        let five = wrong(arch::NATIVE, "-cloud-amd64", &named(&["5.15"]));
-        assert!(five.contains("no kernel 5.15; there are: 6.1.170 6.12.95"), "{five}");
+    }
+
+    #[test]
+    fn a_name_that_no_machine_knows_is_refused() {
+        let names = |names: &[&str]| {
+            let mut names = Names::new(&named(names));
+            names.look(machine(arch::NATIVE), &offers("-cloud-amd64", &THREE[1..]));
+            names.look(machine("s390x"), &offers("-s390x", &THREE[..1]));
+            names.all_known().map_err(|error| error.to_string())
+        };
+        assert_eq!(names(&["6.1", "7.2", "newest"]), Ok(()));
+        let error = names(&["6.1", "99", ""]).unwrap_err();
+        let want = "no kernel \"99\" \"\"; there are: x86-64 6.12.95 7.2.13, s390x 6.1.170";
+        assert_eq!(error, want);
     }
 }

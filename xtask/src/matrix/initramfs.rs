@@ -115,6 +115,7 @@ fn script(suites: &[String]) -> String {
     }
     line(&mut text, format_args!("export RINGBUF_SEED={SEED}"));
     line(&mut text, format_args!("echo; echo \"{MARK}begin $(uname -r)\""));
+    line(&mut text, format_args!("echo \"{MARK}build $(uname -v)\""));
     for suite in suites {
         let call = match suite.as_str() {
             EXEC => exec(),

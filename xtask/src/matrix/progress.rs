@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use super::row::Row;
+use super::row::{End, Row};
 
 /// Where all that goes on at once is shown: one line on standard error, rewritten on a terminal;
 /// and a line for each kernel that has ended.
@@ -64,7 +64,11 @@ impl Board {
         let name = row.name();
         state.running.retain(|running| running.name != name);
         state.ended += 1;
-        let word = if row.failed() { "FAILED" } else { "ok" };
+        let word = match &row.end {
+            _ if row.failed() => "FAILED",
+            End::Ran { .. } => "ok",
+            End::Absent { .. } => "absent",
+        };
         let (ended, kernels, seconds) = (state.ended, state.kernels, row.time.as_secs_f64());
         let mut text = format!("matrix: {ended}/{kernels} {name}: {word}, {seconds:.1} s\n");
         // The table has the rest.

@@ -30,7 +30,9 @@ impl Report {
         let sum =
             |of: fn(&Suite) -> usize| self.rows.iter().flat_map(Row::suites).map(of).sum::<usize>();
         let failed = |s: &Suite| s.counts.failed + usize::from(s.counts.failed == 0 && s.failed());
-        [sum(Suite::passed), sum(failed), sum(|s| s.skips.len())]
+        let lost = |row: &&Row| matches!(row.end, End::Absent { allowed: false, .. });
+        let lost = self.rows.iter().filter(lost).count();
+        [sum(Suite::passed), sum(failed) + lost, sum(|s| s.skips.len())]
     }
 
     /// For people: one row for each kernel, then what differs between them, then what failed.
@@ -195,9 +197,9 @@ mod tests {
 
     fn ran(lines: &[&str]) -> End {
         let mut console = Console::default();
-        lines.iter().for_each(|line| console.line(line));
+        lines.iter().chain(&["@@ done"]).for_each(|line| console.line(line));
         console.close(&["vectors".to_owned(), "busy".to_owned()], "it went off");
-        End::Ran { console, log: "logs/x.log".into() }
+        End::Ran { console: Box::new(console), log: "logs/x.log".into() }
     }
 
     const OK: [&str; 7] = [
@@ -285,5 +287,13 @@ not looked at: arm64: sid
         assert!(row.failed() && !row.is_dead());
         assert_eq!(row.troubles()[0], "the kernel says: BUG: x");
         assert!(self::row("1.2.3", ran(&["SeaBIOS"])).is_dead());
+        let end = |lines: &[&str]| ran(&[&OK[..], &BUSY[..], lines].concat());
+        let build = "@@ build #1 SMP Debian 6.1.176-1 (2026-07-01)";
+        assert!(!self::row("6.1.176-1", end(&[build])).failed());
+        let other = self::row("6.1.170-3", end(&[build]));
+        assert!(other.failed());
+        assert!(
+            other.troubles()[0].starts_with("this is not 6.1.170-3, but #1 SMP Debian 6.1.176")
+        );
     }
 }

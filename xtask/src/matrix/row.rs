@@ -22,7 +22,7 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) enum End {
     /// It ran, until it went off or was switched off.
-    Ran { console: Console, log: PathBuf },
+    Ran { console: Box<Console>, log: PathBuf },
     /// It could not be fetched or started: why, and whether that is all right.
     Absent { why: String, allowed: bool },
 }
@@ -39,10 +39,19 @@ impl Row {
     pub(crate) fn failed(&self) -> bool {
         match &self.end {
             End::Ran { console, .. } => {
-                console.suites.iter().any(Suite::failed) || !console.complaints.is_empty()
+                let suites = console.suites.iter().any(Suite::failed);
+                suites || !console.complaints.is_empty() || self.another().is_some()
             }
             End::Absent { allowed, .. } => !allowed,
         }
+    }
+
+    /// What was booted, if that is not what it was taken for.
+    fn another(&self) -> Option<String> {
+        let End::Ran { console, .. } = &self.end else { return None };
+        let (build, revision) = (console.build.as_ref()?, &self.kernel.as_ref()?.revision);
+        let known = build.split_whitespace().any(|word| word == revision);
+        (!known).then(|| format!("this is not {revision}, but {build}"))
     }
 
     /// Whether the kernel gave no sign of life, so that `--allow-missing` may speak for it.
@@ -73,6 +82,7 @@ impl Row {
                 all.extend(
                     console.complaints.iter().map(|what| format!("the kernel says: {what}")),
                 );
+                all.extend(self.another());
                 if !all.is_empty() {
                     all.push(format!("log: {}", log.display()));
                 }
@@ -90,6 +100,10 @@ impl Row {
             }
             End::Absent { .. } => (None, &[][..], None),
         };
+        let found = match &self.end {
+            End::Ran { console, .. } => &console.found[..],
+            End::Absent { .. } => &[],
+        };
         let pairs = |all: &[Skip]| -> Vec<Value> {
             all.iter().map(|skip| json!({ "test": skip.what, "text": skip.why })).collect()
         };
@@ -103,7 +117,7 @@ impl Row {
         let kernel = self.kernel.as_ref();
         json!({
             "machine": self.machine, "kernel": kernel.map(|kernel| kernel.version.to_string()),
-            "release": release, "package": kernel.map(|kernel| &kernel.package),
+            "release": release, "found": found, "package": kernel.map(|kernel| &kernel.package),
             "revision": kernel.map(|kernel| &kernel.revision), "ok": !self.failed(),
             "ran": matches!(self.end, End::Ran { .. }), "seconds": self.time.as_secs_f64(),
             "suites": suites.collect::<Vec<_>>(), "less_here": pairs(notes),
