@@ -19,6 +19,19 @@ pub struct Cell {
     pub ring: u32,
     /// Whether commits notify.
     pub wakeups: Wakeups,
+    /// What the producer's thread and the reader's are to the scheduler.
+    pub threads: Threads,
+}
+
+/// What the kernel's scheduler takes a thread for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Threads {
+    /// SCHED_OTHER, as threads are unless somebody changes them: timers are 50 us late, and other
+    /// threads take their turns.
+    Ordinary,
+    /// SCHED_FIFO: only interrupts come between, and timers are not late on purpose.
+    RealTime,
 }
 
 /// How records come.
@@ -90,9 +103,18 @@ impl fmt::Display for Cell {
         write!(f, ", ring {}", ring_name(self.ring))?;
         match (self.load, self.wakeups) {
             (Load::Prefilled { .. }, _) => Ok(()),
-            (_, Wakeups::Adaptive) => f.write_str(", adaptive wakeups"),
-            (_, Wakeups::None) => f.write_str(", no wakeups"),
+            (_, Wakeups::Adaptive) => write!(f, ", adaptive wakeups, {} threads", self.threads),
+            (_, Wakeups::None) => write!(f, ", no wakeups, {} threads", self.threads),
         }
+    }
+}
+
+impl fmt::Display for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ordinary => "ordinary",
+            Self::RealTime => "real-time",
+        })
     }
 }
 
@@ -145,10 +167,12 @@ impl Pace {
     }
 }
 
-/// The cells of a whole run, or of a quick one.
+/// The cells of a whole run, or of a quick one. Where somebody waits, ordinary threads come first,
+/// and the same with real-time threads next.
 pub fn grid(quick: bool) -> Vec<Cell> {
     const K: u32 = 1 << 10;
     const M: u32 = 1 << 20;
+    const KINDS: [Threads; 2] = [Threads::Ordinary, Threads::RealTime];
     let mut cells = Vec::new();
     for wakeups in [Wakeups::Adaptive, Wakeups::None] {
         let saturating: &[(u32, u32)] = if quick {
@@ -156,12 +180,9 @@ pub fn grid(quick: bool) -> Vec<Cell> {
         } else {
             &[(8, M), (64, M), (256, M), (4096, M), (64, 256 * K), (64, 16 * M)]
         };
-        cells.extend(saturating.iter().map(|&(size, ring)| Cell {
-            load: Load::Saturating,
-            size,
-            ring,
-            wakeups,
-        }));
+        let load = Load::Saturating;
+        let cell = |&(size, ring)| KINDS.map(|threads| Cell { load, size, ring, wakeups, threads });
+        cells.extend(saturating.iter().flat_map(cell));
     }
     for wakeups in [Wakeups::Adaptive, Wakeups::None] {
         let gaps: &[u32] = match (quick, wakeups) {
@@ -169,14 +190,19 @@ pub fn grid(quick: bool) -> Vec<Cell> {
             (true, Wakeups::Adaptive) => &[10, 20, 300],
             (true, Wakeups::None) => &[],
         };
-        let cell = |gap| Cell { load: Load::Paced(gap), size: 64, ring: M, wakeups };
-        cells.extend(gaps.iter().copied().map(cell));
+        let cell = |&gap| {
+            let load = Load::Paced(gap);
+            KINDS.map(|threads| Cell { load, size: 64, ring: M, wakeups, threads })
+        };
+        cells.extend(gaps.iter().flat_map(cell));
     }
     for touched in [false, true] {
         let sizes: &[u32] = if quick { &[8, 64, 256, 0] } else { &[8, 64, 256, 4096, 0] };
         let load = Load::Prefilled { touched };
-        let cell = |size| Cell { load, size, ring: 256 * K, wakeups: Wakeups::None };
-        cells.extend(sizes.iter().copied().map(cell));
+        // Nobody waits: ordinary threads would be the same, with more noise.
+        let (wakeups, threads) = (Wakeups::None, Threads::RealTime);
+        let cell = |&size| Cell { load, size, ring: 256 * K, wakeups, threads };
+        cells.extend(sizes.iter().map(cell));
     }
     cells
 }
@@ -203,5 +229,18 @@ mod tests {
         assert!(gaps.iter().all(|gap| (200_000..=400_000).contains(gap)));
         let mean = gaps.iter().sum::<u64>() / 10_000;
         assert!((298_000..=302_000).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn where_somebody_waits_ordinary_threads_come_first_and_real_time_ones_next() {
+        for quick in [false, true] {
+            let waits = |cell: &Cell| !matches!(cell.load, Load::Prefilled { .. });
+            let waiting: Vec<Cell> = grid(quick).into_iter().filter(waits).collect();
+            for pair in waiting.chunks(2) {
+                let [ordinary, real_time] = [Threads::Ordinary, Threads::RealTime]
+                    .map(|threads| Cell { threads, ..pair[0] });
+                assert_eq!(pair, [ordinary, real_time]);
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use ringbuf_compare::load::{Cell, Effort, Wakeups, grid, ring_name};
+use ringbuf_compare::load::{Cell, Effort, Threads, Wakeups, grid, ring_name};
 use ringbuf_compare::machine::Machine;
 use ringbuf_compare::plan::{Measured, Plan};
 use ringbuf_compare::readers::READERS;
@@ -45,10 +45,13 @@ struct Options {
     /// Commits that notify so only
     #[arg(long, value_enum)]
     wakeups: Vec<Wakeups>,
+    /// Threads of this kind only [default: both, ordinary ones first; real-time if prefilled]
+    #[arg(long, value_enum)]
+    threads: Vec<Threads>,
     /// This reader only; what it is compared with has to be named as well
     #[arg(long, value_parser = PossibleValuesParser::new(names()))]
     reader: Vec<String>,
-    /// How often each reader runs in each cell [default: 7, or 4 if quick]
+    /// How often each reader runs in each cell [default: 7, or 3 if quick]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     repetitions: Option<u16>,
     /// How long a saturating run is; a paced one is half as long again [default: 200, or 100 if
@@ -90,8 +93,9 @@ fn compare(options: &Options) -> Result<()> {
     let Setup { cpus: [produces, reads], effort, .. } = plan.setup;
     let (repetitions, fills) = (plan.repetitions, effort.fills);
     say(&format!(
-        "producer on CPU {produces}, reader on CPU {reads}, both SCHED_FIFO; medians over \
-         {repetitions} repetitions of {:?} (saturating), {:?} (paced), {fills} drains (prefilled); \
+        "producer on CPU {produces}, reader on CPU {reads}; ordinary threads are SCHED_OTHER with a \
+         timer slack of 50 us, real-time ones SCHED_FIFO, as is who drains prefilled rings; medians \
+         over {repetitions} repetitions of {:?} (saturating), {:?} (paced), {fills} drains (prefilled); \
          ratios within a repetition: x poll is to libbpf-poll, x busy to libbpf-busy\n",
         effort.saturating, effort.paced
     ))?;
@@ -131,7 +135,7 @@ impl Options {
             paced: saturating * 3 / 2,
             fills: if self.quick { 20 } else { 50 },
         };
-        let repetitions = self.repetitions.unwrap_or(if self.quick { 4 } else { 7 });
+        let repetitions = self.repetitions.unwrap_or(if self.quick { 3 } else { 7 });
         let mut cells = grid(self.quick && !self.filters());
         cells.retain(|cell| self.wants(cell));
         ensure!(!cells.is_empty(), "no cell is left: there is none with all of these filters");
@@ -139,11 +143,11 @@ impl Options {
             cells,
             readers: self.reader.clone(),
             repetitions: repetitions.into(),
-            setup: Setup { cpus, real_time: true, effort },
+            setup: Setup { cpus, effort },
         })
     }
 
-    /// Whether cells are chosen by hand: then quick means short, and not few.
+    /// Whether loads are chosen by hand: then quick means short, and not few.
     fn filters(&self) -> bool {
         let lists = [&self.load, &self.size, &self.ring, &self.gap];
         lists.iter().any(|list| !list.is_empty()) || !self.wakeups.is_empty()
@@ -157,6 +161,7 @@ impl Options {
             && any(&self.ring, &ring_name(cell.ring))
             && gap.map_or(self.gap.is_empty(), |gap| any(&self.gap, &gap))
             && (self.wakeups.is_empty() || self.wakeups.contains(&cell.wakeups))
+            && (self.threads.is_empty() || self.threads.contains(&cell.threads))
     }
 }
 

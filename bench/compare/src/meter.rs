@@ -1,9 +1,12 @@
-//! What the kernel counts: CPU time, context switches, irq_work, steal; and real-time priority.
+//! What the kernel counts: CPU time, context switches, irq_work, steal; and what threads are to it.
 
 use std::fs;
 use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
+
+/// How late the kernel may let a timer of an ordinary thread be, in nanoseconds.
+const SLACK: libc::c_ulong = 50_000;
 
 /// What the calling thread has used so far.
 #[derive(Debug)]
@@ -79,6 +82,23 @@ pub fn steal() -> u64 {
     all.split_whitespace().nth(8).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
 }
 
+/// Makes the calling thread an ordinary one, whatever made it: SCHED_OTHER, nice 0 if that is
+/// permitted, and the timer slack of 50 us that every thread has unless somebody changes it.
+///
+/// # Errors
+/// As sched_setscheduler(2) and prctl(2).
+pub fn ordinary() -> io::Result<()> {
+    let done = |ret: libc::c_int| if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads one sched_param; 0 is the calling thread.
+    done(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const priority) })?;
+    // Who runs this with nice 10 and without CAP_SYS_NICE wants it so.
+    // SAFETY: no pointer is passed; 0 is the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 0) };
+    // SAFETY: no pointer is passed; the calling thread is meant.
+    done(unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, SLACK) })
+}
+
 /// Makes the calling thread SCHED_FIFO: only interrupts and the kernel's own throttling
 /// (`kernel.sched_rt_runtime_us`) come before it.
 ///
@@ -94,6 +114,18 @@ pub fn real_time() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ordinary_thread_has_the_usual_slack() {
+        let slack = std::thread::spawn(|| {
+            // SAFETY: no pointer is passed; the calling thread is meant.
+            unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
+            ordinary().expect("it may become ordinary");
+            // SAFETY: no pointer is passed; the calling thread is meant.
+            unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) }
+        });
+        assert_eq!(slack.join().expect("the thread"), 50_000);
+    }
 
     #[test]
     fn a_thread_that_sleeps_blocks() {

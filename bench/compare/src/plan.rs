@@ -25,7 +25,7 @@ pub struct Plan {
     pub readers: Vec<String>,
     /// Repetitions.
     pub repetitions: usize,
-    /// Where and how threads run.
+    /// Where threads run, and how long.
     pub setup: Setup,
 }
 

@@ -38,7 +38,8 @@ fn file_name(measured: &Measured) -> String {
         }
     };
     let wakeups = format!("{:?}", cell.wakeups).to_lowercase();
-    format!("{}{more}-{size}-{}-{wakeups}", cell.load.word(), ring_name(cell.ring))
+    let (load, ring, threads) = (cell.load.word(), ring_name(cell.ring), cell.threads);
+    format!("{load}{more}-{size}-{ring}-{wakeups}-{threads}")
 }
 
 /// One bar for each reader, best seen from the left: the figure that the cell is about.

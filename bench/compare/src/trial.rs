@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
-use crate::load::{Cell, Effort, Load, Pace};
+use crate::load::{Cell, Effort, Load, Pace, Threads};
 use crate::meter::{self, Usage};
 use crate::producer::{Produced, Producer, Rig};
 use crate::readers::Reader;
@@ -18,13 +18,11 @@ use crate::work::{Phase, Work};
 /// The name of the run without a reader.
 pub const ALONE: &str = "alone";
 
-/// Where and how threads run.
+/// Where threads run, and how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     /// The producer's CPU, and the reader's.
     pub cpus: [usize; 2],
-    /// Whether both are SCHED_FIFO.
-    pub real_time: bool,
     /// How long runs are.
     pub effort: Effort,
 }
@@ -139,7 +137,7 @@ fn parallel(
         let reading = scope.spawn(|| {
             let mut seen = Seen::new(first);
             let mut work = Work::parallel(&phase);
-            let result = settle(setup, 1)
+            let result = settle(setup, cell, 1)
                 .and_then(|_pinned| reader.run(cell.load.look(), map, &mut seen, &mut work));
             if result.is_err() {
                 phase.set(Phase::FAILED);
@@ -147,7 +145,7 @@ fn parallel(
             result.map(|()| (seen, work.usage))
         });
         let producing = scope.spawn(|| {
-            let result = settle(setup, 0).and_then(|_pinned| {
+            let result = settle(setup, cell, 0).and_then(|_pinned| {
                 phase.set(Phase::SETTLED);
                 phase.wait(Phase::READY);
                 let before = producer.total();
@@ -180,7 +178,7 @@ fn alone(rig: &mut Rig, cell: &Cell, setup: &Setup, seed: u64) -> Result<Measure
     }
     let producer = &mut rig.producer;
     let produced = on_its_cpu(|| {
-        let _pinned = settle(setup, 0)?;
+        let _pinned = settle(setup, cell, 0)?;
         load(producer, cell, setup, seed, true)
     })?;
     Ok(Measured { produced, ..Default::default() })
@@ -193,7 +191,7 @@ fn drained(rig: &mut Rig, cell: &Cell, reader: &Reader, setup: &Setup) -> Result
     let before = producer.total();
     let mut seen = Seen::new(producer.sequence());
     let drains = on_its_cpu(|| {
-        let _pinned = settle(setup, 1)?;
+        let _pinned = settle(setup, cell, 1)?;
         let mut work = Work::prefilled(producer, cell.size, setup.effort.fills);
         reader.run(cell.load.look(), map, &mut seen, &mut work)?;
         Ok(work.nanoseconds().to_vec())
@@ -209,11 +207,12 @@ fn on_its_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     })
 }
 
-fn settle(setup: &Setup, which: usize) -> Result<ringbuf_tests::Pinned> {
+fn settle(setup: &Setup, cell: &Cell, which: usize) -> Result<ringbuf_tests::Pinned> {
     let cpu = setup.cpus[which];
     let pinned = ringbuf_tests::pin_to_cpu(cpu).with_context(|| format!("CPU {cpu}"))?;
-    if setup.real_time {
-        meter::real_time().context("SCHED_FIFO, which needs CAP_SYS_NICE")?;
+    match cell.threads {
+        Threads::Ordinary => meter::ordinary().context("SCHED_OTHER")?,
+        Threads::RealTime => meter::real_time().context("SCHED_FIFO, which needs CAP_SYS_NICE")?,
     }
     Ok(pinned)
 }

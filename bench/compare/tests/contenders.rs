@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringbuf_compare::load::{Cell, Effort, Load, Wakeups};
+use ringbuf_compare::load::{Cell, Effort, Load, Threads, Wakeups};
 use ringbuf_compare::producer::Rig;
 use ringbuf_compare::readers::{READERS, Waiting};
 use ringbuf_compare::trial::{Outcome, Setup, run};
@@ -26,8 +26,7 @@ fn every_contender_sees_exactly_what_was_accepted() {
         paced: Duration::from_millis(20),
         fills: 1,
     };
-    // Not in real time: other tests run beside this one.
-    let setup = Setup { cpus: [producer, reader], real_time: false, effort };
+    let setup = Setup { cpus: [producer, reader], effort };
     let mut rig = Rig::load(RING).expect("the program of the benchmark");
     for reader in READERS {
         for cell in cells() {
@@ -62,7 +61,9 @@ fn cells() -> Vec<Cell> {
         (touched, 0, ADAPTIVE),
         (untouched, 64, ADAPTIVE),
     ];
-    cells.map(|(load, size, wakeups)| Cell { load, size, ring: RING, wakeups }).into()
+    // Not in real time: other tests run beside this one.
+    let (ring, threads) = (RING, Threads::Ordinary);
+    cells.map(|(load, size, wakeups)| Cell { load, size, ring, wakeups, threads }).into()
 }
 
 /// Whether the tables would have something to show.
