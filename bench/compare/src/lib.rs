@@ -21,16 +21,21 @@
 //!   is the same with nobody reading. Latency is from just before the submit to the callback.
 //!   p50 to p99 are medians over repetitions, p99.9 is of all repetitions together.
 //!   `alone` commits without wakeups in both.
+//! - *Frontier* (`--only frontier`): how late records are against what waiting costs the traced
+//!   program and the reader, from a saturating load to single records, in one table. Ordinary
+//!   threads only.
 //! - *Prefilled*: a full ring, written and drained on one CPU, so the samples are in its cache.
 //!
 //! # What is noise
-//! On a virtual machine, differences below 10 to 20 % in saturating and paced cells: the host
-//! moves virtual CPUs, and one cache line between two of them may take three times as long a
-//! second later. Prefilled cells repeat within about 5 %. The lines at the end count the runs that
-//! were disturbed. SCHED_FIFO is throttled to 95 % of each second by default
-//! (`kernel.sched_rt_runtime_us`); the rest between two runs keeps below that. Readers that block
-//! depend on how fast the machine wakes a CPU, which differs much between machines.
+//! On a virtual machine, differences below 10 to 20 % in saturating and paced cells: the host moves
+//! virtual CPUs, and one cache line between two of them may take three times as long a second
+//! later. Prefilled cells repeat within about 5 %. Other work comes between ordinary threads, which
+//! p99 shows first. The lines at the end count the runs that were disturbed. SCHED_FIFO is
+//! throttled to 95 % of each second by default (`kernel.sched_rt_runtime_us`); the rest between two
+//! runs keeps below that. Readers that block depend on how fast the machine wakes a CPU, which
+//! differs much between machines.
 
+pub mod frontier;
 pub mod load;
 pub mod machine;
 pub mod meter;

@@ -212,10 +212,19 @@ pub fn grid(quick: bool) -> Vec<Cell> {
 pub struct Effort {
     /// Of a saturating load.
     pub saturating: Duration,
-    /// Of a paced one.
+    /// Of a paced one, unless its gaps are so long that it would have too few records.
     pub paced: Duration,
+    /// How many records are enough.
+    pub records: u32,
     /// Full rings that are drained.
     pub fills: u32,
+}
+
+impl Effort {
+    /// How long a load is whose records are `gap` microseconds apart.
+    pub fn pacing(&self, gap: u32) -> Duration {
+        self.paced.max(Duration::from_micros(gap.into()) * self.records)
+    }
 }
 
 #[cfg(test)]

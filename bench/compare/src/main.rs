@@ -14,21 +14,24 @@ use ringbuf_compare::machine::Machine;
 use ringbuf_compare::plan::{Measured, Plan};
 use ringbuf_compare::readers::READERS;
 use ringbuf_compare::trial::{ALONE, Setup};
-use ringbuf_compare::{plot, report};
+use ringbuf_compare::{frontier, plot, report};
 use ringbuf_tests::{online_cpus, refusal};
 
 /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
 ///
 /// All read the same kernel map under the same BPF load, in turns. A figure is a median over
 /// repetitions, a ratio the median of the ratios within a repetition. Every reader must see
-/// exactly what the kernel accepted. Needs root and Linux 5.17. Keep the machine quiet: for some
-/// minutes two CPUs do nothing else.
+/// exactly what the kernel accepted. Needs root and Linux 5.17. Keep the machine quiet: for a
+/// quarter of an hour two CPUs do nothing else.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Options {
     /// About a minute: fewer cells, fewer and shorter runs
     #[arg(long)]
     quick: bool,
+    /// The frontier of waiting only: ordinary threads, records from 10 us to 5 ms apart, in one table
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// This load only; give it again for more, and so for the other filters
     #[arg(long, value_parser = PossibleValuesParser::new(["saturating", "paced", "prefilled"]))]
     load: Vec<String>,
@@ -40,7 +43,7 @@ struct Options {
     ring: Vec<String>,
     /// Records so many microseconds apart only
     #[arg(long, value_name = "MICROSECONDS",
-          value_parser = PossibleValuesParser::new(["2", "10", "20", "50", "300"]))]
+          value_parser = PossibleValuesParser::new(["2", "10", "20", "50", "100", "300", "5000"]))]
     gap: Vec<String>,
     /// Commits that notify so only
     #[arg(long, value_enum)]
@@ -54,8 +57,8 @@ struct Options {
     /// How often each reader runs in each cell [default: 7, or 3 if quick]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     repetitions: Option<u16>,
-    /// How long a saturating run is; a paced one is half as long again [default: 200, or 100 if
-    /// quick]
+    /// How long a saturating run is; a paced one is half as long again, or as long as its records
+    /// take if they come singly [default: 200, or 100 if quick]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
     milliseconds: Option<u16>,
     /// The producer's CPU and the reader's [default: the first two]
@@ -67,6 +70,13 @@ struct Options {
     /// Write a plot of each cell into this folder
     #[arg(long, value_name = "FOLDER")]
     svg: Option<PathBuf>,
+}
+
+/// What is not a table for each load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// How late records are, against what waiting costs.
+    Frontier,
 }
 
 fn names() -> Vec<&'static str> {
@@ -90,22 +100,17 @@ fn compare(options: &Options) -> Result<()> {
     for warning in machine.warnings() {
         say(&format!("note: {warning}\n"))?;
     }
-    let Setup { cpus: [produces, reads], effort, .. } = plan.setup;
-    let (repetitions, fills) = (plan.repetitions, effort.fills);
-    say(&format!(
-        "producer on CPU {produces}, reader on CPU {reads}; ordinary threads are SCHED_OTHER with a \
-         timer slack of 50 us, real-time ones SCHED_FIFO, as is who drains prefilled rings; medians \
-         over {repetitions} repetitions of {:?} (saturating), {:?} (paced), {fills} drains (prefilled); \
-         ratios within a repetition: x poll is to libbpf-poll, x busy to libbpf-busy\n",
-        effort.saturating, effort.paced
-    ))?;
+    say(&method(&plan))?;
     let mut shown = Ok(());
     let all = plan.run(|measured| {
-        if shown.is_ok() {
+        if shown.is_ok() && options.only.is_none() {
             shown = say(&report::tables(measured));
         }
     })?;
     shown?;
+    if let Some(Part::Frontier) = options.only {
+        say(&frontier::table(&all))?;
+    }
     say(&report::disturbances(&all))?;
     if let Some(path) = &options.json {
         write_json(path, &machine, &all).with_context(|| path.display().to_string())?;
@@ -114,6 +119,20 @@ fn compare(options: &Options) -> Result<()> {
         plot::all(folder, &all).with_context(|| folder.display().to_string())?;
     }
     Ok(())
+}
+
+/// Where threads run and what they are, and what the figures are of.
+fn method(plan: &Plan) -> String {
+    let Setup { cpus: [produces, reads], effort } = plan.setup;
+    let Effort { saturating, paced, records, fills } = effort;
+    let runs = plan.repetitions;
+    format!(
+        "producer on CPU {produces}, reader on CPU {reads}; ordinary threads are SCHED_OTHER with a \
+         timer slack of 50 us, real-time ones SCHED_FIFO, as is who drains prefilled rings\n\
+         medians over {runs} repetitions of {saturating:?} (saturating), {paced:?} or {records} \
+         records (paced), {fills} drains (prefilled); ratios within a repetition: x poll is to \
+         libbpf-poll, x busy to libbpf-busy\n"
+    )
 }
 
 impl Options {
@@ -133,15 +152,19 @@ impl Options {
         let effort = Effort {
             saturating,
             paced: saturating * 3 / 2,
+            records: if self.quick { 50 } else { 200 },
             fills: if self.quick { 20 } else { 50 },
         };
         let repetitions = self.repetitions.unwrap_or(if self.quick { 3 } else { 7 });
-        let mut cells = grid(self.quick && !self.filters());
+        let (mut cells, readers) = match self.only {
+            None => (grid(self.quick && !self.filters()), Vec::new()),
+            Some(Part::Frontier) => (frontier::cells(), frontier::readers()),
+        };
         cells.retain(|cell| self.wants(cell));
         ensure!(!cells.is_empty(), "no cell is left: there is none with all of these filters");
         Ok(Plan {
             cells,
-            readers: self.reader.clone(),
+            readers: if self.reader.is_empty() { readers } else { self.reader.clone() },
             repetitions: repetitions.into(),
             setup: Setup { cpus, effort },
         })
@@ -186,10 +209,23 @@ fn write_json(path: &PathBuf, machine: &Machine, all: &[Measured]) -> Result<()>
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Options::command().debug_assert();
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn every_gap_can_be_chosen() {
+        let cells = grid(false).into_iter().chain(frontier::cells());
+        for gap in cells.filter_map(|cell| cell.load.gap()) {
+            let gap = gap.to_string();
+            let line = ["bench", "--only", "frontier", "--gap", gap.as_str()];
+            let options = Options::try_parse_from(line).expect("a gap of a cell");
+            assert_eq!((options.only, options.gap), (Some(Part::Frontier), vec![gap]));
+        }
     }
 }

@@ -9,8 +9,8 @@ use crate::statistics::{Figure, Repetitions, of, p999, ratio};
 use crate::trial::ALONE;
 
 /// A column: its title, and what it shows of a reader.
-struct Column {
-    title: &'static str,
+pub(crate) struct Column {
+    pub(crate) title: &'static str,
     show: Box<Show>,
 }
 
@@ -34,18 +34,7 @@ fn table(measured: &Measured, columns: &[Column]) -> String {
             rows.push(std::iter::once((*reader).to_owned()).chain(cells).collect());
         }
     }
-    let mut text = String::new();
-    for row in &rows {
-        for (at, cell) in row.iter().enumerate() {
-            let width = rows.iter().map(|row| row[at].len()).max().unwrap_or(0);
-            let _always = match at {
-                0 => write!(text, "  {cell:<width$}"),
-                _ => write!(text, "  {cell:>width$}"),
-            };
-        }
-        text.push('\n');
-    }
-    text
+    aligned(&rows, 1)
 }
 
 /// What was disturbed, over all cells.
@@ -60,6 +49,46 @@ pub fn disturbances(all: &[Measured]) -> String {
          {records} records accepted and read, each exactly once.\n",
         runs.len()
     )
+}
+
+impl Column {
+    /// What it shows, a dash if that is nothing.
+    pub(crate) fn text(&self, all: &Repetitions, reader: &str) -> String {
+        (self.show)(all, reader).unwrap_or_else(|| "-".to_owned())
+    }
+}
+
+/// A column for the median of a figure, times `unit`.
+pub(crate) fn number(title: &'static str, digits: usize, unit: f64, figure: Figure) -> Column {
+    let show = move |all: &Repetitions, reader: &str| {
+        of(all, reader, figure).map(|value| format!("{:.digits$}", value * unit))
+    };
+    Column { title, show: Box::new(show) }
+}
+
+/// A column for the ratio of a figure to that of `reference`.
+pub(crate) fn times(title: &'static str, reference: &'static str, figure: Figure) -> Column {
+    let show = move |all: &Repetitions, reader: &str| {
+        ratio(all, reader, reference, figure).map(|value| format!("{value:.2}"))
+    };
+    Column { title, show: Box::new(show) }
+}
+
+/// The rows as text: the first `names` cells to the left, figures to the right. A row may be empty.
+pub(crate) fn aligned(rows: &[Vec<String>], names: usize) -> String {
+    let mut text = String::new();
+    for row in rows {
+        for (at, cell) in row.iter().enumerate() {
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            let width = cells.map(String::len).max().unwrap_or(0);
+            let _always = match at {
+                at if at < names => write!(text, "  {cell:<width$}"),
+                _ => write!(text, "  {cell:>width$}"),
+            };
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The columns of each table of a cell.
@@ -139,18 +168,4 @@ fn reading(wakeups: Wakeups) -> Vec<Column> {
 fn references(wakeups: Wakeups, figure: Figure) -> Vec<Column> {
     let poll = (wakeups == Wakeups::Adaptive).then(|| times("x poll", POLL_REFERENCE, figure));
     poll.into_iter().chain([times("x busy", BUSY_REFERENCE, figure)]).collect()
-}
-
-fn number(title: &'static str, digits: usize, unit: f64, figure: Figure) -> Column {
-    let show = move |all: &Repetitions, reader: &str| {
-        of(all, reader, figure).map(|value| format!("{:.digits$}", value * unit))
-    };
-    Column { title, show: Box::new(show) }
-}
-
-fn times(title: &'static str, reference: &'static str, figure: Figure) -> Column {
-    let show = move |all: &Repetitions, reader: &str| {
-        ratio(all, reader, reference, figure).map(|value| format!("{value:.2}"))
-    };
-    Column { title, show: Box::new(show) }
 }

@@ -48,6 +48,12 @@ pub fn ratio(
     median(&repetitions.iter().filter_map(ratio).collect::<Vec<_>>())
 }
 
+/// Records that `reader` saw in all repetitions together.
+pub fn accepted(repetitions: &Repetitions, reader: &str) -> u64 {
+    let runs = repetitions.iter().flatten().filter(|run| run.reader == reader);
+    runs.map(|run| run.accepted).sum()
+}
+
 /// The 99.9th percentile of all repetitions together, if there are enough to tell.
 pub fn p999(repetitions: &Repetitions, reader: &str) -> Option<f64> {
     let runs = repetitions.iter().flatten().filter(|run| run.reader == reader);

@@ -229,7 +229,7 @@ fn load(
         Load::Saturating if alone => producer.saturate_alone(size, effort.saturating),
         Load::Saturating => producer.saturate(size, wakeups, effort.saturating),
         Load::Paced(gap) => {
-            producer.pace(size, &mut Pace::new(gap, seed), wakeups, effort.paced, alone)
+            producer.pace(size, &mut Pace::new(gap, seed), wakeups, effort.pacing(gap), alone)
         }
         Load::Prefilled { .. } => Ok(Produced::default()),
     }

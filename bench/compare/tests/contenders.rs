@@ -24,6 +24,7 @@ fn every_contender_sees_exactly_what_was_accepted() {
     let effort = Effort {
         saturating: Duration::from_millis(10),
         paced: Duration::from_millis(20),
+        records: 1,
         fills: 1,
     };
     let setup = Setup { cpus: [producer, reader], effort };
