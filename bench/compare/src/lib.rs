@@ -6,10 +6,10 @@
 //! Each load at which somebody waits is run with both as ordinary threads (SCHED_OTHER, timer slack
 //! 50 us), as programs have them, and with both SCHED_FIFO, so that only interrupts come between
 //! and timers are on time. The readers of a cell (one load on one ring, one kind of threads) take
-//! turns within each repetition, in an order that rotates, and each opens the same map anew. A
-//! figure is the median over the repetitions; a ratio is the median of the ratios within a
-//! repetition, so that a slow phase of the machine hits both sides. What a reader has seen is
-//! compared with what the kernel accepted: number, bytes, order, and a sum of the words where
+//! turns within each repetition, in an order that rotates and turns round, and each opens the same
+//! map anew. A figure is the median over the repetitions; a ratio is the median of the ratios
+//! within a repetition, so that a slow phase of the machine hits both sides. What a reader has seen
+//! is compared with what the kernel accepted: number, bytes, order, and a sum of the words where
 //! samples are touched (one of each cache line); a reader that differs ends the run.
 //!
 //! # How to read it

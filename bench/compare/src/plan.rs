@@ -60,10 +60,8 @@ impl Plan {
             };
             let mut repetitions = Vec::new();
             for repetition in 0..self.repetitions {
-                let mut order = contenders.clone();
-                order.rotate_left(repetition % contenders.len());
                 let mut outcomes = Vec::new();
-                for reader in order {
+                for reader in turns(&contenders, repetition) {
                     progress.show(cell, reader);
                     let seed = repetition as u64;
                     let begun = Instant::now();
@@ -94,6 +92,17 @@ impl Plan {
         let readers = READERS.iter().filter(fits).filter(|reader| chosen(reader.name)).map(Some);
         alone.into_iter().chain(readers).collect()
     }
+}
+
+/// Who runs after whom: another one begins each time, and every second time it goes backwards, so
+/// that nobody always comes after the same one, which may have kept the CPU from the kernel's work.
+fn turns<T: Copy>(contenders: &[T], repetition: usize) -> Vec<T> {
+    let mut order = contenders.to_vec();
+    order.rotate_left(repetition % contenders.len());
+    if repetition % 2 == 1 {
+        order[1..].reverse();
+    }
+    order
 }
 
 /// A line on standard error that says how far it is.
@@ -130,5 +139,19 @@ impl Progress {
             let Self { done, total, .. } = self;
             eprintln!("{done}/{total} runs, {} s", self.begun.elapsed().as_secs());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_change_who_begins_and_who_comes_before() {
+        assert_eq!(turns(&[1, 2, 3, 4], 0), [1, 2, 3, 4]);
+        assert_eq!(turns(&[1, 2, 3, 4], 1), [2, 1, 4, 3]);
+        assert_eq!(turns(&[1, 2, 3, 4], 2), [3, 4, 1, 2]);
+        assert_eq!(turns(&[1, 2, 3, 4], 3), [4, 3, 2, 1]);
+        assert_eq!(turns(&[1], 5), [1]);
     }
 }
