@@ -1,108 +1,137 @@
 # rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-arm_rust:
-	movl	$4294967295, %edx
-	movq	48(%rdi), %rcx
-	movzbl	228(%rdi), %esi
-	movq	%rsi, %rax
-	negq	%rax
-	orq	%rdx, %rax
-	andq	%rcx, %rax
-	cmpq	%rax, 168(%rdi)
-	je	.LBB5
-	movq	200(%rdi), %r8
-	testb	%sil, %sil
-	je	.LBB3
-	movq	%rax, (%r8)
-	jmp	.LBB4
-.LBB3:
-	movl	%ecx, (%r8)
-.LBB4:
-	movq	%rax, 168(%rdi)
-.LBB5:
+arm:
+	pushq	%r14
+	pushq	%rbx
+	pushq	%rax
+	movq	%rdi, %rbx
+	movl	$0, 24(%rdi)
+	movq	304(%rdi), %rsi
+	callq	*store_published@GOTPCREL(%rip)
 	lock		orl	$0, -64(%rsp)
-	cmpq	$4, 96(%rdi)
-	jne	.LBB12
-	movq	48(%rdi), %rcx
-	movzbl	228(%rdi), %eax
-	testb	%al, %al
-	movq	$-1, %rsi
-	cmoveq	%rdx, %rsi
-	cmpq	$0, 56(%rdi)
-	je	.LBB13
-	movl	224(%rdi), %r8d
-.LBB8:
-	addq	$-8, %r8
-	andq	%rcx, %r8
-	movq	216(%rdi), %rax
-	movl	(%rax,%r8), %ecx
+	movq	272(%rbx), %rax
+	movzbl	300(%rbx), %ecx
+	cmpb	$1, %cl
+	jne	.LBB2
+	movq	(%rax), %rdi
+	movq	440(%rbx), %rdx
+	movb	$1, %al
+	cmpq	%rdx, %rdi
+	je	.LBB6
+.LBB4:
+	cmpq	$6, 368(%rbx)
+	jne	.LBB25
+	movzbl	%cl, %ecx
+	negq	%rcx
+	movl	$4294967295, %esi
+	orq	%rcx, %rsi
+	andq	304(%rbx), %rsi
+	movq	$4, 368(%rbx)
+	movq	%rdi, 376(%rbx)
+	movq	%rdx, 384(%rbx)
+	movq	%rsi, 392(%rbx)
+.LBB25:
+	addq	$8, %rsp
+	popq	%rbx
+	popq	%r14
+	retq
+.LBB2:
+	movl	(%rax), %edi
+	movq	440(%rbx), %rdx
+	movb	$1, %al
+	cmpq	%rdx, %rdi
+	jne	.LBB4
+.LBB6:
+	cmpq	$6, 368(%rbx)
+	jne	.LBB25
+	movq	304(%rbx), %rsi
+	cmpq	$0, 312(%rbx)
+	je	.LBB11
+	movl	296(%rbx), %edi
+	addq	$-8, %rdi
+.LBB9:
+	movq	288(%rbx), %rax
+	andq	%rsi, %rdi
+	movl	(%rax,%rdi), %ecx
 	#MEMBARRIER
-	movb	$1, %dl
 	testl	%ecx, %ecx
-	js	.LBB16
+	js	.LBB10
 	movl	%ecx, %eax
 	andl	$1073741823, %eax
 	addl	$15, %eax
 	andl	$-8, %eax
-	cmpq	%rax, 56(%rdi)
-	jb	.LBB10
+	movb	$1, %dl
+	cmpq	%rax, 312(%rbx)
+	jb	.LBB24
 	shlq	$32, %rcx
 	orq	$2, %rcx
+	xorl	%edx, %edx
 	movq	%rcx, %rax
+	jmp	.LBB24
 .LBB11:
-	cmpl	$2, %eax
-	setne	%al
-	andb	%dl, %al
-	retq
-.LBB12:
-	xorl	%eax, %eax
-	retq
-.LBB13:
-	movq	%rcx, %r8
-	subq	168(%rdi), %r8
-	movq	208(%rdi), %r9
-	testb	%al, %al
-	je	.LBB18
-	movq	(%r9), %rax
-	movq	$-1, %rdx
+	movl	$4294967295, %r9d
+	movq	280(%rbx), %rax
+	testb	%cl, %cl
+	je	.LBB13
+	movq	(%rax), %rax
+	movq	$-1, %r8
 	#MEMBARRIER
-	testb	$7, %al
-	je	.LBB19
-.LBB10:
-	xorl	%edx, %edx
-	cmpl	$2, %eax
-	setne	%al
-	andb	%dl, %al
-	retq
-.LBB16:
-	movl	$1, %eax
-	cmpl	$2, %eax
-	setne	%al
-	andb	%dl, %al
-	retq
-.LBB18:
-	movl	(%r9), %eax
-	#MEMBARRIER
-	testb	$7, %al
-	jne	.LBB10
-.LBB19:
-	andq	%r8, %rsi
-	movq	%rax, %r9
-	subq	%rcx, %r9
-	andq	%rdx, %r9
-	movl	224(%rdi), %r8d
-	xorl	%edx, %edx
-	movq	%r8, %r10
-	subq	%rsi, %r10
-	movl	$0, %esi
-	cmovaeq	%r10, %rsi
-	cmpq	%rsi, %r9
-	ja	.LBB11
-	movq	%r9, 56(%rdi)
-	testq	%r9, %r9
-	jne	.LBB8
 	movb	$1, %dl
+	testb	$7, %al
+	jne	.LBB24
+	jmp	.LBB15
+.LBB10:
+	movl	$1, %eax
+	xorl	%edx, %edx
+	jmp	.LBB24
+.LBB13:
+	movl	(%rax), %eax
+	movl	$4294967295, %r8d
+	#MEMBARRIER
+	movb	$1, %dl
+	testb	$7, %al
+	jne	.LBB24
+.LBB15:
+	movzbl	%cl, %r10d
+	negq	%r10
+	movq	%rsi, %r11
+	subq	%rdi, %r11
+	orq	%r9, %r10
+	andq	%r11, %r10
+	movq	%rax, %r9
+	subq	%rsi, %r9
+	andq	%r8, %r9
+	movl	296(%rbx), %edi
+	addq	$-8, %rdi
+	xorl	%r11d, %r11d
+	movq	%rdi, %r14
+	subq	%r10, %r14
+	cmovaeq	%r14, %r11
+	cmpq	%r11, %r9
+	jbe	.LBB20
+	subq	%r10, %rsi
+	andq	%rsi, %r8
+	movq	272(%rbx), %rsi
+	testb	%cl, %cl
+	je	.LBB18
+	movq	(%rsi), %rcx
+	jmp	.LBB19
+.LBB20:
+	movq	%r9, 312(%rbx)
+	testq	%r9, %r9
+	jne	.LBB9
 	xorl	%eax, %eax
+	xorl	%edx, %edx
+	jmp	.LBB24
+.LBB18:
+	movl	(%rsi), %ecx
+.LBB19:
+	cmpq	%r8, %rcx
+	cmovneq	%rcx, %rax
+.LBB24:
 	cmpl	$2, %eax
-	setne	%al
-	andb	%dl, %al
+	sete	%al
+	orb	%dl, %al
+	addq	$8, %rsp
+	popq	%rbx
+	popq	%r14
 	retq

@@ -8,84 +8,101 @@ drain_rust:
 	pushq	%rbx
 	subq	$56, %rsp
 	movq	%rdi, %rbx
-	movq	56(%rdi), %rax
-	movq	184(%rdi), %rcx
-	movdqu	(%rdi), %xmm0
-	movups	16(%rdi), %xmm1
-	movdqu	%xmm0, 64(%rdi)
-	movups	%xmm1, 80(%rdi)
-	movq	%rax, 136(%rdi)
-	cmpq	$1073741824, %rcx
-	movl	$1073741824, %eax
-	cmovbq	%rcx, %rax
-	movq	%rax, 128(%rdi)
-	movq	$0, 144(%rdi)
-	pcmpeqd	%xmm0, %xmm0
-	movdqu	%xmm0, 152(%rdi)
-	movq	48(%rdi), %r15
-	movl	224(%rdi), %ebp
-	addq	$-8, %rbp
-	xorl	%r14d, %r14d
-	movq	on_sample@GOTPCREL(%rip), %r12
-	xorl	%ecx, %ecx
-	jmp	.LBB1
+	movq	360(%rdi), %rax
+	movq	304(%rdi), %r14
+	movzbl	300(%rdi), %ecx
+	movq	%r14, %rdx
+	subq	%rax, %rdx
+	negq	%rcx
+	movl	$4294967295, %edi
+	orq	%rcx, %rdi
+	andq	%rdx, %rdi
+	movl	296(%rbx), %ebp
+	movq	440(%rbx), %rsi
+	movq	%rsi, %rcx
+	movq	%rsi, %rdx
+	cmpq	%rbp, %rdi
+	ja	.LBB2
+	movq	352(%rbx), %rdx
+	movq	%rax, %rcx
 .LBB2:
-	movq	%r15, %rdi
-	andq	%rbp, %rdi
-	movq	216(%rbx), %rax
-	movl	(%rax,%rdi), %esi
+	ja	.LBB3
+	movdqu	336(%rbx), %xmm0
+	jmp	.LBB5
+.LBB3:
+	movq	%rsi, %xmm0
+	pshufd	$68, %xmm0, %xmm0
+.LBB5:
+	movdqu	%xmm0, 336(%rbx)
+	movq	%rdx, 352(%rbx)
+	movq	%rcx, 360(%rbx)
+	movq	312(%rbx), %rax
+	movq	%rax, 400(%rbx)
+	movq	$0, 408(%rbx)
+	pcmpeqd	%xmm0, %xmm0
+	movdqu	%xmm0, 416(%rbx)
+	movq	$0, 432(%rbx)
+	movq	288(%rbx), %r12
+	addq	$-8, %rbp
+	xorl	%r15d, %r15d
+	xorl	%ecx, %ecx
+	jmp	.LBB6
+.LBB7:
+	movq	%r14, %rax
+	andq	%rbp, %rax
+	movl	(%r12,%rax), %esi
 	#MEMBARRIER
-	leaq	15(%rsi), %rax
-	andq	$-8, %rax
+	leaq	15(%rsi), %rdx
+	andq	$-8, %rdx
 	movq	%rcx, %r13
-	subq	%rax, %r13
-	jae	.LBB11
+	subq	%rdx, %r13
+	jae	.LBB16
 	testl	%esi, %esi
-	js	.LBB7
+	js	.LBB12
 	andl	$1073741823, %esi
 	addl	$15, %esi
 	andl	$-8, %esi
 	cmpq	%rsi, %rcx
-	jb	.LBB7
-	incq	144(%rbx)
-	addq	%rsi, %r15
+	jb	.LBB12
+	incq	408(%rbx)
+	addq	%rsi, %r14
 	subq	%rsi, %rcx
-	jne	.LBB2
-	jmp	.LBB6
-.LBB11:
-	addq	%rax, %r15
-.LBB9:
-	addq	216(%rbx), %rdi
-	incq	%r14
+	jne	.LBB7
+	jmp	.LBB11
+.LBB16:
+	addq	%rdx, %r14
+.LBB14:
+	incq	%r15
+	leaq	(%r12,%rax), %rdi
 	addq	$8, %rdi
-	callq	*%r12
+	callq	*on_sample@GOTPCREL(%rip)
 	movq	%r13, %rcx
-.LBB1:
-	testq	%rcx, %rcx
-	jne	.LBB2
 .LBB6:
+	testq	%rcx, %rcx
+	jne	.LBB7
+.LBB11:
 	xorl	%ecx, %ecx
-.LBB7:
+.LBB12:
 	movq	%rsp, %rdi
 	movq	%rbx, %rsi
-	movq	%r15, %rdx
-	movq	%r14, %r8
+	movq	%r14, %rdx
+	movq	%r15, %r8
 	callq	*step@GOTPCREL(%rip)
-	movq	(%rsp), %r15
+	movq	(%rsp), %r14
 	movq	8(%rsp), %r13
-	cmpq	$4, 24(%rsp)
-	jne	.LBB10
+	cmpq	$6, 24(%rsp)
+	jne	.LBB15
 	movl	32(%rsp), %esi
-	movq	16(%rsp), %rdi
-	andq	%rbp, %rdi
-	jmp	.LBB9
-.LBB10:
+	movq	16(%rsp), %rax
+	andq	%rbp, %rax
+	jmp	.LBB14
+.LBB15:
 	movq	%rbx, %rdi
-	movq	%r15, %rsi
+	movq	%r14, %rsi
 	movq	%r13, %rdx
-	movq	%r14, %rcx
+	movq	%r15, %rcx
 	callq	*end_batch@GOTPCREL(%rip)
-	movq	%r14, %rax
+	movq	%r15, %rax
 	addq	$56, %rsp
 	popq	%rbx
 	popq	%r12

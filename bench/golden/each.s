@@ -8,35 +8,62 @@ each_rust:
 	pushq	%rbx
 	subq	$120, %rsp
 	movq	%rdi, %r14
-	movq	32(%rdi), %rax
+	movq	320(%rdi), %rax
 	movq	%rax, 24(%rsp)
-	movl	224(%rdi), %ebx
-	testl	%ebx, %ebx
-	je	.LBB23
-	movq	48(%r14), %rdx
-	leaq	64(%r14), %rax
-	movq	%rax, 48(%rsp)
-	leaq	152(%r14), %rax
-	movq	%rax, 40(%rsp)
+	movl	296(%rdi), %eax
+	testl	%eax, %eax
+	je	.LBB21
+	movq	304(%r14), %rdx
+	leaq	416(%r14), %rcx
+	movq	%rcx, 40(%rsp)
+	movzbl	300(%r14), %ecx
+	movq	$0, 16(%rsp)
 	movq	%rdx, 32(%rsp)
-	movq	%r14, 8(%rsp)
+	movq	%r14, (%rsp)
 .LBB2:
-	movq	56(%r14), %rax
-	movq	184(%r14), %rcx
-	movdqu	(%r14), %xmm0
-	movups	16(%r14), %xmm1
-	movq	48(%rsp), %rsi
-	movups	%xmm1, 16(%rsi)
-	movdqu	%xmm0, (%rsi)
-	movq	%rax, 136(%r14)
-	movq	$0, 144(%r14)
+	cmpb	$0, (%r14)
+	movl	$0, %esi
+	je	.LBB4
+	movq	8(%r14), %rsi
+.LBB4:
+	movq	360(%r14), %rdi
+	andb	$1, %cl
+	movq	%rdx, %r8
+	subq	%rdi, %r8
+	negb	%cl
+	movl	$0, %r9d
+	sbbq	%r9, %r9
+	movl	$4294967295, %ecx
+	orq	%rcx, %r9
+	andq	%r8, %r9
+	movl	%eax, %r10d
+	movq	440(%r14), %r8
+	movq	%r8, %rax
+	movq	%r8, %rcx
+	movq	%r10, %r13
+	cmpq	%r10, %r9
+	ja	.LBB6
+	movq	352(%r14), %rcx
+	movq	%rdi, %rax
+.LBB6:
+	ja	.LBB7
+	movdqu	336(%r14), %xmm0
+	jmp	.LBB9
+.LBB7:
+	movq	%r8, %xmm0
+	pshufd	$68, %xmm0, %xmm0
+.LBB9:
+	movdqu	%xmm0, 336(%r14)
+	movq	%rcx, 352(%r14)
+	movq	%rax, 360(%r14)
+	movq	312(%r14), %rax
+	movq	%rax, 400(%r14)
+	movq	$0, 408(%r14)
 	movq	40(%rsp), %rax
 	pcmpeqd	%xmm0, %xmm0
 	movdqu	%xmm0, (%rax)
-	cmpq	$65536, %rcx
-	movl	$65536, %eax
-	cmovaeq	%rax, %rcx
-	movq	%rcx, 128(%r14)
+	movq	%rsi, 432(%r14)
+	movq	288(%r14), %rbx
 	leaq	64(%rsp), %rdi
 	movq	%r14, %rsi
 	xorl	%ecx, %ecx
@@ -44,141 +71,184 @@ each_rust:
 	callq	*step@GOTPCREL(%rip)
 	movq	64(%rsp), %r15
 	movq	72(%rsp), %r12
-	cmpq	$4, 88(%rsp)
-	jne	.LBB22
+	movq	%r14, %rbp
+	movq	88(%rsp), %r14
+	movq	%r14, %rax
+	subq	$6, %rax
+	movl	$4, %ecx
+	cmovbq	%rcx, %rax
+	leaq	-1(%rax), %rcx
+	cmpq	$3, %rcx
+	jae	.LBB10
+	movq	%rbp, %rdi
+	movq	%r15, %rsi
+	movq	%r12, %rdx
+	xorl	%ecx, %ecx
+	callq	*end_batch@GOTPCREL(%rip)
+	movq	%rbp, %r14
+	jmp	.LBB35
+.LBB10:
 	movl	96(%rsp), %ebp
-	movl	%ebx, %eax
-	addq	$-8, %rax
-	movq	80(%rsp), %rdi
-	movq	%rax, 16(%rsp)
-	andq	%rax, %rdi
-	movq	216(%r14), %r14
-	addq	%r14, %rdi
-	leal	15(%rbp), %ebx
-	andl	$-8, %ebx
+	testq	%rax, %rax
+	jne	.LBB19
+	addq	$-8, %r13
+	movq	80(%rsp), %rcx
+	movq	%r13, 8(%rsp)
+	andq	%r13, %rcx
+	leal	15(%rbp), %r14d
+	andl	$-8, %r14d
 	movl	$1, %r13d
 	movl	%ebp, %eax
-	jmp	.LBB4
-.LBB11:
-	addq	%rdx, %r15
+	jmp	.LBB12
+.LBB18:
+	addq	%rsi, %r15
 	incq	%r13
-	movq	216(%r14), %r14
-	addq	%r14, %rdi
-	movq	%rcx, %r12
-.LBB4:
-	movl	%eax, %esi
+	movq	%rdx, %r12
+.LBB12:
+	leaq	(%rbx,%rcx), %rdi
 	addq	$8, %rdi
+	movl	%eax, %esi
 	callq	*on_sample@GOTPCREL(%rip)
-	cmpq	%rbx, %r12
+	cmpq	%r14, %r12
 	movq	%r13, 56(%rsp)
-	jb	.LBB7
-.LBB5:
-	movq	%r15, %rax
-	andq	16(%rsp), %rax
-	movl	(%r14,%rax), %ecx
+	jb	.LBB15
+.LBB13:
+	movq	%r15, %rdi
+	andq	8(%rsp), %rdi
+	movl	(%rbx,%rdi), %eax
 	#MEMBARRIER
-	cmpl	%ebp, %ecx
-	jne	.LBB7
-	addq	%rbx, %r15
-	subq	%rbx, %r12
+	cmpl	%ebp, %eax
+	jne	.LBB15
+	addq	%rbx, %rdi
+	addq	%r14, %r15
+	subq	%r14, %r12
 	incq	%r13
-	movq	8(%rsp), %rcx
-	movq	216(%rcx), %r14
-	leaq	(%r14,%rax), %rdi
 	addq	$8, %rdi
 	movq	%rbp, %rsi
 	callq	*on_sample@GOTPCREL(%rip)
-	cmpq	%rbx, %r12
-	jae	.LBB5
-.LBB7:
+	cmpq	%r14, %r12
+	jae	.LBB13
+.LBB15:
 	testq	%r12, %r12
-	je	.LBB8
+	je	.LBB30
 	movq	%r13, %rax
 	subq	56(%rsp), %rax
 	cmpq	$7, %rax
-	movq	8(%rsp), %r14
-	jbe	.LBB15
-.LBB10:
-	movq	%r15, %rdi
-	andq	16(%rsp), %rdi
-	movq	216(%r14), %rax
-	movl	(%rax,%rdi), %eax
+	jbe	.LBB25
+.LBB17:
+	movq	%r15, %rcx
+	andq	8(%rsp), %rcx
+	movl	(%rbx,%rcx), %eax
 	#MEMBARRIER
-	leaq	15(%rax), %rdx
-	movabsq	$8589934584, %rcx
-	andq	%rcx, %rdx
-	movq	%r12, %rcx
-	subq	%rdx, %rcx
-	jae	.LBB11
+	leaq	15(%rax), %rsi
+	movabsq	$8589934584, %rdx
+	andq	%rdx, %rsi
+	movq	%r12, %rdx
+	subq	%rsi, %rdx
+	jae	.LBB18
 	testl	%eax, %eax
-	js	.LBB21
+	js	.LBB31
 	andl	$1073741823, %eax
 	addl	$15, %eax
 	andl	$-8, %eax
 	cmpq	%rax, %r12
-	jb	.LBB21
-	incq	144(%r14)
+	jb	.LBB31
+	movq	(%rsp), %rcx
+	incq	408(%rcx)
 	addq	%rax, %r15
 	subq	%rax, %r12
-	jne	.LBB10
-	jmp	.LBB20
-.LBB15:
+	jne	.LBB17
+	jmp	.LBB30
+.LBB25:
 	movq	%r15, %rax
-	andq	16(%rsp), %rax
-	movq	216(%r14), %rcx
-	movl	(%rcx,%rax), %esi
+	andq	8(%rsp), %rax
+	movl	(%rbx,%rax), %esi
 	#MEMBARRIER
-	leaq	15(%rsi), %rbx
+	leaq	15(%rsi), %r14
 	movabsq	$8589934584, %rcx
-	andq	%rcx, %rbx
-	cmpq	%rbx, %r12
-	jb	.LBB16
-	addq	%rbx, %r15
+	andq	%rcx, %r14
+	cmpq	%r14, %r12
+	jb	.LBB26
+	addq	%r14, %r15
 	incq	%r13
-	movq	216(%r14), %rcx
-	leaq	(%rcx,%rax), %rdi
+	leaq	(%rbx,%rax), %rdi
 	addq	$8, %rdi
 	callq	*on_sample@GOTPCREL(%rip)
-	subq	%rbx, %r12
-	jne	.LBB15
-	jmp	.LBB20
-.LBB16:
+	subq	%r14, %r12
+	jne	.LBB25
+	jmp	.LBB30
+.LBB26:
 	testl	%esi, %esi
-	js	.LBB21
+	js	.LBB31
 	andl	$1073741823, %esi
 	addl	$15, %esi
 	andl	$-8, %esi
 	cmpq	%rsi, %r12
-	jb	.LBB21
-	incq	144(%r14)
+	movq	(%rsp), %r14
+	jb	.LBB32
+	incq	408(%r14)
 	addq	%rsi, %r15
 	subq	%rsi, %r12
-	jne	.LBB15
-.LBB20:
+	jne	.LBB25
+.LBB30:
 	xorl	%r12d, %r12d
-	jmp	.LBB21
-.LBB8:
-	xorl	%r12d, %r12d
-	movq	8(%rsp), %r14
-.LBB21:
+.LBB31:
+	movq	(%rsp), %r14
+.LBB32:
 	movq	%r14, %rdi
 	movq	%r15, %rsi
 	movq	%r12, %rdx
 	movq	%r13, %rcx
 	callq	*end_batch@GOTPCREL(%rip)
-	movq	48(%r14), %rdx
-	movzbl	228(%r14), %eax
-	movq	%rdx, %rcx
-	subq	32(%rsp), %rcx
-	negq	%rax
-	movl	$4294967295, %esi
-	orq	%rsi, %rax
-	andq	%rcx, %rax
-	movl	224(%r14), %ebx
-	cmpq	%rbx, %rax
-	jb	.LBB2
-.LBB23:
+	jmp	.LBB33
+.LBB19:
+	movq	(%rsp), %rbx
+	movq	%rbx, %rdi
+	movq	%r15, %rsi
+	movq	%r12, %rdx
+	xorl	%ecx, %ecx
+	callq	*end_batch@GOTPCREL(%rip)
+	cmpq	$6, %r14
+	movq	%rbx, %r14
+	jne	.LBB21
+	movzbl	%bpl, %eax
+	cmpl	$3, %eax
+	je	.LBB21
+.LBB35:
+	cmpb	$0, (%r14)
+	jne	.LBB21
 	movq	32(%r14), %rax
+	cmpl	$3, %eax
+	jne	.LBB21
+	movq	304(%r14), %rbx
+	cmpq	%rbx, 48(%rsp)
+	sete	%al
+	testb	%al, 16(%rsp)
+	jne	.LBB21
+	movq	%r14, %rdi
+	callq	*arm@GOTPCREL(%rip)
+	testb	%al, %al
+	je	.LBB21
+	movb	$1, %al
+	movq	%rax, 16(%rsp)
+	movq	%rbx, 48(%rsp)
+.LBB33:
+	movq	304(%r14), %rdx
+	movzbl	300(%r14), %ecx
+	movq	%rdx, %rsi
+	subq	32(%rsp), %rsi
+	testb	%cl, %cl
+	movl	$4294967295, %edi
+	movq	$-1, %rax
+	cmovneq	%rax, %rdi
+	movl	296(%r14), %eax
+	andq	%rsi, %rdi
+	cmpq	%rax, %rdi
+	jb	.LBB2
+.LBB21:
+	movq	%r14, %rdi
+	callq	*give_back@GOTPCREL(%rip)
+	movq	320(%r14), %rax
 	subq	24(%rsp), %rax
 	addq	$120, %rsp
 	popq	%rbx
@@ -188,10 +258,3 @@ each_rust:
 	popq	%r15
 	popq	%rbp
 	retq
-.LBB22:
-	movq	%r14, %rdi
-	movq	%r15, %rsi
-	movq	%r12, %rdx
-	xorl	%ecx, %ecx
-	callq	*end_batch@GOTPCREL(%rip)
-	jmp	.LBB23

@@ -1,59 +1,93 @@
 # rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 end_batch:
-	movq	%rsi, 48(%rdi)
-	addq	136(%rdi), %rdx
-	movq	%rdx, 56(%rdi)
-	movups	64(%rdi), %xmm0
-	movups	80(%rdi), %xmm1
-	movups	%xmm0, (%rdi)
-	movups	%xmm1, 16(%rdi)
-	addq	%rcx, 32(%rdi)
-	movq	144(%rdi), %rax
-	addq	%rax, 40(%rdi)
-	movq	168(%rdi), %rdx
-	movzbl	228(%rdi), %ecx
-	movq	%rsi, %r9
-	subq	%rdx, %r9
-	movq	%rcx, %r8
-	negq	%r8
-	movl	$4294967295, %eax
-	orq	%r8, %rax
-	andq	%rax, %r9
-	movq	176(%rdi), %r8
-	cmpq	%r8, %r9
-	jb	.LBB12
-	movzbl	24(%rdi), %r11d
-	movq	(%rdi), %r9
-	movq	16(%rdi), %r10
-	cmpl	$1, %r11d
+	pushq	%r15
+	pushq	%r14
+	pushq	%r12
+	pushq	%rbx
+	pushq	%rax
+	cmpq	304(%rdi), %rsi
+	jne	.LBB1
+	cmpq	$0, (%rdi)
 	je	.LBB5
-	cmpl	$2, %r11d
-	jne	.LBB7
-	cmpq	%rsi, %r10
-	jne	.LBB6
-	movq	8(%rdi), %r9
-	jmp	.LBB6
+	movl	24(%rdi), %eax
+	incl	%eax
+	movl	%eax, 24(%rdi)
+	cmpl	$64, %eax
+	jb	.LBB5
+	movl	$0, 24(%rdi)
+	movq	%rdi, %rbx
+	movq	%rsi, %r14
+	movq	%rcx, %r15
+	movq	%rdx, %r12
+	callq	*store_published@GOTPCREL(%rip)
+	movq	%r12, %rdx
+	movq	%r15, %rcx
+	movq	%r14, %rsi
+	movq	%rbx, %rdi
+	jmp	.LBB5
+.LBB1:
+	movl	$0, 24(%rdi)
 .LBB5:
-	cmpq	%rsi, %r10
-	je	.LBB7
-.LBB6:
-	movq	%rsi, %r10
-	subq	%r9, %r10
-	andq	%rax, %r10
-	cmpq	%r8, %r10
-	cmovbeq	%r9, %rsi
-.LBB7:
-	andq	%rsi, %rax
-	cmpq	%rax, %rdx
-	je	.LBB12
-	movq	200(%rdi), %rdx
-	testb	%cl, %cl
-	je	.LBB10
-	movq	%rax, (%rdx)
-	jmp	.LBB11
-.LBB10:
-	movl	%esi, (%rdx)
-.LBB11:
-	movq	%rax, 168(%rdi)
-.LBB12:
+	movq	%rsi, 304(%rdi)
+	addq	400(%rdi), %rdx
+	movq	%rdx, 312(%rdi)
+	addq	%rcx, 320(%rdi)
+	movq	408(%rdi), %rcx
+	movq	432(%rdi), %rax
+	movq	$0, 408(%rdi)
+	addq	%rcx, 328(%rdi)
+	testq	%rax, %rax
+	je	.LBB11
+	movq	440(%rdi), %r8
+	movzbl	300(%rdi), %r9d
+	movq	%rsi, %rcx
+	subq	%r8, %rcx
+	negq	%r9
+	movl	$4294967295, %edx
+	orq	%r9, %rdx
+	andq	%rdx, %rcx
+	cmpq	%rax, %rcx
+	jae	.LBB7
+	addq	$8, %rsp
+	popq	%rbx
+	popq	%r12
+	popq	%r14
+	popq	%r15
 	retq
+.LBB7:
+	movq	360(%rdi), %r10
+	movq	%rsi, %rbx
+	subq	%r10, %rbx
+	andq	%rdx, %rbx
+	movl	296(%rdi), %r9d
+	movq	%r8, %rax
+	movq	%r8, %r11
+	cmpq	%r9, %rbx
+	ja	.LBB9
+	movq	352(%rdi), %rax
+	movq	336(%rdi), %r11
+	movq	%r10, %r8
+.LBB9:
+	cmpq	%rsi, %r8
+	cmoveq	%r11, %rax
+	subq	%rax, %rsi
+	andq	%rdx, %rsi
+	shrl	$3, %r9d
+	cmpq	%r9, %rsi
+	ja	.LBB11
+	cmpq	%rcx, %rsi
+	jae	.LBB11
+	movq	%rax, %rsi
+	addq	$8, %rsp
+	popq	%rbx
+	popq	%r12
+	popq	%r14
+	popq	%r15
+	jmpq	*store_published@GOTPCREL(%rip)
+.LBB11:
+	addq	$8, %rsp
+	popq	%rbx
+	popq	%r12
+	popq	%r14
+	popq	%r15
+	jmpq	*give_back@GOTPCREL(%rip)

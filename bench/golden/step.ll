@@ -1,206 +1,216 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 define void @step(ptr dead_on_unwind noalias noundef writable writeonly sret([56 x i8]) align 8 captures(none) dereferenceable(56) %v1, ptr noundef nonnull align 8 captures(none) %v2, i64 noundef %v3, i64 noundef %v4, i64 noundef %v5) unnamed_addr personality ptr @rust_eh_personality {
 b0:
-  %v6 = alloca [24 x i8], align 8
-  %v7 = alloca [24 x i8], align 8
-  %v8 = getelementptr inbounds nuw i8, ptr %v2, i64 64
-  %v9 = getelementptr inbounds nuw i8, ptr %v2, i64 136
-  %v10 = load i64, ptr %v9, align 8
-  %v11 = add i64 %v10, %v4
-  %v12 = getelementptr inbounds nuw i8, ptr %v2, i64 152
-  %v13 = load i64, ptr %v12, align 8
-  %v14 = getelementptr inbounds nuw i8, ptr %v2, i64 160
-  %v15 = load i64, ptr %v14, align 8
-  %v16 = and i64 %v15, %v13
-  %v17 = icmp eq i64 %v16, -1
-  %v18 = getelementptr inbounds nuw i8, ptr %v2, i64 96
-  %v19 = getelementptr inbounds nuw i8, ptr %v2, i64 104
-  call void @llvm.lifetime.start.p0(ptr nonnull %v6)
-  %v20 = load i64, ptr %v18, align 8
-  call void @llvm.memcpy.p0.p0.i64(ptr noundef nonnull align 8 dereferenceable(24) %v6, ptr noundef nonnull align 8 dereferenceable(24) %v19, i64 24, i1 false)
-  %v21 = icmp eq i64 %v20, 4
-  br i1 %v21, label %b1, label %b19
+  %v6 = getelementptr inbounds nuw i8, ptr %v2, i64 336
+  %v7 = getelementptr i8, ptr %v2, i64 300
+  %v8 = getelementptr inbounds nuw i8, ptr %v2, i64 400
+  %v9 = load i64, ptr %v8, align 8
+  %v10 = add i64 %v9, %v4
+  %v11 = getelementptr inbounds nuw i8, ptr %v2, i64 416
+  %v12 = load i64, ptr %v11, align 8
+  %v13 = getelementptr inbounds nuw i8, ptr %v2, i64 424
+  %v14 = load i64, ptr %v13, align 8
+  %v15 = getelementptr inbounds nuw i8, ptr %v2, i64 368
+  %v16 = getelementptr inbounds nuw i8, ptr %v2, i64 376
+  %v17 = getelementptr inbounds nuw i8, ptr %v2, i64 384
+  %v18 = getelementptr inbounds nuw i8, ptr %v2, i64 392
+  %v19 = load i64, ptr %v15, align 8
+  %v20 = load i64, ptr %v16, align 8
+  %v21 = load i64, ptr %v17, align 8
+  %v22 = load i64, ptr %v18, align 8
+  %v23 = icmp eq i64 %v19, 6
+  br i1 %v23, label %b1, label %b15
 b1:
-  %v22 = getelementptr i8, ptr %v2, i64 228
-  %v23 = icmp ult i64 %v5, %v13
-  %v24 = getelementptr inbounds nuw i8, ptr %v2, i64 48
-  %v25 = getelementptr inbounds nuw i8, ptr %v2, i64 168
-  %v26 = getelementptr inbounds nuw i8, ptr %v2, i64 208
-  %v27 = getelementptr inbounds nuw i8, ptr %v2, i64 224
-  %v28 = getelementptr inbounds nuw i8, ptr %v2, i64 216
-  %v29 = getelementptr inbounds nuw i8, ptr %v2, i64 88
-  %v30 = getelementptr inbounds nuw i8, ptr %v2, i64 72
-  %v31 = getelementptr inbounds nuw i8, ptr %v2, i64 80
-  %v32 = getelementptr inbounds nuw i8, ptr %v2, i64 144
-  %v33 = getelementptr inbounds nuw i8, ptr %v2, i64 112
-  %v34 = getelementptr inbounds nuw i8, ptr %v2, i64 120
-  br i1 %v23, label %b2, label %b20
+  %v24 = load i8, ptr %v7, align 4
+  %v25 = trunc nuw i8 %v24 to i1
+  %v26 = icmp ult i64 %v5, %v12
+  %v27 = getelementptr inbounds nuw i8, ptr %v2, i64 304
+  %v28 = select i1 %v25, i64 -1, i64 4294967295
+  %v29 = getelementptr inbounds nuw i8, ptr %v2, i64 440
+  %v30 = getelementptr inbounds nuw i8, ptr %v2, i64 296
+  %v31 = getelementptr inbounds nuw i8, ptr %v2, i64 280
+  %v32 = getelementptr inbounds nuw i8, ptr %v2, i64 288
+  %v33 = getelementptr inbounds nuw i8, ptr %v2, i64 352
+  %v34 = getelementptr inbounds nuw i8, ptr %v2, i64 360
+  %v35 = getelementptr inbounds nuw i8, ptr %v2, i64 408
+  br i1 %v26, label %b2, label %b15
 b2:
-  %v35 = phi i64 [ %v36, %b18 ], [ %v3, %b1 ]
-  %v37 = phi i64 [ %v38, %b18 ], [ %v11, %b1 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %v6)
-  %v39 = load i8, ptr %v22, align 4
-  %v40 = trunc nuw i8 %v39 to i1
-  %v41 = load i64, ptr %v24, align 8
-  %v42 = sub i64 %v35, %v41
-  br i1 %v40, label %b6, label %b3
+  %v36 = phi i64 [ %v37, %b14 ], [ %v3, %b1 ]
+  %v38 = phi i64 [ %v39, %b14 ], [ %v10, %b1 ]
+  %v40 = load i64, ptr %v27, align 8
+  %v41 = sub i64 %v36, %v40
+  %v42 = and i64 %v41, %v28
+  %v43 = icmp ult i64 %v42, %v14
+  br i1 %v43, label %b3, label %b15
 b3:
-  %v43 = and i64 %v42, 4294967295
-  %v44 = icmp ult i64 %v43, %v15
-  br i1 %v44, label %b4, label %b21
+  %v44 = load i64, ptr %v29, align 8
+  %v45 = sub i64 %v36, %v44
+  %v46 = and i64 %v45, %v28
+  %v47 = icmp eq i64 %v38, 0
+  br i1 %v47, label %b5, label %b4
 b4:
-  %v45 = icmp eq i64 %v37, 0
-  br i1 %v45, label %b5, label %b8
+  %v48 = load i32, ptr %v30, align 8
+  %v49 = zext i32 %v48 to i64
+  %v50 = add nsw i64 %v49, -8
+  br label %b11
 b5:
-  %v46 = load i64, ptr %v25, align 8
-  %v47 = sub i64 %v35, %v46
-  %v48 = and i64 %v47, 4294967295
-  %v49 = load ptr, ptr %v26, align 8
-  %v50 = load atomic i32, ptr %v49 monotonic, align 4
-  %v51 = zext i32 %v50 to i64
-  br label %b10
+  %v51 = load ptr, ptr %v31, align 8
+  %v52 = load i8, ptr %v7, align 4
+  %v53 = trunc nuw i8 %v52 to i1
+  br i1 %v53, label %b7, label %b6
 b6:
-  %v52 = icmp ult i64 %v42, %v15
-  br i1 %v52, label %b7, label %b21
+  %v54 = load atomic i32, ptr %v51 monotonic, align 4
+  %v55 = zext i32 %v54 to i64
+  br label %b8
 b7:
-  %v53 = load i64, ptr %v25, align 8
-  %v54 = icmp eq i64 %v37, 0
-  br i1 %v54, label %b9, label %b8
+  %v56 = load atomic i64, ptr %v51 monotonic, align 8
+  br label %b8
 b8:
-  %v55 = load i32, ptr %v27, align 8
-  %v56 = zext i32 %v55 to i64
-  br label %b13
+  %v57 = phi i64 [ -1, %b7 ], [ 4294967295, %b6 ]
+  %v58 = phi i64 [ %v56, %b7 ], [ %v55, %b6 ]
+  fence acquire
+  %v59 = sub i64 %v58, %v36
+  %v60 = and i64 %v59, %v57
+  %v61 = and i64 %v58, 7
+  %v62 = icmp eq i64 %v61, 0
+  br i1 %v62, label %b9, label %b26
 b9:
-  %v57 = sub i64 %v35, %v53
-  %v58 = load ptr, ptr %v26, align 8
-  %v59 = load atomic i64, ptr %v58 monotonic, align 8
-  br label %b10
+  %v63 = load i32, ptr %v30, align 8
+  %v64 = zext i32 %v63 to i64
+  %v65 = add nsw i64 %v64, -8
+  %v66 = tail call i64 @llvm.usub.sat.i64(i64 %v65, i64 %v46)
+  %v67 = icmp ugt i64 %v60, %v66
+  br i1 %v67, label %b16, label %b10
 b10:
-  %v60 = phi i64 [ %v57, %b9 ], [ %v48, %b5 ]
-  %v61 = phi i64 [ -1, %b9 ], [ 4294967295, %b5 ]
-  %v62 = phi i64 [ %v59, %b9 ], [ %v51, %b5 ]
-  fence acquire
-  %v63 = sub i64 %v62, %v35
-  %v64 = and i64 %v63, %v61
-  %v65 = and i64 %v62, 7
-  %v66 = icmp eq i64 %v65, 0
-  br i1 %v66, label %b11, label %b17
+  %v68 = icmp eq i64 %v60, 0
+  br i1 %v68, label %b15, label %b11
 b11:
-  %v67 = load i32, ptr %v27, align 8
-  %v68 = zext i32 %v67 to i64
-  %v69 = tail call i64 @llvm.usub.sat.i64(i64 %v68, i64 %v60)
-  %v70 = icmp ugt i64 %v64, %v69
-  br i1 %v70, label %b17, label %b12
-b12:
-  %v71 = icmp eq i64 %v64, 0
-  br i1 %v71, label %b21, label %b13
-b13:
-  %v72 = phi i64 [ %v64, %b12 ], [ %v37, %b8 ]
-  %v73 = phi i64 [ %v68, %b12 ], [ %v56, %b8 ]
-  %v74 = add nsw i64 %v73, -8
-  %v75 = and i64 %v74, %v35
-  %v76 = load ptr, ptr %v28, align 8
-  %v77 = getelementptr inbounds nuw i8, ptr %v76, i64 %v75
-  %v78 = load atomic i32, ptr %v77 monotonic, align 4
+  %v69 = phi i64 [ %v60, %b10 ], [ %v38, %b4 ]
+  %v70 = phi i64 [ %v65, %b10 ], [ %v50, %b4 ]
+  %v71 = load ptr, ptr %v32, align 8
+  %v72 = and i64 %v70, %v36
+  %v73 = getelementptr inbounds nuw i8, ptr %v71, i64 %v72
+  %v74 = load atomic i32, ptr %v73 monotonic, align 4
   fence acquire
-  %v79 = icmp sgt i32 %v78, -1
-  br i1 %v79, label %b14, label %b21
+  %v75 = icmp sgt i32 %v74, -1
+  br i1 %v75, label %b12, label %b15
+b12:
+  %v76 = and i32 %v74, 1073741823
+  %v77 = add nuw nsw i32 %v76, 15
+  %v78 = and i32 %v77, 2147483640
+  %v79 = zext nneg i32 %v78 to i64
+  %v80 = icmp ult i64 %v69, %v79
+  br i1 %v80, label %b21, label %b13
+b13:
+  %v37 = add i64 %v36, %v79
+  %v39 = sub nuw i64 %v69, %v79
+  %v81 = load <2 x i64>, ptr %v33, align 8
+  store <2 x i64> %v81, ptr %v6, align 8
+  store i64 %v36, ptr %v33, align 8
+  store i64 %v37, ptr %v34, align 8
+  %v82 = icmp samesign ult i32 %v74, 1073741824
+  br i1 %v82, label %b22, label %b14
 b14:
-  %v80 = and i32 %v78, 1073741823
-  %v81 = add nuw nsw i32 %v80, 15
-  %v82 = and i32 %v81, 2147483640
-  %v83 = zext nneg i32 %v82 to i64
-  %v84 = icmp ult i64 %v72, %v83
-  br i1 %v84, label %b16, label %b15
+  %v83 = load i64, ptr %v35, align 8
+  %v84 = add i64 %v83, 1
+  store i64 %v84, ptr %v35, align 8
+  %v85 = load i64, ptr %v15, align 8
+  %v86 = load i64, ptr %v16, align 8
+  %v87 = load i64, ptr %v17, align 8
+  %v88 = load i64, ptr %v18, align 8
+  %v89 = icmp eq i64 %v85, 6
+  br i1 %v89, label %b2, label %b15
 b15:
-  %v36 = add i64 %v35, %v83
-  %v38 = sub nuw i64 %v72, %v83
-  %v85 = load i8, ptr %v29, align 8
-  %v86 = load i64, ptr %v8, align 8
-  %v87 = icmp eq i8 %v85, 0
-  %v88 = select i1 %v87, i8 1, i8 2
-  store i64 %v35, ptr %v8, align 8
-  store i64 %v86, ptr %v30, align 8
-  store i64 %v36, ptr %v31, align 8
-  store i8 %v88, ptr %v29, align 8
-  %v89 = icmp samesign ult i32 %v78, 1073741824
-  br i1 %v89, label %b22, label %b18
+  %v90 = phi i64 [ %v36, %b26 ], [ %v3, %b0 ], [ %v3, %b1 ], [ %v36, %b2 ], [ %v37, %b14 ], [ %v36, %b11 ], [ %v36, %b10 ]
+  %v91 = phi i64 [ %v92, %b26 ], [ %v20, %b0 ], [ undef, %b1 ], [ undef, %b2 ], [ %v86, %b14 ], [ undef, %b11 ], [ undef, %b10 ]
+  %v93 = phi i64 [ %v94, %b26 ], [ %v21, %b0 ], [ undef, %b1 ], [ undef, %b2 ], [ %v87, %b14 ], [ undef, %b11 ], [ undef, %b10 ]
+  %v95 = phi i64 [ %v96, %b26 ], [ %v22, %b0 ], [ undef, %b1 ], [ undef, %b2 ], [ %v88, %b14 ], [ undef, %b11 ], [ undef, %b10 ]
+  %v97 = phi i64 [ %v98, %b26 ], [ %v10, %b0 ], [ %v10, %b1 ], [ %v38, %b2 ], [ %v39, %b14 ], [ %v69, %b11 ], [ 0, %b10 ]
+  %v99 = phi i64 [ %v100, %b26 ], [ %v19, %b0 ], [ 9, %b1 ], [ 9, %b2 ], [ %v85, %b14 ], [ 7, %b11 ], [ 8, %b10 ]
+  store i64 %v97, ptr %v8, align 8
+  store i64 %v90, ptr %v1, align 8
+  %v101 = getelementptr inbounds nuw i8, ptr %v1, i64 8
+  store i64 0, ptr %v101, align 8
+  %v102 = getelementptr inbounds nuw i8, ptr %v1, i64 16
+  store i64 %v90, ptr %v102, align 8
+  %v103 = getelementptr inbounds nuw i8, ptr %v1, i64 24
+  store i64 %v99, ptr %v103, align 8
+  %v104 = getelementptr inbounds nuw i8, ptr %v1, i64 32
+  store i64 %v91, ptr %v104, align 8
+  %v105 = getelementptr inbounds nuw i8, ptr %v1, i64 40
+  store i64 %v93, ptr %v105, align 8
+  %v106 = getelementptr inbounds nuw i8, ptr %v1, i64 48
+  store i64 %v95, ptr %v106, align 8
+  br label %b25
 b16:
-  %v90 = load i8, ptr %v22, align 4
-  %v91 = trunc nuw i8 %v90 to i1
-  %v92 = select i1 %v91, i64 -1, i64 4294967295
-  br label %b17
+  %v107 = sub i64 %v36, %v46
+  %v108 = and i64 %v57, %v107
+  %v109 = getelementptr inbounds nuw i8, ptr %v2, i64 272
+  %v110 = load ptr, ptr %v109, align 8
+  br i1 %v53, label %b17, label %b18
 b17:
-  %v93 = phi i64 [ %v83, %b16 ], [ %v62, %b10 ], [ %v62, %b11 ]
-  %v94 = phi i64 [ %v92, %b16 ], [ %v61, %b10 ], [ %v61, %b11 ]
-  %v95 = phi i64 [ %v72, %b16 ], [ undef, %b10 ], [ undef, %b11 ]
-  %v96 = phi i64 [ 3, %b16 ], [ 2, %b11 ], [ 1, %b10 ]
-  %v97 = phi i64 [ %v72, %b16 ], [ 0, %b10 ], [ 0, %b11 ]
-  %v98 = and i64 %v94, %v35
-  store i64 %v96, ptr %v18, align 8
-  store i64 %v93, ptr %v19, align 8
-  store i64 %v95, ptr %v33, align 8
-  store i64 %v98, ptr %v34, align 8
-  call void @llvm.lifetime.start.p0(ptr nonnull %v6)
-  call void @llvm.memcpy.p0.p0.i64(ptr noundef nonnull align 8 dereferenceable(24) %v6, ptr noundef nonnull align 8 dereferenceable(24) %v19, i64 24, i1 false)
+  %v111 = load atomic i64, ptr %v110 monotonic, align 8
   br label %b19
 b18:
-  %v99 = load i64, ptr %v32, align 8
-  %v100 = add i64 %v99, 1
-  store i64 %v100, ptr %v32, align 8
-  %v101 = load i64, ptr %v18, align 8
-  call void @llvm.lifetime.start.p0(ptr nonnull %v6)
-  call void @llvm.memcpy.p0.p0.i64(ptr noundef nonnull align 8 dereferenceable(24) %v6, ptr noundef nonnull align 8 dereferenceable(24) %v19, i64 24, i1 false)
-  %v102 = icmp eq i64 %v101, 4
-  br i1 %v102, label %b2, label %b19
+  %v112 = load atomic i32, ptr %v110 monotonic, align 4
+  %v113 = zext i32 %v112 to i64
+  br label %b19
 b19:
-  %v103 = phi i64 [ %v11, %b0 ], [ %v97, %b17 ], [ %v38, %b18 ]
-  %v104 = phi i64 [ %v3, %b0 ], [ %v35, %b17 ], [ %v36, %b18 ]
-  %v105 = phi i64 [ %v20, %b0 ], [ %v96, %b17 ], [ %v101, %b18 ]
-  call void @llvm.memcpy.p0.p0.i64(ptr noundef nonnull align 8 dereferenceable(24) %v7, ptr noundef nonnull align 8 dereferenceable(24) %v6, i64 24, i1 false)
-  br label %b20
+  %v114 = phi i64 [ %v111, %b17 ], [ %v113, %b18 ]
+  %v115 = icmp eq i64 %v114, %v108
+  br i1 %v115, label %b20, label %b26
 b20:
-  %v106 = phi i64 [ %v104, %b19 ], [ %v3, %b1 ]
-  %v107 = phi i64 [ %v103, %b19 ], [ %v11, %b1 ]
-  %v108 = phi i64 [ %v105, %b19 ], [ 7, %b1 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %v6)
-  br label %b21
+  br label %b26
 b21:
-  %v109 = phi i64 [ %v106, %b20 ], [ %v35, %b3 ], [ %v35, %b6 ], [ %v35, %b12 ], [ %v35, %b13 ]
-  %v110 = phi i64 [ %v107, %b20 ], [ %v72, %b13 ], [ 0, %b12 ], [ %v37, %b6 ], [ %v37, %b3 ]
-  %v111 = phi i64 [ %v108, %b20 ], [ 5, %b13 ], [ 6, %b12 ], [ 7, %b6 ], [ 7, %b3 ]
-  store i64 %v110, ptr %v9, align 8
-  store i64 %v109, ptr %v1, align 8
-  %v112 = getelementptr inbounds nuw i8, ptr %v1, i64 8
-  store i64 0, ptr %v112, align 8
-  %v113 = getelementptr inbounds nuw i8, ptr %v1, i64 16
-  store i64 %v109, ptr %v113, align 8
-  %v114 = getelementptr inbounds nuw i8, ptr %v1, i64 24
-  store i64 %v111, ptr %v114, align 8
-  %v115 = getelementptr inbounds nuw i8, ptr %v1, i64 32
-  call void @llvm.memcpy.p0.p0.i64(ptr noundef nonnull align 8 dereferenceable(24) %v115, ptr noundef nonnull align 8 dereferenceable(24) %v7, i64 24, i1 false)
-  br label %b25
+  %v116 = load i8, ptr %v7, align 4
+  %v117 = trunc nuw i8 %v116 to i1
+  %v118 = select i1 %v117, i64 -1, i64 4294967295
+  br label %b26
 b22:
-  br i1 %v17, label %b23, label %b24
+  %v119 = icmp eq i64 %v12, -1
+  br i1 %v119, label %b23, label %b24
 b23:
-  %v116 = getelementptr inbounds nuw i8, ptr %v2, i64 128
-  %v117 = load i64, ptr %v116, align 8
-  %v118 = tail call noundef i64 @llvm.umin.i64(i64 %v117, i64 %v38)
+  %v120 = load i64, ptr %v27, align 8
+  %v121 = sub i64 %v37, %v120
+  %v122 = and i64 %v121, %v28
+  %v123 = tail call i64 @llvm.usub.sat.i64(i64 %v14, i64 %v122)
+  %v124 = load i64, ptr %v2, align 8
+  %v125 = icmp ne i64 %v124, 0
+  %v126 = icmp ugt i64 %v39, 1024
+  %v127 = and i1 %v126, %v125
+  %v128 = add i64 %v39, -512
+  %v129 = select i1 %v127, i64 %v128, i64 %v39
+  %v130 = getelementptr inbounds nuw i8, ptr %v2, i64 16
+  %v131 = load i64, ptr %v130, align 8
+  %v132 = tail call noundef i64 @llvm.umin.i64(i64 %v131, i64 %v129)
+  %v133 = tail call noundef i64 @llvm.umin.i64(i64 %v123, i64 %v132)
   br label %b24
 b24:
-  %v119 = phi i64 [ %v118, %b23 ], [ 0, %b22 ]
-  %v120 = sub i64 %v38, %v119
-  store i64 %v120, ptr %v9, align 8
-  store i64 %v36, ptr %v1, align 8
-  %v121 = getelementptr inbounds nuw i8, ptr %v1, i64 8
-  store i64 %v119, ptr %v121, align 8
-  %v122 = getelementptr inbounds nuw i8, ptr %v1, i64 16
-  store i64 %v35, ptr %v122, align 8
-  %v123 = getelementptr inbounds nuw i8, ptr %v1, i64 24
-  store i64 4, ptr %v123, align 8
-  %v124 = getelementptr inbounds nuw i8, ptr %v1, i64 32
-  store i32 %v80, ptr %v124, align 8
+  %v134 = phi i64 [ %v133, %b23 ], [ 0, %b22 ]
+  %v135 = sub i64 %v39, %v134
+  store i64 %v135, ptr %v8, align 8
+  store i64 %v37, ptr %v1, align 8
+  %v136 = getelementptr inbounds nuw i8, ptr %v1, i64 8
+  store i64 %v134, ptr %v136, align 8
+  %v137 = getelementptr inbounds nuw i8, ptr %v1, i64 16
+  store i64 %v36, ptr %v137, align 8
+  %v138 = getelementptr inbounds nuw i8, ptr %v1, i64 24
+  store i64 6, ptr %v138, align 8
+  %v139 = getelementptr inbounds nuw i8, ptr %v1, i64 32
+  store i32 %v76, ptr %v139, align 8
   br label %b25
 b25:
   ret void
+b26:
+  %v92 = phi i64 [ %v79, %b21 ], [ %v58, %b20 ], [ %v114, %b19 ], [ %v58, %b8 ]
+  %v140 = phi i64 [ %v118, %b21 ], [ %v57, %b20 ], [ %v57, %b19 ], [ %v57, %b8 ]
+  %v94 = phi i64 [ %v69, %b21 ], [ undef, %b20 ], [ %v108, %b19 ], [ undef, %b8 ]
+  %v100 = phi i64 [ 3, %b21 ], [ 2, %b20 ], [ 4, %b19 ], [ 1, %b8 ]
+  %v98 = phi i64 [ %v69, %b21 ], [ 0, %b20 ], [ 0, %b19 ], [ 0, %b8 ]
+  %v96 = and i64 %v140, %v36
+  store i64 %v100, ptr %v15, align 8
+  store i64 %v92, ptr %v16, align 8
+  store i64 %v94, ptr %v17, align 8
+  store i64 %v96, ptr %v18, align 8
+  br label %b15
 }

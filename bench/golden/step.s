@@ -7,128 +7,105 @@ step:
 	pushq	%r12
 	pushq	%rbx
 	movq	%rdi, %rax
-	addq	136(%rsi), %rcx
-	movq	152(%rsi), %r9
-	movq	160(%rsi), %r10
-	movq	96(%rsi), %r14
-	movq	120(%rsi), %rdi
-	movq	%rdi, -40(%rsp)
-	movups	104(%rsi), %xmm0
-	movaps	%xmm0, -56(%rsp)
-	cmpq	$4, %r14
-	jne	.LBB18
-	movl	$7, %r14d
-	cmpq	%r9, %r8
-	jae	.LBB21
-	andq	%r10, %r9
-	leaq	104(%rsi), %rdi
-	movl	$4294967295, %r11d
-	xorl	%r8d, %r8d
-.LBB3:
-	movq	%rdx, %rbx
-	subq	48(%rsi), %rbx
-	cmpb	$0, 228(%rsi)
-	je	.LBB7
-	cmpq	%r10, %rbx
-	jae	.LBB28
+	addq	400(%rsi), %rcx
+	movq	368(%rsi), %r15
+	cmpq	$6, %r15
+	jne	.LBB21
+	movq	416(%rsi), %r11
+	cmpq	%r11, %r8
+	jae	.LBB2
+	movq	424(%rsi), %r10
+	movl	$4294967295, %ebx
+	movzbl	300(%rsi), %r14d
+	negq	%r14
+	orq	%rbx, %r14
+.LBB4:
+	movq	%rdx, %rdi
+	subq	304(%rsi), %rdi
+	andq	%r14, %rdi
+	cmpq	%r10, %rdi
+	jae	.LBB2
 	testq	%rcx, %rcx
-	jne	.LBB9
-	movq	%rdx, %r14
-	subq	168(%rsi), %r14
-	movq	208(%rsi), %rcx
-	movq	(%rcx), %rbx
-	movq	$-1, %r15
-	jmp	.LBB11
-.LBB7:
-	movl	%ebx, %ebx
-	cmpq	%r10, %rbx
-	jae	.LBB28
-	testq	%rcx, %rcx
-	je	.LBB10
-.LBB9:
-	movl	224(%rsi), %r12d
-	jmp	.LBB14
-.LBB10:
-	movl	168(%rsi), %ecx
-	movl	%edx, %r14d
-	subl	%ecx, %r14d
-	movq	208(%rsi), %rcx
-	movl	(%rcx), %ebx
-	movl	$4294967295, %r15d
-.LBB11:
-	#MEMBARRIER
-	testb	$7, %bl
-	jne	.LBB29
-	movq	%rbx, %rcx
-	subq	%rdx, %rcx
-	andq	%r15, %rcx
-	movl	224(%rsi), %r12d
-	movq	%r12, %r13
-	subq	%r14, %r13
-	cmovbq	%r8, %r13
-	cmpq	%r13, %rcx
-	ja	.LBB30
-	testq	%rcx, %rcx
-	je	.LBB33
-.LBB14:
+	je	.LBB9
+	movl	296(%rsi), %r12d
 	addq	$-8, %r12
-	andq	%rdx, %r12
-	movq	216(%rsi), %rbx
-	movl	(%rbx,%r12), %r12d
+	movq	%rcx, %r8
+	jmp	.LBB7
+.LBB9:
+	movq	%rdx, %r15
+	subq	440(%rsi), %r15
+	movq	280(%rsi), %rdi
+	movzbl	300(%rsi), %ecx
+	testb	%cl, %cl
+	je	.LBB10
+	movq	(%rdi), %rdi
+	movq	$-1, %r9
+	jmp	.LBB12
+.LBB10:
+	movl	(%rdi), %edi
+	movl	$4294967295, %r9d
+.LBB12:
 	#MEMBARRIER
-	testl	%r12d, %r12d
-	js	.LBB23
-	movl	%r12d, %r14d
-	andl	$1073741823, %r14d
-	leal	15(%r14), %ebx
-	andl	$-8, %ebx
-	movq	%rcx, %r15
-	subq	%rbx, %r15
-	jb	.LBB24
-	addq	%rdx, %rbx
-	movq	64(%rsi), %rcx
-	cmpb	$1, 88(%rsi)
-	movb	$2, %bpl
-	sbbb	$0, %bpl
-	movq	%rdx, 64(%rsi)
-	movq	%rcx, 72(%rsi)
-	movq	%rbx, 80(%rsi)
-	movb	%bpl, 88(%rsi)
-	cmpl	$1073741824, %r12d
-	jb	.LBB25
-	incq	144(%rsi)
-	movq	96(%rsi), %r14
-	movq	16(%rdi), %rcx
-	movq	%rcx, -40(%rsp)
-	movups	(%rdi), %xmm0
-	movaps	%xmm0, -56(%rsp)
-	movq	%rbx, %rdx
-	movq	%r15, %rcx
-	cmpq	$4, %r14
-	je	.LBB3
-	jmp	.LBB20
-.LBB18:
-	movq	%rcx, %r15
-.LBB19:
-	movq	%rdx, %rbx
-.LBB20:
-	movq	-40(%rsp), %rcx
-	movq	%rcx, -8(%rsp)
-	movaps	-56(%rsp), %xmm0
-	movaps	%xmm0, -24(%rsp)
-	movq	%rbx, %rdx
-	movq	%r15, %rcx
+	testb	$7, %dil
+	jne	.LBB13
+	andq	%r14, %r15
+	movq	%rdi, %r8
+	subq	%rdx, %r8
+	andq	%r9, %r8
+	movl	296(%rsi), %r12d
+	addq	$-8, %r12
+	movq	%r12, %r13
+	subq	%r15, %r13
+	movl	$0, %ebp
+	cmovaeq	%r13, %rbp
+	cmpq	%rbp, %r8
+	ja	.LBB23
+	testq	%r8, %r8
+	je	.LBB16
+.LBB7:
+	movq	288(%rsi), %rcx
+	andq	%rdx, %r12
+	movl	(%rcx,%r12), %r15d
+	#MEMBARRIER
+	testl	%r15d, %r15d
+	js	.LBB8
+	movl	%r15d, %r9d
+	andl	$1073741823, %r9d
+	leal	15(%r9), %edi
+	andl	$-8, %edi
+	movq	%r8, %rcx
+	subq	%rdi, %rcx
+	jb	.LBB28
+	addq	%rdx, %rdi
+	movups	352(%rsi), %xmm0
+	movups	%xmm0, 336(%rsi)
+	movq	%rdx, 352(%rsi)
+	movq	%rdi, 360(%rsi)
+	cmpl	$1073741824, %r15d
+	jb	.LBB29
+	incq	408(%rsi)
+	movq	368(%rsi), %r15
+	movq	%rdi, %rdx
+	cmpq	$6, %r15
+	je	.LBB4
+	movq	%rdi, %rdx
 .LBB21:
-	movq	%rcx, 136(%rsi)
+	movq	376(%rsi), %rdi
+	movq	384(%rsi), %r8
+	movq	392(%rsi), %r9
+	jmp	.LBB22
+.LBB2:
+	movl	$9, %r15d
+.LBB22:
+	movq	%rcx, 400(%rsi)
 	movq	%rdx, (%rax)
 	movq	$0, 8(%rax)
 	movq	%rdx, 16(%rax)
-	movq	%r14, 24(%rax)
-	movaps	-24(%rsp), %xmm0
-	movups	%xmm0, 32(%rax)
-	movq	-8(%rsp), %rcx
-	movq	%rcx, 48(%rax)
-.LBB22:
+	movq	%r15, 24(%rax)
+	movq	%rdi, 32(%rax)
+	movq	%r8, 40(%rax)
+	movq	%r9, 48(%rax)
+.LBB33:
 	popq	%rbx
 	popq	%r12
 	popq	%r13
@@ -136,57 +113,82 @@ step:
 	popq	%r15
 	popq	%rbp
 	retq
+.LBB8:
+	movl	$7, %r15d
+	movq	%r8, %rcx
+	jmp	.LBB22
 .LBB28:
-	movl	$7, %r14d
-	jmp	.LBB21
-.LBB23:
-	movl	$5, %r14d
-	jmp	.LBB21
-.LBB24:
-	cmpb	$0, 228(%rsi)
-	movq	$-1, %r8
-	cmovneq	%r8, %r11
-	movl	$3, %r14d
-	movq	%r11, %r15
-	movq	%rcx, %r8
-	jmp	.LBB32
-.LBB25:
-	cmpq	$-1, %r9
-	je	.LBB34
-	xorl	%ecx, %ecx
+	cmpb	$0, 300(%rsi)
+	movq	$-1, %rcx
+	cmovneq	%rcx, %rbx
+	movl	$3, %r15d
+	movq	%rbx, %r9
+	movq	%r8, %rcx
 	jmp	.LBB35
 .LBB29:
-	movl	$1, %r14d
-	jmp	.LBB31
-.LBB30:
-	movl	$2, %r14d
-.LBB31:
-.LBB32:
-	andq	%rdx, %r15
-	movq	%r14, 96(%rsi)
-	movq	%rbx, 104(%rsi)
-	movq	%rcx, 112(%rsi)
-	movq	%r15, 120(%rsi)
-	movq	16(%rdi), %rcx
-	movq	%rcx, -40(%rsp)
-	movups	(%rdi), %xmm0
-	movaps	%xmm0, -56(%rsp)
-	movq	%r8, %r15
-	jmp	.LBB19
-.LBB33:
-	movl	$6, %r14d
+	cmpq	$-1, %r11
+	je	.LBB31
+	xorl	%r8d, %r8d
+	jmp	.LBB32
+.LBB13:
+	movl	$1, %r15d
 	xorl	%ecx, %ecx
-	jmp	.LBB21
-.LBB34:
-	movq	128(%rsi), %rcx
-	cmpq	%r15, %rcx
-	cmovaeq	%r15, %rcx
-.LBB35:
-	subq	%rcx, %r15
-	movq	%r15, 136(%rsi)
-	movq	%rbx, (%rax)
-	movq	%rcx, 8(%rax)
+	jmp	.LBB35
+.LBB23:
+	movq	%rdx, %r8
+	subq	%r15, %r8
+	andq	%r9, %r8
+	movq	272(%rsi), %r10
+	testb	%cl, %cl
+	je	.LBB25
+	movq	(%r10), %r10
+	jmp	.LBB26
+.LBB16:
+	movl	$8, %r15d
+	xorl	%ecx, %ecx
+	jmp	.LBB22
+.LBB31:
+	movq	%rdi, %r8
+	subq	304(%rsi), %r8
+	andq	%r14, %r8
+	xorl	%r11d, %r11d
+	subq	%r8, %r10
+	cmovaeq	%r10, %r11
+	leaq	-512(%rcx), %r8
+	cmpb	$0, (%rsi)
+	cmoveq	%rcx, %r8
+	cmpq	$1025, %rcx
+	cmovbq	%rcx, %r8
+	movq	16(%rsi), %r10
+	cmpq	%r8, %r10
+	cmovbq	%r10, %r8
+	cmpq	%r8, %r11
+	cmovbq	%r11, %r8
+.LBB32:
+	subq	%r8, %rcx
+	movq	%rcx, 400(%rsi)
+	movq	%rdi, (%rax)
+	movq	%r8, 8(%rax)
 	movq	%rdx, 16(%rax)
-	movq	$4, 24(%rax)
-	movl	%r14d, 32(%rax)
+	movq	$6, 24(%rax)
+	movl	%r9d, 32(%rax)
+	jmp	.LBB33
+.LBB25:
+	movl	(%r10), %r10d
+.LBB26:
+	cmpq	%r8, %r10
+	jne	.LBB27
+	movl	$2, %r15d
+	xorl	%ecx, %ecx
+	jmp	.LBB35
+.LBB27:
+	movl	$4, %r15d
+	xorl	%ecx, %ecx
+	movq	%r10, %rdi
+.LBB35:
+	andq	%rdx, %r9
+	movq	%r15, 368(%rsi)
+	movq	%rdi, 376(%rsi)
+	movq	%r8, 384(%rsi)
+	movq	%r9, 392(%rsi)
 	jmp	.LBB22

@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| ringbuf_sim::fuzz::hostile(data));
+fuzz_target!(|data: &[u8]| ringbuf_fuzz::hostile(data));

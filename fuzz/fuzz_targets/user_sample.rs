@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| ringbuf_sim::fuzz::user_sample(data));
+fuzz_target!(|data: &[u8]| ringbuf_fuzz::user_sample(data));

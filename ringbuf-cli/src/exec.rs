@@ -1,11 +1,12 @@
 //! The run loop of `ringbuf exec`, over the kernel's ring or a simulated one.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ringbuf_core::{AlignedBytes, Batch, ConsumerMemory, Corrupt, Next};
+use ringbuf_core::{Backend, Consumer, Corrupt, Next};
 
 use crate::event::Event;
 use crate::format::Format;
@@ -20,15 +21,11 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A ring whose records are those of `exec.bpf.c`.
 pub(crate) trait Source {
-    type Memory: for<'a> ConsumerMemory<Sample<'a> = AlignedBytes<'a>>;
+    type Memory: Backend<Error: Error + Send + Sync>;
 
-    fn batch(&mut self) -> Batch<'_, Self::Memory>;
-    /// Waits until there is something to read, `timeout` at most, or less.
-    fn wait(&mut self, timeout: Duration) -> anyhow::Result<()>;
+    fn ring(&mut self) -> &mut Consumer<Self::Memory>;
     /// Ends the producers. What they have produced stays.
     fn detach(&mut self);
-    fn lag(&mut self) -> Result<u64, Corrupt>;
-    fn discarded(&self) -> u64;
     /// Reservations that failed; asked after [`detach`](Self::detach).
     fn failed(&self) -> u64;
 }
@@ -60,9 +57,9 @@ pub(crate) fn run<S: Source>(
     }
     let summary = Summary {
         tally: session.tally,
-        discarded: session.source.discarded(),
+        discarded: session.source.ring().counts().discarded,
         failed_reservations: session.source.failed(),
-        lag_bytes: session.source.lag().ok(),
+        lag_bytes: session.source.ring().lag().ok(),
         seconds: started.elapsed(),
     };
     let result = match result {
@@ -126,7 +123,7 @@ impl<S: Source, W: Write> Session<S, W> {
                 break;
             }
             if self.read(CHUNK)?.dry && !self.complete() {
-                self.source.wait(wait)?;
+                self.source.ring().wait(Some(wait)).context("cannot wait for the ring")?;
             }
         }
         Ok(())
@@ -135,7 +132,7 @@ impl<S: Source, W: Write> Session<S, W> {
     /// Reads what is in the ring by now, unless the count is complete. A record
     /// that somebody has reserved gets a moment to be committed.
     fn drain(&mut self) -> Result<(), Halt> {
-        let mut left = self.source.lag()?;
+        let mut left = self.source.ring().lag()?;
         let deadline = Instant::now() + PATIENCE;
         while left > 0 && !self.complete() {
             let read = self.read(left.min(CHUNK))?;
@@ -145,7 +142,7 @@ impl<S: Source, W: Write> Session<S, W> {
                 if wait.is_zero() {
                     break;
                 }
-                self.source.wait(wait)?;
+                self.source.ring().wait(Some(wait)).context("cannot wait for the ring")?;
             }
         }
         Ok(())
@@ -165,7 +162,7 @@ impl<S: Source, W: Write> Session<S, W> {
     fn read(&mut self, bytes: u64) -> Result<Read, Halt> {
         let (wanted, format) = (self.wanted(), self.options.format);
         let mut tally = Tally::default();
-        let batch = self.source.batch().at_most(wanted).within(bytes);
+        let batch = self.source.ring().batch().max_records(wanted).max_bytes(bytes);
         let end = loop {
             match batch.next() {
                 Ok(Next::Record(record)) => match Event::decode(&record) {
@@ -180,11 +177,11 @@ impl<S: Source, W: Write> Session<S, W> {
                     }
                 },
                 Ok(Next::Empty | Next::Busy) => break Ok(true),
-                Ok(Next::Limit) => break Ok(false),
+                Ok(_) => break Ok(false),
                 Err(corrupt) => break Err(corrupt),
             }
         };
-        let held = batch.held();
+        let held = batch.held_bytes();
         drop(batch);
         self.write_out()?;
         self.tally.add(&tally);

@@ -4,15 +4,14 @@ use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, OpenObject, PrintLevel};
 use ringbuf_bpf::Everywhere;
 use ringbuf_bpf::exec::{ExecSkel, ExecSkelBuilder};
-use ringbuf_core::{Batch, Corrupt};
-use ringbuf_kernel::{Mapping, Poller, RingBuf};
+use ringbuf_core::Consumer;
+use ringbuf_kernel::{Mapping, RingBuf};
 
 use crate::exec::Source;
 use crate::preflight;
@@ -25,7 +24,6 @@ const TOLD: usize = 12;
 /// The attached program and its ring.
 pub(crate) struct Live<'a> {
     ring: RingBuf,
-    poller: Poller,
     skeleton: ExecSkel<'a>,
     /// Linux 7.1 runs the program only on CPUs that have an event of their own.
     _everywhere: Everywhere,
@@ -59,46 +57,32 @@ impl<'a> Live<'a> {
         let mut skeleton = opened
             .load()
             .map_err(|error| refused("the kernel does not load the BPF program", &error))?;
-        let mut ring = RingBuf::open(&skeleton.maps.events)?;
+        let ring = RingBuf::open(&skeleton.maps.events)?;
         // libbpf rounds up a size that is less than a page here.
         let found = ring.capacity().bytes();
         ensure!(
             found == u64::from(bytes),
             "a ring of {bytes} bytes is not possible here: the smallest has {found} bytes"
         );
-        let poller = Poller::new(&mut ring).context("cannot wait for the ring")?;
         let tracepoint = "cannot attach the BPF program to syscalls/sys_enter_execve";
         skeleton.attach().map_err(|error| refused(tracepoint, &error))?;
         ensure!(skeleton.links.on_execve.is_some(), "{tracepoint}: libbpf gave no link");
         let everywhere = Everywhere::open("syscalls/sys_enter_execve")
             .context("cannot open the tracepoint on every CPU")?;
-        Ok(Self { ring, poller, skeleton, _everywhere: everywhere })
+        Ok(Self { ring, skeleton, _everywhere: everywhere })
     }
 }
 
 impl Source for Live<'_> {
     type Memory = Mapping;
 
-    fn batch(&mut self) -> Batch<'_, Mapping> {
-        self.ring.batch()
-    }
-
-    fn wait(&mut self, timeout: Duration) -> Result<()> {
-        self.poller.wait(&mut self.ring, Some(timeout))?;
-        Ok(())
+    fn ring(&mut self) -> &mut Consumer<Self::Memory> {
+        &mut self.ring
     }
 
     fn detach(&mut self) {
         // The kernel waits for programs that still run before this returns.
         self.skeleton.links.on_execve = None;
-    }
-
-    fn lag(&mut self) -> Result<u64, Corrupt> {
-        self.ring.lag()
-    }
-
-    fn discarded(&self) -> u64 {
-        self.ring.counts().discarded
     }
 
     fn failed(&self) -> u64 {

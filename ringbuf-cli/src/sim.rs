@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ringbuf_core::{Batch, Consumer, Corrupt};
+use ringbuf_core::Consumer;
 use ringbuf_sim::{Flags, KernelProducer, SimError, SimMemory, SimRing};
 
 use crate::event::Event;
@@ -17,7 +17,6 @@ use crate::exec::Source;
 /// A simulated ring and two threads that produce into it, as two CPUs would.
 #[derive(Debug)]
 pub(crate) struct Sim {
-    ring: SimRing,
     consumer: Consumer<SimMemory>,
     failed: Arc<AtomicU64>,
     threads: Vec<(Sender<()>, JoinHandle<()>)>,
@@ -27,8 +26,7 @@ impl Sim {
     /// A ring of `bytes`, whose processes follow from `seed`.
     pub(crate) fn start(bytes: u64, seed: u64) -> Result<Self, SimError> {
         let ring = SimRing::new(bytes)?;
-        let mut consumer = ring.consumer()?;
-        consumer.release_after(bytes / 4);
+        let consumer = ring.consumer()?;
         let failed = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
         let threads = [0, 1].map(|cpu| {
@@ -38,20 +36,15 @@ impl Sim {
             let produce = move || produce(&producer, calls, started, &stopped, &failed);
             (stop, thread::spawn(produce))
         });
-        Ok(Self { ring, consumer, failed, threads: threads.into() })
+        Ok(Self { consumer, failed, threads: threads.into() })
     }
 }
 
 impl Source for Sim {
     type Memory = SimMemory;
 
-    fn batch(&mut self) -> Batch<'_, SimMemory> {
-        self.consumer.batch()
-    }
-
-    fn wait(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        self.ring.wait(&mut self.consumer, timeout)?;
-        Ok(())
+    fn ring(&mut self) -> &mut Consumer<Self::Memory> {
+        &mut self.consumer
     }
 
     fn detach(&mut self) {
@@ -60,14 +53,6 @@ impl Source for Sim {
             // Had it panicked, the panic was printed.
             let _panic = thread.join();
         }
-    }
-
-    fn lag(&mut self) -> Result<u64, Corrupt> {
-        self.consumer.lag()
-    }
-
-    fn discarded(&self) -> u64 {
-        self.consumer.counts().discarded
     }
 
     fn failed(&self) -> u64 {

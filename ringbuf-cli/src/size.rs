@@ -50,7 +50,10 @@ mod tests {
     #[test]
     fn what_is_no_ring() {
         let text = |size| parse(size).unwrap_err();
-        assert_eq!(text("12288"), "12288 bytes is no power of two: the next that works is 16384");
+        assert_eq!(
+            text("12288"),
+            "12288 bytes is not a power of two: the next that works is 16384"
+        );
         assert_eq!(
             text("2KiB"),
             "2048 bytes is less than a page: the smallest ring here has 4096 bytes"

@@ -2,33 +2,38 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::iter;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 
-use crate::walk::{Cursor, Step};
-use crate::{Capacity, Consumer, ConsumerMemory, Corrupt, Position, SampleLen};
+use crate::walk::{Area, Cursor, Step};
+use crate::{Armed, Consumer, ConsumerMemory, Corrupt, Position, SampleLen};
 
 /// A run of records held at once: read in place, given back together.
 ///
 /// Any number of its [`Record`]s may live at the same time; none outlives it.
 /// Dropping it consumes what was read and gives the space back with one store
-/// (or later, see [`Consumer::release_after`]). Space that a batch holds is
+/// (but for what [`Consumer::hold_back`] keeps). Space that a batch holds is
 /// space that producers lack, so do not keep one while waiting for something.
 /// Forgetting one (`mem::forget`) is safe: its records are delivered again.
 ///
-/// To stop after `n` records, stop calling [`next`](Self::next), or say
-/// [`at_most`](Self::at_most).
+/// To stop after `n` records, stop calling [`next`](Self::next), or bound it by
+/// [`max_records`](Self::max_records).
+///
+/// Before you block in an event loop of your own, [`finish`](Self::finish) it:
+/// a batch lends its records until it ends, so it cannot arm any earlier.
 pub struct Batch<'c, M: ConsumerMemory> {
     consumer: &'c mut Consumer<M>,
     cursor: Cell<Cursor>,
     delivered: Cell<u64>,
-    /// A copy: the loop keeps it in a register.
-    capacity: Capacity,
+    /// A copy: the loop keeps it in registers.
+    area: Area<M>,
 }
 
 /// What [`Batch::next`] found.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Next<'b, M: ConsumerMemory + 'b> {
     /// A committed record.
     Record(Record<'b, M>),
@@ -43,19 +48,19 @@ pub enum Next<'b, M: ConsumerMemory + 'b> {
 
 impl<'c, M: ConsumerMemory> Batch<'c, M> {
     #[inline]
-    pub(crate) fn new(consumer: &'c mut Consumer<M>) -> Self {
-        consumer.walk.begin(consumer.available, consumer.passed, consumer.max_window);
+    pub(crate) fn new(consumer: &'c mut Consumer<M>, portion: u64) -> Self {
+        consumer.begin_batch(portion);
         Self {
             cursor: Cell::new(Cursor { position: consumer.consumed, window: 0 }),
             delivered: Cell::new(0),
-            capacity: consumer.memory.capacity(),
+            area: Area::of(&consumer.memory),
             consumer,
         }
     }
 
     /// Bounds the batch to `records` records; discarded ones do not count.
     #[must_use]
-    pub fn at_most(self, records: u64) -> Self {
+    pub fn max_records(self, records: u64) -> Self {
         self.consumer.walk.max_records.set(records);
         self.close_window();
         self
@@ -64,7 +69,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     /// Bounds the batch to `bytes` of ring space: the record that reaches the
     /// bound is the last, however long it is, delivered or skipped.
     #[must_use]
-    pub fn within(self, bytes: u64) -> Self {
+    pub fn max_bytes(self, bytes: u64) -> Self {
         self.consumer.walk.max_bytes.set(bytes);
         self.close_window();
         self
@@ -77,14 +82,12 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     ///
     /// # Errors
     /// [`Corrupt`], now and at each later call. Records before it were good.
-    #[inline]
+    #[inline(always)]
     pub fn next(&self) -> Result<Next<'_, M>, Corrupt> {
-        let (cursor, plain) = self.consumer.plain(self.cursor.get(), self.capacity);
-        if let Some((position, len)) = plain {
-            self.cursor.set(cursor);
+        if let Some((position, len)) = self.plain() {
             return Ok(Next::Record(self.lend(position, len)));
         }
-        let (after, position, step) = self.consumer.step(cursor, self.delivered.get());
+        let (after, position, step) = self.consumer.step(self.cursor.get(), self.delivered.get());
         self.cursor.set(after);
         match step {
             Step::Record(len) => Ok(Next::Record(self.lend(position, len))),
@@ -95,64 +98,117 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         }
     }
 
-    /// No window of this batch is wider than `bytes`.
-    #[inline]
-    pub(crate) fn narrow(&self, bytes: u64) {
-        let max_window = &self.consumer.walk.max_window;
-        max_window.set(max_window.get().min(bytes));
+    /// The records up to the end of the batch, whatever ends it:
+    /// [`Next::Empty`], [`Next::Busy`] or [`Next::Limit`]. The next call of
+    /// [`next`](Self::next) tells which.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"three", Flags::ADAPTIVE)?;
+    /// let mut consumer = ring.consumer()?;
+    /// let lens: Result<Vec<_>, _> =
+    ///     consumer.batch().records().map(|record| Ok(record?.len())).collect();
+    /// assert_eq!(lens, Ok::<_, ringbuf_core::Corrupt>(vec![3, 5]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn records(&self) -> impl Iterator<Item = Result<Record<'_, M>, Corrupt>> {
+        let mut over = false;
+        iter::from_fn(move || match self.next() {
+            _ if over => None,
+            Ok(Next::Record(record)) => Some(Ok(record)),
+            Ok(Next::Busy | Next::Empty | Next::Limit) => None,
+            Err(corrupt) => {
+                over = true;
+                Some(Err(corrupt))
+            }
+        })
     }
 
-    /// The next plain record of the window that the last careful step opened;
-    /// `None` where another careful step is due.
-    #[inline]
+    /// Ends the batch as dropping it does, then [arms](Consumer::arm): whether
+    /// blocking is safe. At [`Armed::Ready`] read another batch first.
+    ///
+    /// ```
+    /// use ringbuf_core::{Armed, Next};
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let mut consumer = ring.consumer()?;
+    /// loop {
+    ///     let batch = consumer.batch();
+    ///     while let Next::Record(record) = batch.next()? {
+    ///         assert_eq!(&record[..], b"one");
+    ///     }
+    ///     if batch.finish() == Armed::Sleep {
+    ///         break; // here your event loop blocks
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn finish(self) -> Armed {
+        let consumer = &mut *self.consumer;
+        consumer.end_batch(self.cursor.get(), self.delivered.get());
+        let armed = consumer.arm();
+        // What is dropped now is a batch that has not begun.
+        consumer.begin_batch(0);
+        self.cursor.set(Cursor { position: consumer.consumed, window: 0 });
+        self.delivered.set(0);
+        armed
+    }
+
+    /// The next plain record of the window that the last slow step opened;
+    /// `None` where another slow step is due.
+    #[inline(always)]
     pub(crate) fn plain(&self) -> Option<(Position, SampleLen)> {
-        let (cursor, plain) = self.consumer.plain(self.cursor.get(), self.capacity);
+        let (cursor, plain) = self.consumer.plain(self.cursor.get(), self.area);
         self.cursor.set(cursor);
         plain
     }
 
     /// The next record of the window, if it is plain and of exactly this
     /// length.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn alike(&self, len: SampleLen) -> Option<Position> {
         let cursor = self.cursor.get();
-        let after = self.consumer.alike(cursor, self.capacity, len)?;
+        let after = self.consumer.alike(cursor, self.area, len)?;
         self.cursor.set(after);
         Some(cursor.position)
     }
 
     /// Lends the record at `position`, which the walk has just passed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lend(&self, position: Position, len: SampleLen) -> Record<'_, M> {
         self.delivered.set(self.delivered.get() + 1);
-        let memory = &self.consumer.memory;
         // SAFETY: the walk saw the record committed with this length by an
         // acquire load and checked that it lies in what is produced; this
         // batch, which the sample borrows, releases it only when dropped.
-        let sample = unsafe { memory.sample(position.offset(self.capacity), len) };
-        let position = position.wrap(memory.width());
-        Record { sample, position, len, batch: PhantomData }
+        unsafe { Record::lend(&self.consumer.memory, self.area, position, len) }
     }
 
     /// Bytes of ring space that this batch holds.
-    pub fn held(&self) -> u64 {
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
         self.cursor.get().position.distance(self.consumer.consumed, self.consumer.memory.width())
     }
 
     /// Records delivered by this batch.
     #[inline]
+    #[must_use]
     pub fn delivered(&self) -> u64 {
         self.delivered.get()
     }
 
     /// Ends the batch without consuming: its records are delivered again,
     /// unless the ring turns out corrupt in between.
-    pub fn keep(self) {
+    pub fn rewind(self) {
         // The consumer is as it was; nothing else is owned.
         let _ = ManuallyDrop::new(self);
     }
 
-    /// Sends every record through the careful step, which knows the bounds.
+    /// Sends every record through the slow path, which knows the bounds.
     fn close_window(&self) {
         let Cursor { position, window } = self.cursor.get();
         self.consumer.walk.beyond.set(self.consumer.walk.beyond.get() + window);
@@ -172,12 +228,15 @@ impl<M: ConsumerMemory> fmt::Debug for Batch<'_, M> {
         f.debug_struct("Batch")
             .field("position", &self.cursor.get().position)
             .field("delivered", &self.delivered())
-            .field("held", &self.held())
+            .field("held_bytes", &self.held_bytes())
             .finish_non_exhaustive()
     }
 }
 
 /// One committed record, read in place: it derefs to its sample.
+///
+/// To hand samples to other threads of a scope, send
+/// [`into_sample`](Self::into_sample): the record itself stays in its thread.
 ///
 /// The bytes do not change while it lives: the kernel writes over them only
 /// after the batch is dropped. Over mapped memory the sample is an
@@ -190,17 +249,35 @@ pub struct Record<'b, M: ConsumerMemory + 'b> {
 }
 
 impl<'b, M: ConsumerMemory> Record<'b, M> {
+    /// # Safety
+    /// As of [`ConsumerMemory::sample`], for as long as `'b`; the area is that of
+    /// the memory.
+    #[inline(always)]
+    pub(crate) unsafe fn lend(
+        memory: &'b M,
+        Area { data, capacity }: Area<M>,
+        position: Position,
+        len: SampleLen,
+    ) -> Self {
+        // SAFETY: as the caller vouches.
+        let sample = unsafe { memory.sample(data, position.offset(capacity), len) };
+        Self { sample, position: position.wrap(memory.width()), len, batch: PhantomData }
+    }
+
     /// Where the record's header stands in the stream.
+    #[must_use]
     pub fn position(&self) -> Position {
         self.position
     }
 
     /// Length of the sample in bytes; 0 is possible.
+    #[must_use]
     pub fn sample_len(&self) -> SampleLen {
         self.len
     }
 
     /// The sample, for as long as the batch lives.
+    #[must_use]
     pub fn into_sample(self) -> M::Sample<'b> {
         self.sample
     }

@@ -3,22 +3,32 @@
 use core::fmt;
 use core::sync::atomic::Ordering::{Release, SeqCst};
 
-use crate::walk::{self, Cursor, Head, Passed, Walk};
-use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position};
+use crate::release::Hold;
+use crate::walk::{self, Head, Walk};
+use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position, WaitState};
 
 /// The one reader of a ring: it owns the consumer position.
 ///
 /// Two positions: everything before *consumed* was delivered; everything before
 /// *published* was given back to the producers. Consumed is private; published
-/// is the shared word. They differ while a [`Batch`] lives, and as far as
-/// [`release_after`](Self::release_after) says afterwards.
+/// is the shared word. They differ while a [`Batch`] lives, and afterwards if
+/// the consumer [holds back](Self::hold_back).
 ///
-/// A consumer never blocks, never allocates, and reads no clock. What to do
-/// when there is nothing to read is the idle protocol: drain until
-/// [`Next::Empty`](crate::Next::Empty) or [`Next::Busy`](crate::Next::Busy),
-/// then [`arm`](Self::arm), and block only if it answers [`Armed::Sleep`].
+/// Reading never blocks, never allocates, and reads no clock. There are two ways
+/// to wait when nothing is left:
 ///
-/// Dropping it publishes what is consumed.
+/// - [`wait`](Self::wait), which blocks, naps or spins by a
+///   [`WaitPolicy`](crate::WaitPolicy) that holds back as well.
+/// - An event loop of your own. A consumer without a policy that holds nothing back
+///   is safe there (after a call of `wait`, [`clear_policy`](Self::clear_policy)):
+///   [`drain`](Self::drain), [`for_each`](Self::for_each) and
+///   [`next_record`](Self::next_record) arm by themselves when they find the
+///   end. Two calls leave that to you: after a [`Batch`], or after
+///   [`Drained::Limit`](crate::Drained::Limit), read on or [`arm`](Self::arm).
+///
+/// Dropping it publishes what is consumed. In a child of `fork` it stores
+/// nothing: the ring is the parent's, and reading it reports
+/// [`CorruptReason::Forked`].
 #[derive(Debug)]
 pub struct Consumer<M: ConsumerMemory> {
     pub(crate) memory: M,
@@ -28,23 +38,18 @@ pub struct Consumer<M: ConsumerMemory> {
     pub(crate) available: u64,
     pub(crate) counts: Counts,
     pub(crate) walk: Walk,
-    /// Of batches that are over: what is kept or forgotten was not passed.
-    pub(crate) passed: Passed,
     /// The shared word, as this side stored it last.
     pub(crate) published: Position,
-    release_after: u64,
-    /// The widest window of a batch: a position to publish is known at the
-    /// beginning of each.
-    pub(crate) max_window: u64,
+    pub(crate) hold: Hold,
+    pub(crate) waiting: Option<WaitState>,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
-    /// A consumer that goes on where the last one stopped: at the stored
-    /// consumer position, which outlives processes.
+    /// A consumer that starts at the stored consumer position, which outlives
+    /// processes: it reads on where the last consumer stopped.
     ///
     /// # Errors
-    /// [`Corrupt`] if the stored positions are such as no kernel and no reader
-    /// leaves behind.
+    /// [`Corrupt`] if the stored positions cannot be those of a ring.
     ///
     /// # Safety
     /// **C1** No other consumer of this ring exists, in this process or in any
@@ -61,40 +66,18 @@ impl<M: ConsumerMemory> Consumer<M> {
             consumed: start,
             available,
             counts: Counts::default(),
-            walk: Walk::new(Passed::nothing(start)),
-            passed: Passed::nothing(start),
+            walk: Walk::new(start),
             published: start,
-            release_after: 0,
-            max_window: u64::MAX,
+            hold: Hold::default(),
+            waiting: None,
         })
-    }
-
-    /// Holds back the release of space until at least `bytes` are consumed and
-    /// unpublished; 0, the default, publishes all with every batch.
-    ///
-    /// A commit notifies whenever the published position stands exactly at its
-    /// record, whether or not anybody sleeps. So a reader that keeps up and
-    /// publishes at once makes the traced program pay for nearly every record.
-    /// One that holds back publishes a position at least two records short of
-    /// what it consumed: no commit finds it caught up. (One record short is not
-    /// enough: the commit of that record may not have looked yet.) If two
-    /// records take more than `bytes`, it publishes all.
-    ///
-    /// Holding back costs capacity: the producers see a ring that is smaller by
-    /// `bytes` and half as much again. A quarter of the capacity is a good
-    /// value; more than half of it counts as half. A record that does not fit
-    /// beside what is held back is refused until it is published: by
-    /// [`publish`](Self::publish) or [`arm`](Self::arm), or by reading on.
-    pub fn release_after(&mut self, bytes: u64) {
-        self.release_after = bytes.min(self.memory.capacity().bytes() / 2);
-        self.max_window = if self.release_after == 0 { u64::MAX } else { self.release_after / 2 };
     }
 
     /// A run of records, read in place and given back together. Nothing is
     /// read until [`Batch::next`].
     #[inline]
     pub fn batch(&mut self) -> Batch<'_, M> {
-        Batch::new(self)
+        Batch::new(self, 0)
     }
 
     /// Gives all consumed space back to the producers now.
@@ -103,22 +86,41 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// load of the consumer position in `__bpf_ringbuf_reserve`
     /// (kernel/bpf/ringbuf.c): without it a producer could write over bytes
     /// that this side is still reading. Models: `reuse`, `wrap`.
+    ///
+    /// Stores nothing in a child of `fork`, nor if the shared word is not what
+    /// this consumer stored last: then another one reads the ring, and each
+    /// later call reports [`CorruptReason::ConsumerMoved`].
     #[inline]
     pub fn publish(&mut self) {
-        self.publish_up_to(self.consumed);
+        self.hold.empty_looks = 0;
+        self.store_published(self.consumed);
     }
 
     /// Publishes a position that is consumed: the only store of the shared
     /// word.
-    #[inline]
-    fn publish_up_to(&mut self, position: Position) {
+    #[inline(never)]
+    pub(crate) fn store_published(&mut self, position: Position) {
         let position = position.wrap(self.memory.width());
-        if self.published != position {
+        if self.published != position && self.is_sole_consumer() {
             // SAFETY: C1 by the contract of `new`; a batch, which lends samples, borrows
             // this consumer, so none lives (T4).
             unsafe { self.memory.store_consumer_pos(position, Release) };
             self.published = position;
         }
+    }
+
+    /// Whether the shared word is ours to store, and is as we left it.
+    fn is_sole_consumer(&self) -> bool {
+        if !self.memory.is_owned() {
+            return false;
+        }
+        let found = self.memory.stored_consumer_pos();
+        let moved = found != self.published;
+        if moved && self.walk.corrupt.get().is_none() {
+            let reason = CorruptReason::ConsumerMoved { found, stored: self.published };
+            self.corrupted(Corrupt { position: self.position(), reason });
+        }
+        !moved
     }
 
     /// The last step before blocking: publishes, then looks once more.
@@ -142,31 +144,34 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// least one sees the other. Without this fence both may see the past: the
     /// record is committed, nobody announces it, the reader sleeps. Models:
     /// `wakeup`, `wakeup_busy`; live test: `lost_wakeups`.
-    #[inline]
+    #[inline(never)]
     pub fn arm(&mut self) -> Armed {
         self.publish();
         self.memory.fence(SeqCst);
-        if self.walk.corrupt.get().is_some() {
-            return Armed::Ready;
-        }
-        if self.look() { Armed::Ready } else { Armed::Sleep }
+        if !self.is_sole_consumer() || self.look() { Armed::Ready } else { Armed::Sleep }
     }
 
     /// Whether there is something to read, to skip or to report, as of now.
-    /// Publishes nothing and fences nothing: a look for one who will look again,
-    /// not for one who is about to block ([`arm`](Self::arm)).
+    /// Fences nothing: look again later, and before blocking [`arm`](Self::arm).
     ///
     /// Loads the producer position only if all that is known of is consumed,
-    /// and then one header.
+    /// and then one header. Counts as a look that found nothing, if it did
+    /// ([`hold_back`](Self::hold_back)).
     #[inline]
-    pub fn peek(&mut self) -> bool {
-        self.walk.corrupt.get().is_some() || self.look()
+    #[must_use]
+    pub fn is_ready(&mut self) -> bool {
+        let ready = self.look();
+        if !ready {
+            self.count_empty_look();
+        }
+        ready
     }
 
     /// Whether something is known to be unread: the last batch stopped before a
     /// record that is committed. Loads one header at most.
     #[inline]
-    pub fn has_unread(&self) -> bool {
+    #[must_use]
+    pub fn known_ready(&self) -> bool {
         if self.walk.corrupt.get().is_some() {
             return true;
         }
@@ -176,11 +181,14 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 
     #[inline]
-    fn look(&mut self) -> bool {
+    pub(crate) fn look(&mut self) -> bool {
+        if self.walk.corrupt.get().is_some() {
+            return true;
+        }
         let held = self.unpublished();
         match walk::look(&self.memory, self.consumed, held, &mut self.available) {
             Ok(Head::Empty | Head::Busy) => false,
-            // A corrupt ring is for `Batch::next` to report.
+            // A corrupt ring is for the next read to report.
             Ok(Head::Committed(_)) | Err(_) => true,
         }
     }
@@ -191,57 +199,41 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// # Errors
     /// [`Corrupt`] if the producer position is out of range, now and at each
     /// later call.
-    pub fn lag(&mut self) -> Result<u64, Corrupt> {
+    pub fn lag(&self) -> Result<u64, Corrupt> {
         if let Some(corrupt) = self.walk.corrupt.get() {
             return Err(corrupt);
         }
-        self.available = walk::refresh(&self.memory, self.consumed, self.unpublished())
-            .inspect_err(|corrupt| self.walk.corrupt.set(Some(*corrupt)))?;
-        Ok(self.available)
+        if !self.memory.is_owned() {
+            return Err(Corrupt { position: self.position(), reason: CorruptReason::Forked });
+        }
+        walk::refresh(&self.memory, self.consumed, self.unpublished())
+            .map_err(|corrupt| self.corrupted(corrupt))
     }
 
     /// Bytes consumed and not yet given back to the producers.
+    #[must_use]
     pub fn unpublished(&self) -> u64 {
         self.consumed.distance(self.published, self.memory.width())
     }
 
     /// The consumed position: everything before it was delivered.
     #[inline]
+    #[must_use]
     pub fn position(&self) -> Position {
         self.consumed.wrap(self.memory.width())
     }
 
     /// How many records this consumer has passed, without those of a batch
     /// that still lives.
+    #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
     /// The memory that it reads.
+    #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
-    }
-
-    /// The end of a batch that read up to `cursor`: consumes, and publishes if
-    /// enough is held back. A call, with all that it needs by value: inlined
-    /// where a callback may unwind it would hold the loop's state in memory.
-    #[inline(never)]
-    pub(crate) fn end_batch(&mut self, cursor: Cursor, delivered: u64) {
-        self.consumed = cursor.position;
-        self.available = cursor.window + self.walk.beyond.get();
-        self.passed = self.walk.passed.get();
-        self.counts.delivered += delivered;
-        self.counts.discarded += self.walk.discarded.get();
-        if self.unpublished() >= self.release_after {
-            // Short of the last two records, if they may be held back.
-            // Never one before the published position: from there on at least
-            // as much is unpublished as may be held.
-            let may_hold = |short: &Position| {
-                self.consumed.distance(*short, self.memory.width()) <= self.release_after
-            };
-            let short = self.passed.two_records_short_of(self.consumed).filter(may_hold);
-            self.publish_up_to(short.unwrap_or(self.consumed));
-        }
     }
 }
 
@@ -252,7 +244,7 @@ impl<M: ConsumerMemory> Drop for Consumer<M> {
 }
 
 /// What [`Consumer::arm`] found: whether blocking is safe.
-#[must_use = "blocking after `Ready` may miss a record for ever"]
+#[must_use = "blocking after `Ready` may miss a record"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Armed {
     /// Nothing to read: the next commit will notify. Block, with a bound.
@@ -263,6 +255,7 @@ pub enum Armed {
 
 /// Records that a consumer has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Records delivered.
     pub delivered: u64,

@@ -6,7 +6,7 @@ use core::fmt;
 use crate::Position;
 
 /// A size that no ring buffer map can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CapacityError {
     /// Zero bytes.
@@ -28,7 +28,7 @@ pub enum CapacityError {
         /// The size asked for.
         bytes: u64,
     },
-    /// A page size that is no power of two, or below 8.
+    /// A page size that is not a power of two, or below 8.
     PageSize {
         /// The page size given.
         page_size: u64,
@@ -42,7 +42,7 @@ impl fmt::Display for CapacityError {
                 "a ring buffer of 0 bytes cannot exist: give a power of two, one page at least",
             ),
             Self::NotPowerOfTwo { bytes } => {
-                write!(f, "{bytes} bytes is no power of two: ")?;
+                write!(f, "{bytes} bytes is not a power of two: ")?;
                 match bytes.checked_next_power_of_two() {
                     Some(next) => write!(f, "the next that works is {next}"),
                     None => f.write_str("give a power of two"),
@@ -55,16 +55,28 @@ impl fmt::Display for CapacityError {
             Self::TooLarge { bytes } => {
                 write!(f, "{bytes} bytes is too large: a ring has at most 2147483648 bytes (2 GiB)")
             }
-            Self::PageSize { page_size } => write!(f, "{page_size} is no page size"),
+            Self::PageSize { page_size } => write!(f, "{page_size} is not a page size"),
         }
+    }
+}
+
+/// The text, so that a `main` that returns the error prints what to do.
+impl fmt::Debug for CapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl Error for CapacityError {}
 
-/// The ring holds something that no kernel writes there. Terminal: the
-/// consumer reports it again at every later call and delivers nothing more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The ring cannot be read on: it holds something that the kernel never writes
+/// there, or it is not this consumer's any more. Terminal: the consumer reports
+/// it again at every later call and delivers nothing more. ([`Forked`] is so in the
+/// child alone, until it takes the ring over.)
+///
+/// [`Forked`]: CorruptReason::Forked
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Corrupt {
     /// The consumer's position: everything before it was delivered.
     pub position: Position,
@@ -76,61 +88,100 @@ pub struct Corrupt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CorruptReason {
-    /// The stored consumer position is no multiple of 8.
+    /// The stored consumer position is not a multiple of 8.
     ConsumerMisaligned,
-    /// The producer position is no multiple of 8.
+    /// The producer position is not a multiple of 8.
+    #[non_exhaustive]
     ProducerMisaligned {
         /// The producer position.
         producer: Position,
     },
-    /// The producer position is behind the consumer's, or more than the
-    /// capacity ahead.
+    /// The producer position is behind the consumer's, or further ahead than
+    /// the kernel lets it come: the capacity less one header.
+    #[non_exhaustive]
     ProducerOutOfRange {
         /// The producer position.
         producer: Position,
     },
     /// A record is longer than what has been produced.
+    #[non_exhaustive]
     RecordTooLong {
         /// Bytes that the record claims, header and rounding included.
         footprint: u64,
         /// Bytes produced from its position on.
         available: u64,
     },
+    /// The stored consumer position is not the one that this consumer stored:
+    /// another one reads the same ring, here or in another process, and each
+    /// takes records from the other.
+    #[non_exhaustive]
+    ConsumerMoved {
+        /// The stored consumer position.
+        found: Position,
+        /// The one that this consumer stored last.
+        stored: Position,
+    },
+    /// The ring belongs to another process: this one is a child of `fork` that has
+    /// not taken it over, or its child has. Nothing is wrong with the ring.
+    Forked,
 }
 
 impl fmt::Display for Corrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "corrupt ring buffer at consumer position {:#x}: ", self.position.get())?;
+        let at = self.position;
         match self.reason {
-            CorruptReason::ConsumerMisaligned => {
-                f.write_str("that is no multiple of 8; ")?;
-            }
-            CorruptReason::ProducerMisaligned { producer } => {
-                write!(f, "the producer position {:#x} is no multiple of 8; ", producer.get())?;
-            }
-            CorruptReason::ProducerOutOfRange { producer } => {
-                let producer = producer.get();
-                write!(
-                    f,
-                    "the producer position {producer:#x} is behind it or over a lap ahead; "
-                )?;
-            }
-            CorruptReason::RecordTooLong { footprint, available } => {
-                write!(f, "a record of {footprint} bytes where {available} were produced; ")?;
-            }
+            CorruptReason::ConsumerMisaligned => write!(
+                f,
+                "corrupt ring buffer: the consumer position {at} is not a multiple of 8; \
+                 check whether another program writes it, or create a new map"
+            ),
+            CorruptReason::ProducerMisaligned { producer } => write!(
+                f,
+                "corrupt ring buffer at consumer position {at}: the producer position {producer} \
+                 is not a multiple of 8; check whether another program writes it"
+            ),
+            CorruptReason::ProducerOutOfRange { producer } => write!(
+                f,
+                "corrupt ring buffer at consumer position {at}: the producer position {producer} \
+                 is behind it or further ahead than the ring is large; check whether another process reads \
+                 this ring"
+            ),
+            CorruptReason::RecordTooLong { footprint, available } => write!(
+                f,
+                "corrupt ring buffer at consumer position {at}: a record of {footprint} bytes \
+                 where {available} were produced; check whether another process reads this ring"
+            ),
+            CorruptReason::ConsumerMoved { found, stored } => write!(
+                f,
+                "another process reads this ring, or another library in this one: the consumer \
+                 position is {found}, and this reader stored {stored} last; \
+                 stop one of the two readers and open the ring again"
+            ),
+            CorruptReason::Forked => f.write_str(
+                "this ring was opened before fork() and belongs to another process: open the \
+                 ring after the fork, or call take_over() (not for a simulated ring) where the \
+                 other process no longer uses it",
+            ),
         }
-        f.write_str("does somebody else write a position of this map?")
+    }
+}
+
+/// The text, so that a `main` that returns the error prints what to do.
+impl fmt::Debug for Corrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl Error for Corrupt {}
 
 /// Why [`Producer::reserve`](crate::Producer::reserve) gave no space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReserveError {
     /// No ring of this size can ever take the sample, or the kernel would
     /// refuse it for ever (`E2BIG`).
+    #[non_exhaustive]
     TooLarge {
         /// Bytes asked for.
         len: u32,
@@ -138,6 +189,7 @@ pub enum ReserveError {
         max: u32,
     },
     /// No room now (`ENOSPC`): try again once the consumer has released some.
+    #[non_exhaustive]
     Full {
         /// Bytes that the record takes, header and rounding included.
         footprint: u64,
@@ -166,6 +218,13 @@ impl fmt::Display for ReserveError {
     }
 }
 
+/// The text, so that a `main` that returns the error prints what to do.
+impl fmt::Debug for ReserveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for ReserveError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -174,3 +233,7 @@ impl Error for ReserveError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

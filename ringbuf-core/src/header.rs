@@ -38,6 +38,7 @@ impl Header {
 
     /// The header of a record that has just been reserved.
     #[inline]
+    #[must_use]
     pub const fn busy(len: SampleLen) -> Self {
         Self(len.0 | Self::BUSY_BIT)
     }
@@ -45,18 +46,21 @@ impl Header {
     /// The header with these bits, as loaded from shared memory: every value
     /// is possible there, none is trusted.
     #[inline]
+    #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
     /// The word as it stands in memory.
     #[inline]
+    #[must_use]
     pub const fn to_bits(self) -> u32 {
         self.0
     }
 
     /// This header once its record is submitted.
     #[inline]
+    #[must_use]
     pub const fn submitted(self) -> Self {
         Self(self.0 & !Self::BUSY_BIT)
     }
@@ -64,24 +68,28 @@ impl Header {
     /// This header once its record is discarded. The length stays, so that the
     /// record can be skipped.
     #[inline]
+    #[must_use]
     pub const fn discarded(self) -> Self {
         Self(self.submitted().0 | Self::DISCARD_BIT)
     }
 
     /// Whether the record is reserved and not yet committed.
     #[inline]
+    #[must_use]
     pub const fn is_busy(self) -> bool {
         self.0 & Self::BUSY_BIT != 0
     }
 
     /// Whether the record is to be skipped.
     #[inline]
+    #[must_use]
     pub const fn is_discarded(self) -> bool {
         self.0 & Self::DISCARD_BIT != 0
     }
 
     /// Length of the sample in bytes.
     #[inline]
+    #[must_use]
     pub const fn len(self) -> SampleLen {
         SampleLen(self.0 & SampleLen::MAX)
     }
@@ -96,6 +104,7 @@ impl Header {
 
     /// Bytes that the record takes in the ring, header and rounding included.
     #[inline]
+    #[must_use]
     pub const fn footprint(self) -> u64 {
         self.len().footprint()
     }
@@ -114,12 +123,14 @@ impl SampleLen {
     /// The length `bytes`; `None` if the length word cannot hold it.
     #[inline]
     #[expect(clippy::as_conversions, reason = "checked to fit; try_from is not const")]
+    #[must_use]
     pub const fn new(bytes: u64) -> Option<Self> {
         if bytes > Self::MAX as u64 { None } else { Some(Self(bytes as u32)) }
     }
 
     /// Length in bytes.
     #[inline]
+    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -127,6 +138,7 @@ impl SampleLen {
     /// Length in bytes, for slices.
     #[inline]
     #[expect(clippy::as_conversions, reason = "30 bits fit every usize that Linux runs on")]
+    #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -135,6 +147,7 @@ impl SampleLen {
     /// sample, rounded up to a multiple of 8.
     #[inline]
     #[expect(clippy::as_conversions, reason = "a widening; u64::from is not const")]
+    #[must_use]
     pub const fn footprint(self) -> u64 {
         // Below 2^30 + 15: the sum cannot overflow in 32 bits either.
         ((self.0 + 15) & !7) as u64
@@ -160,18 +173,21 @@ impl PageOffset {
     /// `page_size` is a power of two.
     #[inline]
     #[expect(clippy::as_conversions, reason = "an offset is below 2^31")]
+    #[must_use]
     pub const fn of(at: Offset, page_size: u64) -> Self {
-        Self(3 + (at.get() >> page_size.trailing_zeros()) as u32)
+        Self(3 + (at.get() >> (page_size.trailing_zeros() & 63)) as u32)
     }
 
     /// The word as it stands in memory.
     #[inline]
+    #[must_use]
     pub const fn to_bits(self) -> u32 {
         self.0
     }
 
     /// The word that stands in memory, whatever it is.
     #[inline]
+    #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }

@@ -5,9 +5,9 @@
 //! many BPF programs to one reader in user space; `BPF_MAP_TYPE_USER_RINGBUF`
 //! (Linux 6.1) is its mirror. Both are a pair of ever-growing positions, a
 //! power-of-two data area mapped twice in a row, and a header of eight bytes
-//! before each record. This crate holds that protocol and nothing else: no
-//! system call, no clock, no lock, no allocation. It answers *is there a
-//! record?*, *may I sleep?*, *how far behind am I?*
+//! before each record. This crate holds that protocol and every decision about
+//! it, and nothing else: no system call, no clock, no lock, no allocation. It
+//! answers *is there a record?*, *may I sleep?*, *how far behind am I?*
 //!
 //! | role | type | its memory | position that it owns |
 //! |---|---|---|---|
@@ -42,7 +42,15 @@
 //! assert_eq!(consumer.arm(), Armed::Sleep); // nothing left: a notification will come
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Waiting
+//! [`Consumer::wait`] is the one wait loop: it decides by a [`WaitPolicy`] whether
+//! to spin, to nap or to block, over a [`WaitHost`] that has a clock and sleeps. To
+//! spin well, set [`WaitPolicy::low_latency`] and call `wait`; a bare loop of
+//! `drain` is notified for nearly every record. In an event loop of your own,
+//! reading to the end is enough: a consumer without a policy arms by itself.
 #![no_std]
+#![warn(clippy::must_use_candidate)]
 #![cfg_attr(
     not(test),
     deny(
@@ -55,6 +63,7 @@
 )]
 
 mod batch;
+mod bytes;
 mod consumer;
 mod each;
 mod error;
@@ -63,16 +72,19 @@ mod mapped;
 mod memory;
 mod position;
 mod producer;
-mod waiting;
+mod release;
+mod tail;
+mod wait;
 mod walk;
 
 pub use batch::{Batch, Next, Record};
+pub use bytes::AlignedBytes;
 pub use consumer::{Armed, Consumer, Counts};
 pub use each::Drained;
 pub use error::{CapacityError, Corrupt, CorruptReason, ReserveError};
 pub use header::{Header, PageOffset, SampleLen};
-pub use mapped::{AlignedBytes, MappedConsumer, MappedProducer};
-pub use memory::{ConsumerMemory, ProducerMemory};
+pub use mapped::{DataStart, MappedConsumer, MappedProducer};
+pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
-pub use producer::{Producer, Reservation};
-pub use waiting::{Ended, Rest, Waiter, Waiting};
+pub use producer::{Producer, RawReservation, Reservation};
+pub use wait::{WaitAction, WaitHost, WaitPolicy, WaitState, WakeCause, Wakeup};

@@ -1,6 +1,8 @@
 //! Where things are: [`Position`], [`Offset`], and the [`Capacity`] that
 //! relates them.
 
+use core::fmt;
+
 use crate::CapacityError;
 
 /// The width of the kernel's `unsigned long`, in which positions are stored.
@@ -38,18 +40,21 @@ pub struct Position(u64);
 impl Position {
     /// The position `value`, reduced to `width`.
     #[inline]
+    #[must_use]
     pub const fn new(value: u64, width: Width) -> Self {
         Self(value & width.mask())
     }
 
     /// The value as it stands in the shared word, zero-extended to 64 bits.
     #[inline]
+    #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
     /// The position `bytes` further on.
     #[inline]
+    #[must_use]
     pub const fn advance(self, bytes: u64, width: Width) -> Self {
         self.advance_unwrapped(bytes).wrap(width)
     }
@@ -62,6 +67,18 @@ impl Position {
         Self(self.0.wrapping_add(bytes))
     }
 
+    /// The position `bytes` before this one.
+    #[inline]
+    pub(crate) const fn retreat(self, bytes: u64, width: Width) -> Self {
+        self.retreat_unwrapped(bytes).wrap(width)
+    }
+
+    /// As [`retreat`](Self::retreat), without the reduction to a width.
+    #[inline]
+    pub(crate) const fn retreat_unwrapped(self, bytes: u64) -> Self {
+        Self(self.0.wrapping_sub(bytes))
+    }
+
     /// The position as a kernel of this width would store it.
     #[inline]
     pub(crate) const fn wrap(self, width: Width) -> Self {
@@ -71,12 +88,14 @@ impl Position {
     /// How many bytes this position is ahead of `earlier`, modulo the width.
     /// A position that is really behind is therefore very far ahead.
     #[inline]
+    #[must_use]
     pub const fn distance(self, earlier: Position, width: Width) -> u64 {
         self.0.wrapping_sub(earlier.0) & width.mask()
     }
 
     /// Whether a record may start here: each starts on a multiple of 8.
     #[inline]
+    #[must_use]
     pub const fn is_aligned(self) -> bool {
         self.0 & 7 == 0
     }
@@ -84,8 +103,15 @@ impl Position {
     /// The place in the data area where a record at this position has its
     /// header.
     #[inline]
+    #[must_use]
     pub const fn offset(self, capacity: Capacity) -> Offset {
         Offset(self.0 & capacity.offset_mask())
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
     }
 }
 
@@ -100,6 +126,7 @@ pub struct Offset(u64);
 impl Offset {
     /// Bytes from the start of the data area.
     #[inline]
+    #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -107,6 +134,7 @@ impl Offset {
     /// Bytes from the start of the data area, for pointer arithmetic.
     #[inline]
     #[expect(clippy::as_conversions, reason = "an offset is below 2^31: it fits every usize")]
+    #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -133,8 +161,8 @@ impl Capacity {
     ///
     /// # Errors
     /// What the kernel answers `EINVAL` to (`ringbuf_map_alloc`,
-    /// kernel/bpf/ringbuf.c, 5.8 to 7.3): zero, no power of two, no multiple
-    /// of the page size; and a size that `max_entries` cannot hold.
+    /// kernel/bpf/ringbuf.c, 5.8 to 7.3): zero, not a power of two, not a
+    /// multiple of the page size; and a size that `max_entries` cannot hold.
     pub const fn new(bytes: u64, page_size: u64) -> Result<Self, CapacityError> {
         if !page_size.is_power_of_two() || page_size < 8 {
             return Err(CapacityError::PageSize { page_size });
@@ -158,6 +186,7 @@ impl Capacity {
     /// The size of the data area in bytes.
     #[inline]
     #[expect(clippy::as_conversions, reason = "u64::from is not const; a widening")]
+    #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0 as u64
     }
@@ -170,8 +199,23 @@ impl Capacity {
     }
 }
 
+impl fmt::Display for Capacity {
+    /// In the largest unit that divides it: `64 KiB`, `2 GiB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes();
+        match bytes.trailing_zeros() {
+            30.. => write!(f, "{} GiB", bytes >> 30),
+            20.. => write!(f, "{} MiB", bytes >> 20),
+            10.. => write!(f, "{} KiB", bytes >> 10),
+            _ => write!(f, "{bytes} bytes"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[test]
@@ -193,6 +237,15 @@ mod tests {
             assert!(offset < 4096 && offset % 8 == 0, "{value} -> {offset}");
         }
         assert_eq!(Position::new(8192 + 24, Width::Bits64).offset(capacity).get(), 24);
+    }
+
+    #[test]
+    fn capacities_are_printed_in_their_unit() {
+        let print = |bytes| std::format!("{}", Capacity::new(bytes, 8).unwrap());
+        let printed =
+            [512, 4096, 1 << 20, 96 << 24, 1 << 31].map(|bytes: u64| bytes.next_power_of_two());
+        assert_eq!(printed.map(print), ["512 bytes", "4 KiB", "1 MiB", "2 GiB", "2 GiB"]);
+        assert_eq!(std::format!("{}", Position::new(4096, Width::Bits64)), "0x1000");
     }
 
     #[test]

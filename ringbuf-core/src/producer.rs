@@ -5,10 +5,11 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::Ordering::{Acquire, Release};
+use core::time::Duration;
 
 use crate::{
     Corrupt, CorruptReason, Header, Offset, PageOffset, Position, ProducerMemory, ReserveError,
-    SampleLen,
+    SampleLen, WaitHost, WakeCause, Wakeup,
 };
 
 /// The one writer of a ring that user space fills
@@ -19,11 +20,13 @@ use crate::{
 /// order in which they were reserved. Submitting notifies nobody: some BPF
 /// program has to call `bpf_user_ringbuf_drain`.
 ///
+/// In a child of `fork` it reserves nothing ([`CorruptReason::Forked`]).
+///
 /// ```
-/// # use ringbuf_sim::SimRing;
-/// # let ring = SimRing::new(4096)?;
-/// # // SAFETY: nothing else produces into this ring.
-/// # let producer = unsafe { ringbuf_core::Producer::new(ring.producer_memory()) };
+/// use ringbuf_sim::SimUserRing;
+///
+/// let ring = SimUserRing::new(4096)?;
+/// let producer = ring.producer()?;
 /// let mut reservation = producer.reserve(5)?;
 /// reservation.copy_from_slice(b"hello");
 /// reservation.submit();
@@ -38,21 +41,34 @@ pub struct Producer<M> {
 impl<M: ProducerMemory> Producer<M> {
     /// The largest sample that the kernel drains, in bytes (dynptrs have 24
     /// bits of size; `__bpf_user_ringbuf_peek`, kernel/bpf/ringbuf.c, 6.1 to
-    /// 7.3). A longer one would block every drain for ever.
+    /// 7.3). A longer one would block every drain.
     pub const MAX_SAMPLE: u32 = (1 << 24) - 1;
 
-    /// A producer that goes on where the last one stopped.
+    /// A producer that starts where the last one stopped.
+    ///
+    /// # Errors
+    /// [`Corrupt`] if no drain would accept the stored positions: a producer
+    /// position that is not a multiple of 8, or more than the capacity ahead.
     ///
     /// # Safety
     /// **P1** No other producer of this ring exists, in this process or in any
     /// other, for as long as this one lives: two would hand out the same space.
-    pub unsafe fn new(memory: M) -> Self {
-        let produced = Cell::new(memory.initial_producer_pos());
-        Self { memory, produced }
+    pub unsafe fn new(memory: M) -> Result<Self, Corrupt> {
+        let producer = memory.initial_producer_pos();
+        let position = memory.load_consumer_pos(Acquire);
+        let corrupt = |reason| Err(Corrupt { position, reason });
+        if !producer.is_aligned() {
+            return corrupt(CorruptReason::ProducerMisaligned { producer });
+        }
+        if producer.distance(position, memory.width()) > memory.capacity().bytes() {
+            return corrupt(CorruptReason::ProducerOutOfRange { producer });
+        }
+        Ok(Self { memory, produced: Cell::new(producer) })
     }
 
     /// The largest sample that this ring takes, in bytes: the kernel's limit,
     /// or the capacity less one header.
+    #[must_use]
     pub fn max_sample(&self) -> u32 {
         let room = self.memory.capacity().bytes() - Header::SIZE;
         u32::try_from(room).unwrap_or(u32::MAX).min(Self::MAX_SAMPLE)
@@ -95,22 +111,26 @@ impl<M: ProducerMemory> Producer<M> {
     /// Whether [`reserve`](Self::reserve) of `len` bytes would not answer
     /// [`ReserveError::Full`] now: the look before a wait for space, which helps
     /// against nothing else.
+    #[must_use]
     pub fn has_room(&self, len: u32) -> bool {
         !matches!(self.place(len), Err(ReserveError::Full { .. }))
     }
 
     /// Bytes produced and not yet consumed, open reservations included.
+    #[must_use]
     pub fn lag(&self) -> u64 {
         let consumed = self.memory.load_consumer_pos(Acquire);
         self.produced.get().distance(consumed, self.memory.width())
     }
 
     /// The produced position.
+    #[must_use]
     pub fn position(&self) -> Position {
         self.produced.get()
     }
 
     /// The memory that it writes.
+    #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
     }
@@ -123,6 +143,10 @@ impl<M: ProducerMemory> Producer<M> {
         let len = SampleLen::new(len.into()).filter(|len| len.get() <= max).ok_or(too_large)?;
         let capacity = self.memory.capacity();
         let consumed = self.memory.load_consumer_pos(Acquire);
+        if !self.memory.is_owned() {
+            let corrupt = Corrupt { position: consumed, reason: CorruptReason::Forked };
+            return Err(ReserveError::Corrupt(corrupt));
+        }
         let used = self.produced.get().distance(consumed, self.memory.width());
         if used > capacity.bytes() {
             let reason = CorruptReason::ProducerOutOfRange { producer: self.produced.get() };
@@ -133,11 +157,70 @@ impl<M: ProducerMemory> Producer<M> {
     }
 }
 
+impl<M: ProducerMemory + WaitHost> Producer<M> {
+    /// The longest sleep between two looks for space that nobody announces.
+    pub const MAX_SLEEP: Duration = Duration::from_millis(100);
+
+    /// Waits until `len` bytes can be reserved, for `timeout` at most (`None`:
+    /// without end). Commit what is open first: no drain gets past it.
+    ///
+    /// Returns at once if waiting cannot help: there is room, or the
+    /// reservation will fail for another reason. Space that is drained with
+    /// `BPF_RB_NO_WAKEUP`, or by a drain that still runs, announces nothing, so
+    /// no sleep is longer than [`MAX_SLEEP`](Self::MAX_SLEEP).
+    ///
+    /// # Ordering
+    /// No fence is needed here, unlike before a consumer's sleep: a drain
+    /// notifies whenever it consumed anything, whatever the producer does, and
+    /// after it has released the space. So an edge that arrives after the look
+    /// ends the sleep, and the look that follows an edge sees what the drain
+    /// released. Model: `user_space`. Edge-triggered, because poll reports a
+    /// ring as writable unless it is full to the last byte.
+    ///
+    /// # Errors
+    /// What the system's clock and sleeps report.
+    pub fn wait_for_room(&self, len: u32, timeout: Option<Duration>) -> Result<Wakeup, M::Error> {
+        let start = self.memory.now();
+        // A time too far to represent is without end.
+        let deadline = timeout.map_or(Duration::MAX, |timeout| start.saturating_add(timeout));
+        let mut left = deadline.saturating_sub(start);
+        loop {
+            if self.has_room(len) {
+                return Ok(Wakeup::Ready);
+            }
+            if left.is_zero() {
+                return Ok(Wakeup::TimedOut);
+            }
+            if self.memory.block(left.min(Self::MAX_SLEEP))? == WakeCause::Interrupted {
+                return Ok(Wakeup::Interrupted);
+            }
+            left = deadline.saturating_sub(self.memory.now());
+        }
+    }
+}
+
 /// Reserved space: fill it, then submit or discard it. It derefs to its bytes.
 ///
 /// The bytes are whatever the ring held there before: write all of them.
-/// Dropping it discards. Forgetting it (`mem::forget`) is safe, but leaves a
-/// busy record that stalls the consumer for ever.
+/// Dropping it discards, but not in a child of `fork`, which stores nothing. The
+/// bytes are the parent's there, too: a child must not write them.
+/// Forgetting it (`mem::forget`) is safe, but leaves a busy record that stalls
+/// the consumer without end.
+///
+/// The bytes cannot be taken out of it, so they end with it:
+/// ```compile_fail,E0277
+/// # let ring = ringbuf_sim::SimUserRing::new(4096).unwrap();
+/// # let producer = ring.producer().unwrap();
+/// let mut reservation = producer.reserve(8).unwrap();
+/// let stolen = std::mem::take(&mut *reservation);
+/// ```
+/// ```compile_fail,E0277
+/// # let ring = ringbuf_sim::SimUserRing::new(4096).unwrap();
+/// # let producer = ring.producer().unwrap();
+/// let mut a = producer.reserve(8).unwrap();
+/// let mut b = producer.reserve(8).unwrap();
+/// std::mem::swap(&mut *a, &mut *b);
+/// ```
 pub struct Reservation<'p, M: ProducerMemory> {
     producer: &'p Producer<M>,
     at: Offset,
@@ -145,7 +228,15 @@ pub struct Reservation<'p, M: ProducerMemory> {
     sample: M::SampleMut<'p>,
 }
 
-impl<M: ProducerMemory> Reservation<'_, M> {
+/// A reservation without its lifetime, for a caller that must hand it through C
+/// code: plain numbers. See [`Reservation::into_raw`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawReservation {
+    at: Offset,
+    header: Header,
+}
+
+impl<'p, M: ProducerMemory> Reservation<'p, M> {
     /// Commits the record: the consumer will deliver it.
     pub fn submit(self) {
         ManuallyDrop::new(self).commit(Header::submitted);
@@ -156,6 +247,47 @@ impl<M: ProducerMemory> Reservation<'_, M> {
         drop(self);
     }
 
+    /// Keeps the record reserved and gives up the lifetime: to be made whole
+    /// again by [`from_raw`](Self::from_raw). If that never happens the record
+    /// stays busy, as if forgotten.
+    ///
+    /// ```
+    /// use ringbuf_core::Reservation;
+    /// use ringbuf_sim::{Flags, SimUserRing};
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.producer()?;
+    /// let mut reservation = producer.reserve(5)?;
+    /// reservation.copy_from_slice(b"hello");
+    /// let raw = reservation.into_raw(); // through C code, as plain numbers
+    /// // SAFETY: it comes from this producer, and is made whole once.
+    /// let reservation = unsafe { Reservation::from_raw(&producer, raw) };
+    /// assert_eq!(&reservation[..], b"hello");
+    /// reservation.submit();
+    /// # let drained = ring.drain(Flags::ADAPTIVE, |_| std::ops::ControlFlow::Continue(()))?;
+    /// # assert_eq!(drained, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn into_raw(self) -> RawReservation {
+        let this = ManuallyDrop::new(self);
+        RawReservation { at: this.at, header: this.header }
+    }
+
+    /// The reservation that [`into_raw`](Self::into_raw) took apart.
+    ///
+    /// # Safety
+    /// `raw` comes from a reservation of this producer, and is made whole again
+    /// once: the record is not committed yet, and nothing borrows its bytes.
+    #[must_use]
+    pub unsafe fn from_raw(producer: &'p Producer<M>, raw: RawReservation) -> Self {
+        let RawReservation { at, header } = raw;
+        // SAFETY: reserved with this length, not committed, and lent to this
+        // reservation alone: the caller vouches.
+        let sample = unsafe { producer.memory.sample_mut(at, header.len()) };
+        Self { producer, at, header, sample }
+    }
+
     /// Stores the committed length word.
     ///
     /// Release: it pairs with the acquire load of the header in
@@ -164,9 +296,11 @@ impl<M: ProducerMemory> Reservation<'_, M> {
     /// producer needs neither the old value nor a barrier after it, since no
     /// drain is announced from here. Model: `user_hand_over`.
     fn commit(&self, how: fn(Header) -> Header) {
-        // SAFETY: reserved by this producer, and committed once: `submit` and
-        // `drop` both end the reservation.
-        unsafe { self.producer.memory.store_header(self.at, how(self.header), Release) };
+        if self.producer.memory.is_owned() {
+            // SAFETY: reserved by this producer, and committed once: `submit` and
+            // `drop` both end the reservation.
+            unsafe { self.producer.memory.store_header(self.at, how(self.header), Release) };
+        }
     }
 }
 
@@ -176,15 +310,21 @@ impl<M: ProducerMemory> Drop for Reservation<'_, M> {
     }
 }
 
-impl<'p, M: ProducerMemory> Deref for Reservation<'p, M> {
-    type Target = M::SampleMut<'p>;
+impl<'p, M: ProducerMemory> Deref for Reservation<'p, M>
+where
+    M::SampleMut<'p>: Deref,
+{
+    type Target = <M::SampleMut<'p> as Deref>::Target;
 
     fn deref(&self) -> &Self::Target {
         &self.sample
     }
 }
 
-impl<M: ProducerMemory> DerefMut for Reservation<'_, M> {
+impl<'p, M: ProducerMemory> DerefMut for Reservation<'p, M>
+where
+    M::SampleMut<'p>: DerefMut,
+{
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.sample
     }

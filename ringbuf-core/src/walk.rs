@@ -1,9 +1,26 @@
 //! From header to header: the one place that loads the producer position and
 //! headers.
+//!
+//! ```text
+//!      published      consumed     position          the producer's position
+//!          |              |            |                       |
+//!  --------+--------------+------------+-----------+-----------+------> bytes
+//!  back to |  held back   | held by    |  window   |  beyond   | not
+//!  the     |              | the batch  |           |           | produced
+//!  producers              |            |<- the fast|           |
+//!          |              |            |  path walks here      |
+//!          |              |            |<----- available ----->|
+//! ```
+//! *Published* is the shared word. *Consumed* is private to the consumer, and
+//! moves when a batch ends. A batch has a [`Cursor`]: its *position*, and the
+//! *window* of known bytes that the fast path may walk without asking anything.
+//! Where the window ends, the slow path ([`Consumer::step`]) takes one record by
+//! the whole algorithm and opens the next window out of what lies *beyond*.
 
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Acquire;
 
+use crate::tail::Passed;
 use crate::{
     Capacity, Consumer, ConsumerMemory, Corrupt, CorruptReason, Header, Position, SampleLen,
 };
@@ -25,6 +42,10 @@ pub(crate) fn look<M: ConsumerMemory>(
     held: u64,
     available: &mut u64,
 ) -> Result<Head, Corrupt> {
+    if !memory.is_owned() {
+        let position = position.wrap(memory.width());
+        return Err(Corrupt { position, reason: CorruptReason::Forked });
+    }
     if *available == 0 {
         *available = refresh(memory, position, held)?;
         if *available == 0 {
@@ -33,7 +54,7 @@ pub(crate) fn look<M: ConsumerMemory>(
     }
     // SAFETY: `available` is above 0 and a multiple of 8, since all positions
     // are aligned: a header is produced here. Nobody releases it but us (C1).
-    let header = unsafe { header(memory, position, memory.capacity()) };
+    let header = unsafe { header(memory, Area::of(memory), position) };
     if header.is_busy() {
         return Ok(Head::Busy);
     }
@@ -53,20 +74,44 @@ pub(crate) fn look<M: ConsumerMemory>(
 /// its bytes arrive. Models: `hand_over`, `two_producers`.
 ///
 /// # Safety
-/// At least a header is produced there, and not released.
-#[inline]
+/// `area` is that of the memory. At least a header is produced at `position`, and
+/// not released.
+#[inline(always)]
 pub(crate) unsafe fn header<M: ConsumerMemory>(
     memory: &M,
+    Area { data, capacity }: Area<M>,
     position: Position,
-    capacity: Capacity,
 ) -> Header {
-    // SAFETY: as the caller vouches.
-    unsafe { memory.load_header(position.offset(capacity), Acquire) }
+    // SAFETY: as the caller vouches; the area is that of the memory.
+    unsafe { memory.load_header(data, position.offset(capacity), Acquire) }
 }
 
+/// Where the data of a memory is, and how large: a copy for a loop's registers.
+pub(crate) struct Area<M: ConsumerMemory> {
+    pub(crate) data: M::Data,
+    pub(crate) capacity: Capacity,
+}
+
+impl<M: ConsumerMemory> Area<M> {
+    #[inline]
+    pub(crate) fn of(memory: &M) -> Self {
+        Self { data: memory.data(), capacity: memory.capacity() }
+    }
+}
+
+impl<M: ConsumerMemory> Clone for Area<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: ConsumerMemory> Copy for Area<M> {}
+
 /// Bytes produced from `position` on: loads the producer position, and
-/// believes it only if it is aligned and at most one capacity ahead of what is
-/// published: the `held` bytes before `position` cannot be produced again.
+/// believes it only if it is aligned and no further ahead of the published position
+/// than the kernel lets it come: the capacity less one header
+/// (`__bpf_ringbuf_reserve`). The `held` bytes before `position` are not yet
+/// published.
 ///
 /// Pairs with the release store at the end of `__bpf_ringbuf_reserve`: the
 /// header was written before it. Without Acquire the header may be one of the
@@ -78,10 +123,16 @@ pub(crate) fn refresh<M: ConsumerMemory>(
 ) -> Result<u64, Corrupt> {
     let producer = memory.load_producer_pos(Acquire);
     let available = producer.distance(position, memory.width());
+    let most = (memory.capacity().bytes() - Header::SIZE).saturating_sub(held);
     let reason = if !producer.is_aligned() {
         CorruptReason::ProducerMisaligned { producer }
-    } else if available > memory.capacity().bytes().saturating_sub(held) {
-        CorruptReason::ProducerOutOfRange { producer }
+    } else if available > most {
+        // Producers pass that only if somebody else gave them space.
+        let published = position.retreat(held, memory.width());
+        match memory.stored_consumer_pos() {
+            stored if stored == published => CorruptReason::ProducerOutOfRange { producer },
+            found => CorruptReason::ConsumerMoved { found, stored: published },
+        }
     } else {
         return Ok(available);
     };
@@ -100,8 +151,8 @@ pub(crate) struct Cursor {
     /// Not wrapped to the kernel's width.
     pub(crate) position: Position,
     /// Bytes from there on in which the fast path may walk. Records lie
-    /// wholly within it, but for the last of a window that was cut at
-    /// [`MAX_WINDOW`]: that one is for the careful step.
+    /// wholly within it, but for the last of a window that was cut: that one is
+    /// for the slow path.
     pub(crate) window: u64,
 }
 
@@ -114,50 +165,18 @@ impl Cursor {
     }
 }
 
-/// The widest window. No word with the busy or the discard bit is a footprint
-/// within it, so that one comparison tells a plain record from all else.
-const MAX_WINDOW: u64 = 1 << 30;
+/// The widest window: a drain gives space back after each, and begins with
+/// another guess of the common length.
+///
+/// No word with the busy or the discard bit is a footprint within it, so that one
+/// comparison tells a plain record from all else.
+pub(crate) const MAX_WINDOW: u64 = 128 << 10;
+const _: () = assert!(MAX_WINDOW <= 1 << 30);
 
-/// The last records that a careful step passed: enough to know a position to
-/// publish that is short of the last two.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Passed {
-    /// How many are known: two at most.
-    known: u8,
-    last: Position,
-    before: Position,
-    /// Where the last one ends.
-    end: Position,
-}
-
-impl Passed {
-    pub(crate) fn nothing(at: Position) -> Self {
-        Self { known: 0, last: at, before: at, end: at }
-    }
-
-    fn and(self, at: Position, end: Position) -> Self {
-        Self { known: if self.known == 0 { 1 } else { 2 }, last: at, before: self.last, end }
-    }
-
-    /// The beginning of a record, at least two records before `position`, where
-    /// the walk stands now; no more than a window and two records before it.
-    /// `None` if this consumer has not passed two.
-    pub(crate) fn two_records_short_of(self, position: Position) -> Option<Position> {
-        match self.known {
-            // The fast path has passed at least one record since: two with the last.
-            1 | 2 if self.end != position => Some(self.last),
-            2 => Some(self.before),
-            _ => None,
-        }
-    }
-}
-
-/// What only the careful step touches; it lives in the consumer, not in the
-/// batch, to leave the registers to the loop.
+/// What only the slow path touches; it lives in the consumer, not in the batch,
+/// to leave the registers to the loop.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// The widest window of this batch: [`MAX_WINDOW`] at most.
-    pub(crate) max_window: Cell<u64>,
     pub(crate) passed: Cell<Passed>,
     /// Bytes produced beyond the window.
     pub(crate) beyond: Cell<u64>,
@@ -165,35 +184,35 @@ pub(crate) struct Walk {
     pub(crate) corrupt: Cell<Option<Corrupt>>,
     pub(crate) max_records: Cell<u64>,
     pub(crate) max_bytes: Cell<u64>,
+    /// Bytes that this batch may leave unpublished, less one.
+    pub(crate) portion: Cell<u64>,
 }
 
 impl Walk {
-    pub(crate) fn new(passed: Passed) -> Self {
+    pub(crate) fn new(start: Position) -> Self {
         Self {
-            max_window: Cell::new(MAX_WINDOW),
-            passed: Cell::new(passed),
+            passed: Cell::new(Passed::nothing(start)),
             beyond: Cell::new(0),
             discarded: Cell::new(0),
             corrupt: Cell::new(None),
             max_records: Cell::new(u64::MAX),
             max_bytes: Cell::new(u64::MAX),
+            portion: Cell::new(0),
         }
     }
 
-    /// A new batch, without bounds, that knows of `available` bytes and of what
-    /// was `passed` before; `window` is its widest.
+    /// A new batch, without bounds, that knows of `available` bytes.
     #[inline]
-    pub(crate) fn begin(&self, available: u64, passed: Passed, window: u64) {
-        self.passed.set(passed);
+    pub(crate) fn begin(&self, available: u64, portion: u64) {
         self.beyond.set(available);
-        self.max_window.set(window.min(MAX_WINDOW));
         self.discarded.set(0);
         self.max_records.set(u64::MAX);
         self.max_bytes.set(u64::MAX);
+        self.portion.set(portion);
     }
 }
 
-/// What a careful step found.
+/// What the slow path found.
 pub(crate) enum Step {
     Record(SampleLen),
     Busy,
@@ -210,16 +229,16 @@ impl<M: ConsumerMemory> Consumer<M> {
     ///
     /// The sum of the word and 15, rounded down, is the footprint only if both
     /// flags are clear; with a flag set it is beyond every window.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn plain(
         &self,
         mut cursor: Cursor,
-        capacity: Capacity,
+        area: Area<M>,
     ) -> (Cursor, Option<(Position, SampleLen)>) {
         while cursor.window != 0 {
             // SAFETY: the window is the beginning of whole records, so a header
             // is produced wherever it is positive (T2).
-            let header = unsafe { header(&self.memory, cursor.position, capacity) };
+            let header = unsafe { header(&self.memory, area, cursor.position) };
             let footprint = (u64::from(header.to_bits()) + 15) & !7;
             if footprint <= cursor.window {
                 let record = (cursor.position, header.plain_len());
@@ -241,18 +260,13 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// The place of the next header then depends on nothing that this one
     /// holds: the processor predicts the comparison and runs ahead, where
     /// [`plain`](Self::plain) waits for each length to arrive.
-    #[inline]
-    pub(crate) fn alike(
-        &self,
-        cursor: Cursor,
-        capacity: Capacity,
-        len: SampleLen,
-    ) -> Option<Cursor> {
+    #[inline(always)]
+    pub(crate) fn alike(&self, cursor: Cursor, area: Area<M>, len: SampleLen) -> Option<Cursor> {
         if cursor.window < len.footprint() {
             return None;
         }
         // SAFETY: as in `plain`: a footprint is never 0, so neither is the window.
-        let header = unsafe { header(&self.memory, cursor.position, capacity) };
+        let header = unsafe { header(&self.memory, area, cursor.position) };
         (header.to_bits() == len.get()).then(|| cursor.pass(len.footprint()))
     }
 
@@ -263,15 +277,13 @@ impl<M: ConsumerMemory> Consumer<M> {
     #[inline(never)]
     pub(crate) fn step(&self, cursor: Cursor, delivered: u64) -> (Cursor, Position, Step) {
         let Cursor { mut position, window } = cursor;
-        let walk = &self.walk;
+        let (walk, width) = (&self.walk, self.memory.width());
         let mut available = window + walk.beyond.get();
         let (max_records, max_bytes) = (walk.max_records.get(), walk.max_bytes.get());
-        let bounded = max_records != u64::MAX || max_bytes != u64::MAX;
         let found = loop {
             if let Some(corrupt) = walk.corrupt.get() {
                 break Step::Corrupt(corrupt);
             }
-            let width = self.memory.width();
             if delivered >= max_records || position.distance(self.consumed, width) >= max_bytes {
                 break Step::Limit;
             }
@@ -280,10 +292,7 @@ impl<M: ConsumerMemory> Consumer<M> {
                 Ok(Head::Committed(header)) => header,
                 Ok(Head::Busy) => break Step::Busy,
                 Ok(Head::Empty) => break Step::Empty,
-                Err(corrupt) => {
-                    walk.corrupt.set(Some(corrupt));
-                    continue;
-                }
+                Err(corrupt) => break Step::Corrupt(self.corrupted(corrupt)),
             };
             let at = position;
             position = position.advance_unwrapped(header.footprint());
@@ -293,12 +302,35 @@ impl<M: ConsumerMemory> Consumer<M> {
                 walk.discarded.set(walk.discarded.get() + 1);
                 continue;
             }
-            // A bounded batch comes back here for each record.
-            let window = if bounded { 0 } else { available.min(walk.max_window.get()) };
+            let window = if max_records == u64::MAX {
+                // The record that crosses the bound comes back here.
+                let left = max_bytes.saturating_sub(position.distance(self.consumed, width));
+                self.widest_window(available).min(left)
+            } else {
+                // A batch that counts its records comes back for each.
+                0
+            };
             walk.beyond.set(available - window);
             return (Cursor { position, window }, at, Step::Record(header.len()));
         };
         walk.beyond.set(available);
         (Cursor { position, window: 0 }, position, found)
+    }
+
+    /// The beginning of a batch, which leaves less than `portion` bytes
+    /// unpublished when it ends.
+    #[inline]
+    pub(crate) fn begin_batch(&self, portion: u64) {
+        self.walk.passed.set(self.passed());
+        self.walk.begin(self.available, portion);
+    }
+
+    /// Remembers what is wrong with the ring: it is reported at each later call.
+    /// Only that it belongs to another process is not remembered: that can change.
+    pub(crate) fn corrupted(&self, corrupt: Corrupt) -> Corrupt {
+        if corrupt.reason != CorruptReason::Forked {
+            self.walk.corrupt.set(Some(corrupt));
+        }
+        corrupt
     }
 }

@@ -1,24 +1,14 @@
-//! The reader in a program of one's own: prints the samples of a pinned ring.
+//! The reader in a program of your own: prints the samples of a pinned ring.
 
-use ringbuf_kernel::{Next, Poller, RingBuf};
+use std::error::Error;
 
-fn read(path: &str) -> Result<(), Box<dyn std::error::Error>> {
+use ringbuf_kernel::RingBuf;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).ok_or("usage: embed /sys/fs/bpf/PIN")?;
     let mut ring = RingBuf::from_pin(path)?; // or open(fd), from_id(id), create(bytes)
-    let mut poller = Poller::new(&mut ring)?;
     loop {
-        let batch = ring.batch();
-        while let Next::Record(record) = batch.next()? {
-            println!("{} bytes: {:02x?}", record.len(), &record[..]); // read in place
-        }
-        drop(batch); // gives the space back
-        poller.wait(&mut ring, None)?; // naps, or blocks if that is safe
-    }
-}
-
-fn main() {
-    let path = std::env::args().nth(1).expect("usage: embed /sys/fs/bpf/PIN");
-    if let Err(error) = read(&path) {
-        eprintln!("{path}: {error}"); // says what to do
-        std::process::exit(1);
+        ring.drain(|record| println!("{} bytes: {:02x?}", record.len(), &record[..]))?;
+        ring.wait(None)?; // naps, or blocks if that is safe
     }
 }

@@ -12,7 +12,6 @@ use crate::sys;
 
 /// Why a ring buffer map could not be opened or created. The text says what to
 /// do about it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The file descriptor is not open (`EBADF`).
@@ -21,12 +20,14 @@ pub enum OpenError {
     NotAMap,
     /// A BPF map of another type than `BPF_MAP_TYPE_RINGBUF`, of which
     /// [`RingBuf`](crate::RingBuf) is the reader.
+    #[non_exhaustive]
     WrongType {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
     },
     /// A BPF map of another type than `BPF_MAP_TYPE_USER_RINGBUF`, of which
     /// [`UserRingBuf`](crate::UserRingBuf) is the producer.
+    #[non_exhaustive]
     NotAUserRing {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
@@ -44,6 +45,7 @@ pub enum OpenError {
     /// A size that no ring buffer map can have.
     Capacity(CapacityError),
     /// Not permitted.
+    #[non_exhaustive]
     Privilege {
         /// What was tried.
         operation: &'static str,
@@ -51,26 +53,31 @@ pub enum OpenError {
         needs: &'static str,
     },
     /// No map has this id.
+    #[non_exhaustive]
     NoSuchId {
         /// The id.
         id: u32,
     },
     /// Nothing is pinned at this path, or it is no path in bpffs.
+    #[non_exhaustive]
     NoSuchPin {
         /// The path.
         path: PathBuf,
     },
     /// This process has a consumer of this map already.
+    #[non_exhaustive]
     SecondConsumer {
         /// The id of the map.
         id: u32,
     },
     /// This process has a producer of this user ring buffer map already.
+    #[non_exhaustive]
     SecondProducer {
         /// The id of the map.
         id: u32,
     },
     /// The kernel has no maps of this type, or no bpf(2) at all.
+    #[non_exhaustive]
     UnsupportedKernel {
         /// The release of Linux that brought them: `(5, 8)` for ring buffers,
         /// `(6, 1)` for user ring buffers.
@@ -79,6 +86,7 @@ pub enum OpenError {
     /// The positions in the map are out of range.
     Corrupt(Corrupt),
     /// Anything else that the system refuses.
+    #[non_exhaustive]
     System {
         /// What was tried.
         operation: &'static str,
@@ -178,8 +186,23 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
-            Self::System { operation, source } => write!(f, "could not {operation}: {source}"),
+            Self::System { operation, source } => {
+                write!(f, "could not {operation}: {source}")?;
+                match source.raw_os_error() {
+                    Some(libc::EMFILE | libc::ENFILE) => {
+                        f.write_str("; raise the limit of open files (`ulimit -n`)")
+                    }
+                    _ => Ok(()),
+                }
+            }
         }
+    }
+}
+
+/// The text, so that a `main` that returns the error prints what to do.
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -18,6 +18,7 @@ pub enum Exhausted {
     /// Kernels with a pending position have the defect (6.10, and 6.9.8,
     /// 6.1.97, 5.10.223 and later of their series) until it is repaired (7.3,
     /// 6.12.110, 6.1.188).
+    #[non_exhaustive]
     Ring {
         /// Bytes that the kernel still accepts, headers and rounding included.
         /// A record larger than that is refused, for ever.
@@ -54,7 +55,7 @@ impl fmt::Display for Exhausted {
 impl Error for Exhausted {}
 
 /// What tells an exhausted ring: it has to be looked at twice to be sure.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watch {
     /// The producer position when the ring first looked like that.
     since: Option<u32>,
@@ -138,6 +139,9 @@ mod tests {
         assert!(suspect.to_string().contains("unless the kernel is repaired"));
         assert_eq!(look(watch, 128, 64, 64, Width::Bits32), None);
         assert!(!watch.confirmed);
+        // What was seen before the ring was found alive says nothing about it.
+        let again = look(watch, 256, 256, 0xffff_fff0, Width::Bits32);
+        assert!(matches!(again, Some(Exhausted::Ring { confirmed: false, .. })), "{again:?}");
         assert_eq!(look(watch, 64, 64, 0, Width::Bits32), None, "no pending position at all");
         assert_eq!(look(watch, 64, 64, 0xffff_fff0, Width::Bits64), None);
     }

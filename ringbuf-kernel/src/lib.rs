@@ -4,29 +4,29 @@
 //! bpffs.
 //!
 //! ```no_run
-//! use ringbuf_kernel::{Next, Poller, RingBuf};
+//! use ringbuf_kernel::RingBuf;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
-//!     let mut poller = Poller::new(&mut ring)?;
 //!     loop {
-//!         let batch = ring.batch();
-//!         while let Next::Record(record) = batch.next()? {
-//!             println!("{} bytes: {:02x?}", record.len(), &record[..]);
-//!         }
-//!         drop(batch); // gives the space back
-//!         poller.wait(&mut ring, None)?;
+//!         ring.drain(|record| println!("{} bytes: {:02x?}", record.len(), &record[..]))?;
+//!         ring.wait(None)?;
 //!     }
 //! }
 //! ```
 //!
 //! [`RingBuf`] is core's [`Consumer`] over the mapped pages: the code that the
-//! models explore; [`RingBuf::drain`] and [`RingBuf::for_each`] read by callback, and fastest.
-//! [`Poller`] waits as a [`Waiting`] says: naps under dense traffic, which spares
-//! the traced program most notifications, and blocks in edge-triggered epoll
-//! otherwise, by the idle protocol. For your own event loop, register the ring's descriptor (`as_fd`)
-//! for `EPOLLIN`, edge-triggered if you can, and before each wait drain to
-//! [`Next::Empty`] or [`Next::Busy`] and call [`RingBuf::arm`].
+//! models explore. It waits as its [`WaitPolicy`] says: naps under dense traffic,
+//! which spares the traced program most notifications, and blocks in
+//! edge-triggered epoll otherwise.
+//!
+//! To spin for the lowest latency, set [`WaitPolicy::low_latency`] and call
+//! `wait`: a bare loop of `drain` makes the traced program notify for nearly
+//! every record.
+//!
+//! In an event loop of your own, register the ring's descriptor (`as_fd`) for
+//! `EPOLLIN`, edge-triggered, and set no policy: then `drain`, `for_each` and
+//! `next_record` arm by themselves at the end, and you may block.
 //!
 //! [`UserRingBuf`] is the other role: core's [`Producer`] over a map that BPF
 //! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
@@ -34,17 +34,24 @@
 //! # What others may do meanwhile
 //! BPF programs may produce, or drain, at any time: nothing here blocks them.
 //! One consumer owns the consumer position, one producer of a user ring the
-//! producer position: this crate refuses a second one in the same process, and
-//! cannot see one in another process. A `fork` without `exec` does not inherit
-//! the mapping (`MADV_DONTFORK`): the child must not use the ring.
+//! producer position: this crate refuses a second one in the same process.
+//! Another reader, in another process or of another library, is reported where
+//! the shared position shows it ([`CorruptReason::ConsumerMoved`]). A child of
+//! `fork` does not own a ring: dropping it there changes nothing, using it
+//! reports [`CorruptReason::Forked`], and [`RingBuf::take_over`] makes the child
+//! the reader.
+
+#![warn(clippy::must_use_candidate)]
 
 mod claim;
 mod door;
 mod error;
 mod exhausted;
 mod mapping;
-mod poll;
+mod maps;
+mod owner;
 mod ringbuf;
+mod sleep;
 mod sys;
 mod user_ringbuf;
 mod width;
@@ -52,13 +59,14 @@ mod width;
 pub use error::OpenError;
 pub use exhausted::Exhausted;
 pub use mapping::{Mapping, UserMapping};
-pub use poll::{Poller, WaitError, Wakeup};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
-    AlignedBytes, Armed, Batch, Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt,
-    CorruptReason, Counts, Drained, Ended, Next, Position, Producer, ProducerMemory, Record,
-    Reservation, ReserveError, Rest, Waiter, Waiting, Width,
+    AlignedBytes, Armed, Backend, Batch, Capacity, CapacityError, Consumer, ConsumerMemory,
+    Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer, ProducerMemory, Record,
+    Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost, WaitPolicy, WaitState,
+    WakeCause, Wakeup, Width,
 };
+pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;
 pub use width::kernel_width;

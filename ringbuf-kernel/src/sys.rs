@@ -152,6 +152,7 @@ pub(crate) enum NotReadable {
 
 /// Bytes of a page on this machine, found at run time: 4, 16 and 64 KiB all
 /// exist. It is the size of the smallest ring, and every ring is a multiple.
+#[must_use]
 pub fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };

@@ -1,21 +1,20 @@
 //! [`UserRingBuf`]: the producer that others embed.
 
-use std::cell::OnceCell;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ops::Deref;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::Ordering::Acquire;
-use std::time::{Duration, Instant};
 
-use ringbuf_core::{
-    Capacity, Corrupt, CorruptReason, Position, Producer, ProducerMemory, Reservation, ReserveError,
-};
+use ringbuf_core::{Capacity, Producer, ProducerMemory, RingMemory};
 
 use crate::door::{self, Kind};
-use crate::poll::Edge;
-use crate::{Exhausted, OpenError, UserMapping, WaitError, Wakeup, exhausted};
+use crate::maps::Claiming;
+use crate::{Exhausted, OpenError, UserMapping, exhausted};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
+///
+/// It derefs to core's [`Producer`]: [`reserve`](Producer::reserve), fill,
+/// submit; [`wait_for_room`](Producer::wait_for_room).
 ///
 /// Samples go to BPF programs: one of them has to call
 /// `bpf_user_ringbuf_drain`, for submitting notifies nobody. Drains hand over
@@ -35,7 +34,14 @@ use crate::{Exhausted, OpenError, UserMapping, WaitError, Wakeup, exhausted};
 /// kernel compares positions there as if they never wrapped. See
 /// [`exhausted`](Self::exhausted).
 ///
-/// The value can be sent to another thread, and is used by one at a time.
+/// The value can be sent to another thread, and is used by one at a time. A
+/// child of `fork` does not own it: dropping it or a reservation there stores
+/// nothing, reserving reports
+/// [`CorruptReason::Forked`](crate::CorruptReason::Forked), and
+/// [`take_over`](Self::take_over) makes the child the producer. But the bytes of a
+/// reservation that was open at the fork are shared: a child that writes them
+/// writes into its parent's record, and later over other records. Commit what is
+/// open before you fork.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -60,21 +66,29 @@ use crate::{Exhausted, OpenError, UserMapping, WaitError, Wakeup, exhausted};
 #[derive(Debug)]
 pub struct UserRingBuf {
     producer: Producer<UserMapping>,
-    edge: OnceCell<Edge>,
-    fd: OwnedFd,
 }
 
 impl UserRingBuf {
-    /// The longest sleep between two looks for space that nobody announces.
-    pub const SLEEP_BOUND: Duration = Duration::from_millis(100);
-
     /// The user ring behind a map's file descriptor, from whatever loader. The
     /// descriptor is duplicated: the caller's may be closed afterwards.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the map or the descriptor.
     pub fn open(fd: impl AsFd) -> Result<Self, OpenError> {
-        Self::take(door::duplicate(fd)?)
+        Self::take(door::duplicate(fd)?, Claiming::Once)
+    }
+
+    /// As [`open`](Self::open), but other producers of the map in this process
+    /// are not looked for, and do not see this one: for a library whose handles
+    /// follow other rules, as libbpf's do.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for [`OpenError::SecondProducer`].
+    ///
+    /// # Safety
+    /// **P1** No other producer of this map reserves while this one lives.
+    pub unsafe fn open_unclaimed(fd: impl AsFd) -> Result<Self, OpenError> {
+        Self::take(door::duplicate(fd)?, Claiming::Never)
     }
 
     /// The user ring with this map id, as `bpftool map list` shows it. Needs
@@ -83,7 +97,7 @@ impl UserRingBuf {
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchId`].
     pub fn from_id(id: u32) -> Result<Self, OpenError> {
-        Self::take(door::by_id(id)?)
+        Self::take(door::by_id(id)?, Claiming::Once)
     }
 
     /// The user ring that is pinned at `path` in bpffs.
@@ -91,7 +105,7 @@ impl UserRingBuf {
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::take(door::by_pin(path.as_ref())?)
+        Self::take(door::by_pin(path.as_ref())?, Claiming::Once)
     }
 
     /// A new user ring of `bytes`: a power of two, a multiple of the page size.
@@ -102,84 +116,35 @@ impl UserRingBuf {
     /// [`OpenError::UnsupportedKernel`] before Linux 6.1, and what memory
     /// shortage brings.
     pub fn create(bytes: u64) -> Result<Self, OpenError> {
-        Self::take(door::create(Kind::UserRing, bytes)?)
+        Self::take(door::create(Kind::UserRing, bytes)?, Claiming::Once)
     }
 
-    fn take(fd: OwnedFd) -> Result<Self, OpenError> {
-        let mapping = UserMapping::new(&fd)?;
-        check_positions(&mapping).map_err(OpenError::Corrupt)?;
-        // SAFETY: P1: the mapping's claim admits no other in this process;
-        // other processes: SAFETY.md, assumption A1.
-        let producer = unsafe { Producer::new(mapping) };
-        Ok(Self { producer, edge: OnceCell::new(), fd })
+    fn take(fd: OwnedFd, claiming: Claiming) -> Result<Self, OpenError> {
+        Self::over(UserMapping::take(fd, claiming)?)
     }
 
-    /// Reserves `len` bytes. Never blocks. See [`Producer::reserve`]; several
-    /// reservations may be open at once.
+    fn over(mapping: UserMapping) -> Result<Self, OpenError> {
+        // SAFETY: P1: the mapping's claim admits no other in this process, or
+        // the caller of `open_unclaimed` vouches; other processes: SAFETY.md,
+        // assumption A1.
+        let producer = unsafe { Producer::new(mapping) }.map_err(OpenError::Corrupt)?;
+        Ok(Self { producer })
+    }
+
+    /// Makes this process, a child of `fork`, the producer of a ring that its
+    /// parent opened. In the process that opened it, changes nothing.
+    ///
+    /// Producing starts where the parent has reserved up to. A reservation that
+    /// the parent still has open is its own to commit; drains stop at it until
+    /// then. The parent owns the ring no longer: that it exits is the usual case.
     ///
     /// # Errors
-    /// [`ReserveError`]; of these only [`ReserveError::Full`] is worth waiting
-    /// for.
-    pub fn reserve(&self, len: u32) -> Result<Reservation<'_, UserMapping>, ReserveError> {
-        self.producer.reserve(len)
-    }
-
-    /// Waits until `len` bytes can be reserved, for `timeout` at most (`None`:
-    /// for ever). Commit what is open first: no drain gets past it.
-    ///
-    /// Returns at once if waiting cannot help: there is room, or the
-    /// reservation will fail for another reason. Space that is drained with
-    /// `BPF_RB_NO_WAKEUP`, or by a drain that still runs, announces nothing, so
-    /// no sleep is longer than [`UserRingBuf::SLEEP_BOUND`].
-    ///
-    /// # Ordering
-    /// No fence is needed here, unlike before a consumer's sleep: a drain
-    /// notifies whenever it consumed anything, whatever the producer does, and
-    /// after it has released the space. So an edge that arrives after the look
-    /// ends the sleep, and the look that follows an edge sees what the drain
-    /// released. Model: `user_space`. Edge-triggered, because poll reports a
-    /// ring as writable unless it is full to the last byte.
-    ///
-    /// # Errors
-    /// What epoll reports.
-    pub fn wait_for_room(&self, len: u32, timeout: Option<Duration>) -> Result<Wakeup, WaitError> {
-        // A time too far to represent is for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // Before the look: from here on no edge is missed.
-        let edge = self.edge().map_err(WaitError::Epoll)?;
-        loop {
-            if self.producer.has_room(len) {
-                return Ok(Wakeup::Ready);
-            }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let sleep = left.unwrap_or(Duration::MAX).min(Self::SLEEP_BOUND);
-            if sleep.is_zero() {
-                return Ok(Wakeup::TimedOut);
-            }
-            match edge.sleep(sleep) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    return Ok(Wakeup::Interrupted);
-                }
-                Err(error) => return Err(WaitError::Epoll(error)),
-                Ok(_) => {}
-            }
+    /// As [`open`](Self::open). The ring is as before then.
+    pub fn take_over(&mut self) -> Result<(), OpenError> {
+        if !self.producer.memory().is_owned() {
+            *self = Self::over(self.producer.memory().take_over()?)?;
         }
-    }
-
-    /// The epoll set, made by the first wait.
-    fn edge(&self) -> io::Result<&Edge> {
-        match self.edge.get() {
-            Some(edge) => Ok(edge),
-            None => {
-                let edge = Edge::new(&self.fd, libc::EPOLLOUT)?;
-                Ok(self.edge.get_or_init(|| edge))
-            }
-        }
-    }
-
-    /// The largest sample that this ring takes.
-    pub fn max_sample(&self) -> u32 {
-        self.producer.max_sample()
+        Ok(())
     }
 
     /// Whether the ring has come to its end, as those of 32-bit kernels do once
@@ -187,17 +152,11 @@ impl UserRingBuf {
     /// `None` on a 64-bit kernel.
     pub fn exhausted(&self) -> Option<Exhausted> {
         let memory = self.producer.memory();
-        exhausted::user_ring(self.position(), memory.load_consumer_pos(Acquire), memory.width())
-    }
-
-    /// Bytes produced and not yet drained, open reservations included.
-    pub fn lag(&self) -> u64 {
-        self.producer.lag()
-    }
-
-    /// The produced position.
-    pub fn position(&self) -> Position {
-        self.producer.position()
+        exhausted::user_ring(
+            self.producer.position(),
+            memory.load_consumer_pos(Acquire),
+            memory.width(),
+        )
     }
 
     /// Size of the data area (`max_entries` of the map).
@@ -206,7 +165,8 @@ impl UserRingBuf {
     }
 
     /// The producer itself, for code that is generic over the memory: it writes
-    /// this ring or a simulated one.
+    /// this ring or a simulated one. `&ring` derefs to the same.
+    #[must_use]
     pub fn producer(&self) -> &Producer<UserMapping> {
         &self.producer
     }
@@ -222,25 +182,25 @@ impl UserRingBuf {
     }
 }
 
+impl Deref for UserRingBuf {
+    type Target = Producer<UserMapping>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.producer
+    }
+}
+
 impl AsFd for UserRingBuf {
     /// The map's descriptor. It becomes writable (`EPOLLOUT`) when a drain has
     /// consumed something; it says so level-triggered unless the ring is full to
     /// the last byte, so wait edge-triggered, and look before each wait.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.producer.memory().as_fd()
     }
 }
 
-/// Whether the last producer left positions that a drain accepts.
-fn check_positions(memory: &impl ProducerMemory) -> Result<(), Corrupt> {
-    let producer = memory.initial_producer_pos();
-    let position = memory.load_consumer_pos(Acquire);
-    let corrupt = |reason| Err(Corrupt { position, reason });
-    if !producer.is_aligned() {
-        return corrupt(CorruptReason::ProducerMisaligned { producer });
+impl AsRawFd for UserRingBuf {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
-    if producer.distance(position, memory.width()) > memory.capacity().bytes() {
-        return corrupt(CorruptReason::ProducerOutOfRange { producer });
-    }
-    Ok(())
 }

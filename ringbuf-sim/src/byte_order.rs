@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use std::time::Duration;
+
 use ringbuf_core::{
-    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, SampleLen,
-    Width,
+    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
+    SampleLen, WaitHost, WakeCause, Width,
 };
 
 use crate::KernelMemory;
@@ -29,11 +31,14 @@ impl ByteOrder {
 pub struct ByteOrdered<M> {
     memory: M,
     swapped: bool,
+    /// The process that made it. A child of `fork` has the same pages, and is
+    /// told from its parent by this.
+    process: u32,
 }
 
 impl<M> ByteOrdered<M> {
     pub(crate) fn new(memory: M, order: ByteOrder) -> Self {
-        Self { memory, swapped: order != ByteOrder::NATIVE }
+        Self { memory, swapped: order != ByteOrder::NATIVE, process: std::process::id() }
     }
 
     /// Between the value of a header and how it is stored.
@@ -51,15 +56,10 @@ impl<M> ByteOrdered<M> {
     }
 }
 
-// SAFETY: M1, M2, M5 as of the memory behind it, which is accessed as named
+// SAFETY: M1, M2, M5, M6 as of the memory behind it, which is accessed as named
 // (M3); positions and headers are in the byte order that this was made for,
 // which is the native one of the machine that is simulated (M4).
-unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
-    type Sample<'a>
-        = M::Sample<'a>
-    where
-        Self: 'a;
-
+unsafe impl<M: RingMemory> RingMemory for ByteOrdered<M> {
     #[inline]
     fn capacity(&self) -> Capacity {
         self.memory.capacity()
@@ -70,8 +70,51 @@ unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
         self.memory.width()
     }
 
+    fn is_owned(&self) -> bool {
+        std::process::id() == self.process
+    }
+}
+
+impl<M: WaitHost> WaitHost for ByteOrdered<M> {
+    type Error = M::Error;
+
+    fn now(&self) -> Duration {
+        self.memory.now()
+    }
+
+    fn pause(&self, time: Duration) {
+        self.memory.pause(time);
+    }
+
+    fn nap(&self, time: Duration) -> Result<WakeCause, M::Error> {
+        self.memory.nap(time)
+    }
+
+    fn block(&self, time: Duration) -> Result<WakeCause, M::Error> {
+        self.memory.block(time)
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
+    type Sample<'a>
+        = M::Sample<'a>
+    where
+        Self: 'a;
+    type Data = M::Data;
+
+    #[inline]
+    fn data(&self) -> M::Data {
+        self.memory.data()
+    }
+
     fn initial_consumer_pos(&self) -> Position {
         self.position(self.memory.initial_consumer_pos(), self.memory.width())
+    }
+
+    #[inline]
+    fn stored_consumer_pos(&self) -> Position {
+        self.position(self.memory.stored_consumer_pos(), self.memory.width())
     }
 
     #[inline]
@@ -87,15 +130,15 @@ unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
     }
 
     #[inline]
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+    unsafe fn load_header(&self, data: M::Data, at: Offset, order: Ordering) -> Header {
         // SAFETY: as the caller vouches.
-        self.header(unsafe { self.memory.load_header(at, order) })
+        self.header(unsafe { self.memory.load_header(data, at, order) })
     }
 
     #[inline]
-    unsafe fn sample(&self, at: Offset, len: SampleLen) -> M::Sample<'_> {
+    unsafe fn sample(&self, data: M::Data, at: Offset, len: SampleLen) -> M::Sample<'_> {
         // SAFETY: as the caller vouches.
-        unsafe { self.memory.sample(at, len) }
+        unsafe { self.memory.sample(data, at, len) }
     }
 
     #[inline]
@@ -110,14 +153,6 @@ unsafe impl<M: ProducerMemory> ProducerMemory for ByteOrdered<M> {
         = M::SampleMut<'a>
     where
         Self: 'a;
-
-    fn capacity(&self) -> Capacity {
-        self.memory.capacity()
-    }
-
-    fn width(&self) -> Width {
-        self.memory.width()
-    }
 
     fn initial_producer_pos(&self) -> Position {
         self.position(self.memory.initial_producer_pos(), self.memory.width())

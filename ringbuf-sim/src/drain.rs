@@ -90,7 +90,7 @@ impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
                 Ok(Peek::Sample(at, len)) => {
                     // SAFETY: the peek saw it committed by an acquire load, and
                     // within what is produced; it is released below.
-                    (len, callback(unsafe { self.memory.sample(at, len) }))
+                    (len, callback(unsafe { self.memory.sample(self.memory.data(), at, len) }))
                 }
                 Ok(Peek::Discarded(len)) => {
                     discarded += 1;
@@ -143,7 +143,7 @@ impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
         let at = consumed.offset(capacity);
         // SAFETY: both positions are multiples of 8 (C1), and the producer's is
         // ahead: 8 bytes are produced here.
-        let header = unsafe { self.memory.load_header(at, Acquire) };
+        let header = unsafe { self.memory.load_header(self.memory.data(), at, Acquire) };
         let (len, footprint) = (header.len(), header.footprint());
         if footprint > available {
             return Err(DrainError::BeyondProduced { footprint, available });
@@ -200,6 +200,7 @@ pub enum DrainError {
 
 impl DrainError {
     /// What the helper returns for it.
+    #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
             Self::UnknownFlags | Self::ProducerMisaligned { .. } | Self::BeyondProduced { .. } => {

@@ -1,9 +1,13 @@
 //! An eventfd in the place of the kernel's wait queue.
 
+use std::hint;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use ringbuf_core::{WaitHost, WakeCause};
 
 use crate::mirror::check;
 
@@ -13,6 +17,7 @@ use crate::mirror::check;
 pub(crate) struct Event {
     fd: OwnedFd,
     notifications: AtomicU64,
+    start: Instant,
 }
 
 impl Event {
@@ -21,7 +26,7 @@ impl Event {
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         // SAFETY: just created, owned by nobody else.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { fd, notifications: AtomicU64::new(0) })
+        Ok(Self { fd, notifications: AtomicU64::new(0), start: Instant::now() })
     }
 
     /// Wakes whoever waits.
@@ -32,28 +37,64 @@ impl Event {
         unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
-    /// Forgets what was announced so far.
-    pub(crate) fn clear(&self) {
-        let mut count = [0_u8; 8];
-        // SAFETY: an eventfd gives 8 bytes, which the buffer has. That nothing
-        // was there to read (EAGAIN) is fine.
-        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-    }
-
-    /// Blocks until there is something announced, at most `timeout`.
-    pub(crate) fn poll(&self, timeout: Duration) -> io::Result<()> {
-        let millis = timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
+    /// Blocks until something is announced, or was since the last call, for
+    /// `time` at most, rounded up to a millisecond. What was announced is used
+    /// up: a look at the ring afterwards sees it.
+    pub(crate) fn block(&self, time: Duration) -> io::Result<WakeCause> {
+        let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
         let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one pollfd, alive for the call.
-        match check(unsafe { libc::poll(&raw mut poll, 1, millis) }) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => Ok(()),
-        }
+        let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });
+        let mut count = [0_u8; 8];
+        // SAFETY: an eventfd gives 8 bytes, which the buffer has. That nothing
+        // is there to read (EAGAIN) is fine.
+        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+        interrupted(ready.map(|ready| match ready {
+            0 => WakeCause::TimeUp,
+            _ => WakeCause::Notified,
+        }))
     }
 
     /// Notifications so far.
     pub(crate) fn notifications(&self) -> u64 {
         self.notifications.load(Ordering::Relaxed)
+    }
+}
+
+/// The clock and the sleeps of a simulated ring: real ones.
+impl WaitHost for Event {
+    type Error = io::Error;
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn pause(&self, time: Duration) {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            hint::spin_loop();
+        }
+    }
+
+    fn nap(&self, time: Duration) -> io::Result<WakeCause> {
+        let nanos = time.subsec_nanos() as libc::c_long;
+        let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+        let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
+        // SAFETY: one timespec, alive for the call; the rest is not asked for.
+        let slept = check(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) });
+        interrupted(slept.map(|_| WakeCause::TimeUp))
+    }
+
+    fn block(&self, time: Duration) -> io::Result<WakeCause> {
+        Event::block(self, time)
+    }
+}
+
+/// A signal is not an error.
+fn interrupted(result: io::Result<WakeCause>) -> io::Result<WakeCause> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(WakeCause::Interrupted),
+        other => other,
     }
 }
 

@@ -45,8 +45,10 @@ pub enum Refused {
     Full,
     /// The pending position is in the way (6.10): the oldest uncommitted record,
     /// or, for a record as large as the ring and on 32-bit kernels with the defect
-    /// ([`PendingPos::Compared`](crate::PendingPos::Compared)), for ever.
+    /// ([`PendingPos::Compared`](crate::PendingPos::Compared)), without end.
     PendingInTheWay,
+    /// A child of `fork` asks: the simulated kernel is its parent's.
+    Forked,
 }
 
 impl fmt::Display for Refused {
@@ -54,6 +56,7 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::TooLarge => "the record is larger than the ring can hold",
             Self::Full => "the ring is full: the consumer has not released enough space",
+            Self::Forked => "the ring is simulated by the parent of this process",
             Self::PendingInTheWay => {
                 "the pending position, of the oldest uncommitted record, is in the way"
             }
@@ -75,6 +78,7 @@ pub enum OutputError {
 
 impl OutputError {
     /// What the helper returns for it.
+    #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
             Self::UnknownFlags => -22,
@@ -111,6 +115,7 @@ impl DynptrError {
     pub(crate) const MAX_LEN: u32 = (1 << 24) - 1;
 
     /// What the helper returns for it.
+    #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
             Self::UnknownFlags | Self::Refused(_) => -22,

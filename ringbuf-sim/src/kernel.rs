@@ -52,6 +52,9 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
     /// # Errors
     /// [`Refused`]; a BPF program sees NULL for every reason.
     pub fn reserve(&self, len: u64) -> Result<KernelReservation<'_, M, H>, Refused> {
+        if !self.memory.is_owned() {
+            return Err(Refused::Forked);
+        }
         let (capacity, width) = (self.memory.capacity(), self.memory.width());
         let mask = capacity.bytes() - 1;
         let len = SampleLen::new(len).ok_or(Refused::TooLarge)?;
@@ -162,6 +165,9 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
 
     /// `bpf_ringbuf_commit`: exchange the header, then decide whether to wake.
     fn commit(&self, at: Offset, header: Header, flags: Flags) {
+        if !self.memory.is_owned() {
+            return; // A child of `fork`: the record is its parent's.
+        }
         // The kernel's xchg is a full barrier on both sides. Release is what
         // publishes the sample (models: `hand_over`, `two_producers`); the
         // fence is what keeps the load below from passing the exchange
@@ -201,6 +207,20 @@ where
 }
 
 /// Space that a simulated BPF program has reserved. Dropping it discards.
+///
+/// It derefs to its bytes, which cannot be taken out of it:
+/// ```compile_fail,E0277
+/// # let ring = ringbuf_sim::SimRing::new(4096).unwrap();
+/// # let producer = ring.producer();
+/// let mut reservation = producer.reserve(8).unwrap();
+/// let stolen = std::mem::take(&mut *reservation);
+/// ```
+/// ```compile_fail,E0277
+/// # let ring = ringbuf_sim::SimRing::new(4096).unwrap();
+/// # let producer = ring.producer();
+/// let (mut a, mut b) = (producer.reserve(8).unwrap(), producer.reserve(8).unwrap());
+/// std::mem::swap(&mut *a, &mut *b);
+/// ```
 pub struct KernelReservation<'r, M: KernelMemory, H: Host> {
     ring: &'r KernelRing<M, H>,
     at: Offset,
@@ -228,15 +248,21 @@ impl<M: KernelMemory, H: Host> Drop for KernelReservation<'_, M, H> {
     }
 }
 
-impl<'r, M: KernelMemory, H: Host> Deref for KernelReservation<'r, M, H> {
-    type Target = M::SampleMut<'r>;
+impl<'r, M: KernelMemory, H: Host> Deref for KernelReservation<'r, M, H>
+where
+    M::SampleMut<'r>: Deref,
+{
+    type Target = <M::SampleMut<'r> as Deref>::Target;
 
     fn deref(&self) -> &Self::Target {
         &self.sample
     }
 }
 
-impl<M: KernelMemory, H: Host> DerefMut for KernelReservation<'_, M, H> {
+impl<'r, M: KernelMemory, H: Host> DerefMut for KernelReservation<'r, M, H>
+where
+    M::SampleMut<'r>: DerefMut,
+{
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.sample
     }

@@ -17,7 +17,7 @@
 //! let traced = ring.producer();
 //! let thread = thread::spawn(move || traced.output(b"exec /bin/true", Flags::ADAPTIVE));
 //!
-//! ring.wait(&mut consumer, Duration::from_secs(10))?;
+//! consumer.wait(Some(Duration::from_secs(10)))?;
 //! let batch = consumer.batch();
 //! let Next::Record(record) = batch.next()? else { panic!("one record was sent") };
 //! assert_eq!(&record[..], b"exec /bin/true");
@@ -32,20 +32,20 @@
 //! memory and over a [`Host`] or [`DrainHost`] that gives them a lock and takes
 //! their notifications: the loom models in `tests/loom` run the very same code.
 
+#![warn(clippy::must_use_candidate)]
+
 mod byte_order;
 mod drain;
 mod event;
-pub mod fuzz;
 mod helper;
 mod host;
-mod hostile;
 mod kernel;
 mod memory;
 mod mirror;
-pub mod oracle;
 mod profile;
 mod ring;
 mod user_ring;
+mod virtual_time;
 
 pub use byte_order::{ByteOrder, ByteOrdered};
 pub use drain::{DrainError, DrainHost, KernelConsumer};
@@ -55,7 +55,6 @@ pub use kernel::{KernelReservation, KernelRing};
 pub use memory::{Keep, KernelMemory};
 pub use mirror::{Mirror, PagesNow};
 pub use profile::{PendingPos, Profile};
-pub use ring::{
-    Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads, Wakeup,
-};
+pub use ring::{Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads};
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};
+pub use virtual_time::{InVirtualTime, Rests, VirtualMemory, VirtualTime, VirtualUserMemory};

@@ -30,6 +30,8 @@ pub struct Mirror {
     width: Width,
     byte_order: ByteOrder,
     role: UserSpace,
+    /// The process that made it.
+    process: u32,
 }
 
 /// What user space does with a ring, and so what it may write.
@@ -83,7 +85,13 @@ impl Mirror {
         user.map(0, &file, 0, page, first)?;
         user.map(page, &file, page, page + size, rest)?;
         user.map(2 * page + size, &file, 2 * page, size, rest)?;
-        Ok(Self { kernel, user, capacity, page, page_size, width, byte_order, role })
+        let process = std::process::id();
+        Ok(Self { kernel, user, capacity, page, page_size, width, byte_order, role, process })
+    }
+
+    /// Whether this is the process that made it, not a child of `fork`.
+    pub(crate) fn is_owned(&self) -> bool {
+        std::process::id() == self.process
     }
 
     /// The producing kernel's side of the pages.
@@ -138,6 +146,7 @@ impl Mirror {
     }
 
     /// Size of the data area.
+    #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.capacity
     }

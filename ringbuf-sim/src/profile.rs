@@ -85,6 +85,7 @@ impl Profile {
     /// When a series was repaired, if ever, is known of 6.12 and 6.1 only, and all
     /// releases from 7.0 on are taken for repaired; on 64-bit kernels it is of no
     /// consequence.
+    #[must_use]
     pub const fn of_release(major: u32, minor: u32, patch: u32) -> Self {
         let (fixed, repaired) = match (major, minor) {
             (5, 10) => (Some(223), None),

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringbuf_core::{
-    Armed, CapacityError, Consumer, ConsumerMemory, Corrupt, Position, ProducerMemory,
+    Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt, Position, ProducerMemory, WaitHost,
+    WakeCause,
 };
 
 use crate::event::Event;
@@ -18,12 +19,13 @@ use crate::{
     Positions, Profile, Refused,
 };
 
-/// A simulated ring buffer map. Clones share the ring.
+/// A simulated ring buffer map. Clones share the ring. It is for one process: a
+/// child of `fork` can neither produce into it nor read it.
 ///
 /// [`AsFd`] gives the eventfd that stands in for the map's file descriptor: it
 /// becomes readable with each notification, and stays so until
-/// [`wait`](Self::wait) clears it. In a loop of your own, register it
-/// edge-triggered, as the map's.
+/// [`Consumer::wait`] blocks, which uses it up. In a loop of your own, register
+/// it edge-triggered, as the map's.
 #[derive(Clone, Debug)]
 pub struct SimRing {
     shared: Arc<Shared>,
@@ -92,6 +94,7 @@ impl SimRing {
 
     /// A producer of this ring: what a BPF program can do. Any number of them,
     /// on any thread.
+    #[must_use]
     pub fn producer(&self) -> KernelProducer {
         KernelProducer { ring: self.clone() }
     }
@@ -103,55 +106,44 @@ impl SimRing {
     /// [`SimError::SecondConsumer`] while another lives; [`SimError::Corrupt`]
     /// if the positions are out of range.
     pub fn consumer(&self) -> Result<Consumer<SimMemory>, SimError> {
-        if self.shared.claimed.swap(true, Ordering::Acquire) {
-            return Err(SimError::SecondConsumer);
-        }
-        let memory = Mirror::consumer_memory(Claim { ring: self.clone() });
+        let memory = Mirror::consumer_memory(self.claim()?);
         // SAFETY: C1: the claim admits one at a time, and the pages are ours.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
     }
 
-    /// Waits until there is something to read, at most `timeout`: arms, and
-    /// blocks on the eventfd only if the consumer may sleep.
-    ///
-    /// # Errors
-    /// What `poll(2)` reports, except `EINTR`.
-    pub fn wait(
-        &self,
-        consumer: &mut Consumer<SimMemory>,
-        timeout: Duration,
-    ) -> io::Result<Wakeup> {
-        // A time too far to represent is for ever.
-        let deadline = Instant::now().checked_add(timeout);
-        loop {
-            // An edge seen before the look has no more to say.
-            self.shared.kernel.host().event.clear();
-            if consumer.arm() == Armed::Ready {
-                return Ok(Wakeup::Ready);
-            }
-            let left = deadline.map_or(Duration::MAX, |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                return Ok(Wakeup::TimedOut);
-            }
-            self.shared.kernel.host().event.poll(left)?;
+    /// The right to consume, if nobody has it.
+    pub(crate) fn claim(&self) -> Result<Claim, SimError> {
+        if !self.shared.mirror.is_owned() {
+            return Err(SimError::Forked);
         }
+        if self.shared.claimed.swap(true, Ordering::Acquire) {
+            return Err(SimError::SecondConsumer);
+        }
+        Ok(Claim { ring: self.clone() })
+    }
+
+    /// Size of the data area.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.shared.mirror.capacity()
     }
 
     /// How many times producers have notified so far.
+    #[must_use]
     pub fn notifications(&self) -> u64 {
         self.shared.kernel.host().event.notifications()
     }
 
     /// All that user space sees of the ring now. What producers do meanwhile
     /// is in it or not, word by word.
+    #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()
     }
 
     /// The producer's side of the pages, for core's own
     /// [`Producer`](ringbuf_core::Producer): the user ring buffer's role.
+    #[must_use]
     pub fn producer_memory(&self) -> SimKernelMemory {
         self.shared.mirror.kernel_memory()
     }
@@ -160,6 +152,12 @@ impl SimRing {
 impl AsFd for SimRing {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.kernel.host().event.as_fd()
+    }
+}
+
+impl AsRawFd for SimRing {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 
@@ -202,18 +200,10 @@ impl KernelProducer {
     }
 
     /// `bpf_ringbuf_query`; see [`Query`](crate::Query) for the kinds.
+    #[must_use]
     pub fn query(&self, kind: u64) -> u64 {
         self.ring.shared.kernel.query(kind)
     }
-}
-
-/// What ended a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wakeup {
-    /// There is something to read, or room to write.
-    Ready,
-    /// The time is up. Look all the same: with `NO_WAKEUP` nothing is announced.
-    TimedOut,
 }
 
 /// The right to consume a ring, held by its one consumer.
@@ -222,9 +212,36 @@ pub struct Claim {
     ring: SimRing,
 }
 
+impl Claim {
+    pub(crate) fn notifications(&self) -> u64 {
+        self.ring.notifications()
+    }
+}
+
 impl AsRef<Mirror> for Claim {
     fn as_ref(&self) -> &Mirror {
         &self.ring.shared.mirror
+    }
+}
+
+/// A simulated ring waits in real time, for the eventfd.
+impl WaitHost for Claim {
+    type Error = io::Error;
+
+    fn now(&self) -> Duration {
+        self.ring.shared.kernel.host().event.now()
+    }
+
+    fn pause(&self, time: Duration) {
+        self.ring.shared.kernel.host().event.pause(time);
+    }
+
+    fn nap(&self, time: Duration) -> io::Result<WakeCause> {
+        self.ring.shared.kernel.host().event.nap(time)
+    }
+
+    fn block(&self, time: Duration) -> io::Result<WakeCause> {
+        self.ring.shared.kernel.host().event.block(time)
     }
 }
 
@@ -269,7 +286,6 @@ struct Shared {
 }
 
 /// Why a simulated ring could not be made or taken.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SimError {
     /// A size that no ring buffer map can have.
@@ -281,6 +297,8 @@ pub enum SimError {
     SecondConsumer,
     /// The user ring has a producer already: there can be only one.
     SecondProducer,
+    /// A child of `fork` asks: the ring is simulated by its parent.
+    Forked,
     /// The positions are out of range.
     Corrupt(Corrupt),
     /// The system refused memory or a file descriptor.
@@ -298,12 +316,22 @@ impl fmt::Display for SimError {
             Self::SecondConsumer => {
                 f.write_str("this ring has a consumer already: drop it, or share it")
             }
+            Self::Forked => f.write_str(
+                "this ring is simulated by the parent of this process: make one after the fork",
+            ),
             Self::SecondProducer => {
-                f.write_str("this ring has a producer already: drop it, or share it")
+                f.write_str("this user ring has a producer already: drop it, or share it")
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::Io(error) => write!(f, "the pages of the simulated ring: {error}"),
         }
+    }
+}
+
+/// The text, so that a `main` that returns the error prints what to do.
+impl fmt::Debug for SimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -313,7 +341,7 @@ impl std::error::Error for SimError {
             Self::Capacity(error) => Some(error),
             Self::Corrupt(corrupt) => Some(corrupt),
             Self::Io(error) => Some(error),
-            Self::ByteOrder | Self::SecondConsumer | Self::SecondProducer => None,
+            Self::ByteOrder | Self::SecondConsumer | Self::SecondProducer | Self::Forked => None,
         }
     }
 }

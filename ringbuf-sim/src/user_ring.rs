@@ -2,16 +2,18 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ringbuf_core::{ConsumerMemory, Position, Producer, ProducerMemory};
+use ringbuf_core::{
+    ConsumerMemory, Position, Producer, ProducerMemory, RingMemory, WaitHost, WakeCause,
+};
 
 use crate::event::Event;
 use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
-use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError, Wakeup};
+use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError};
 
 /// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`): core's
 /// [`Producer`] writes it, with the permissions of user space; any thread may
@@ -102,10 +104,12 @@ impl SimUserRing {
     /// producer position stays.
     ///
     /// # Errors
-    /// [`SimError::SecondProducer`] while another lives.
+    /// [`SimError::SecondProducer`] while another lives; [`SimError::Corrupt`]
+    /// if the positions are out of range.
     pub fn producer(&self) -> Result<Producer<SimUserMemory>, SimError> {
+        let memory = self.producer_memory()?;
         // SAFETY: P1: the claim admits one at a time, and the pages are ours.
-        self.producer_memory().map(|memory| unsafe { Producer::new(memory) })
+        unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)
     }
 
     /// The producer's side of the pages without a producer, to write what none
@@ -114,11 +118,18 @@ impl SimUserRing {
     /// # Errors
     /// As [`producer`](Self::producer).
     pub fn producer_memory(&self) -> Result<SimUserMemory, SimError> {
+        Ok(Mirror::producer_memory(self.claim()?))
+    }
+
+    /// The right to produce, if nobody has it.
+    pub(crate) fn claim(&self) -> Result<UserClaim, SimError> {
+        if !self.shared.mirror.is_owned() {
+            return Err(SimError::Forked);
+        }
         if self.shared.claimed.swap(true, Ordering::Acquire) {
             return Err(SimError::SecondProducer);
         }
-        let claim = UserClaim { shared: self.shared.clone() };
-        Ok(Mirror::producer_memory(claim))
+        Ok(UserClaim { shared: self.shared.clone() })
     }
 
     /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample
@@ -135,18 +146,21 @@ impl SimUserRing {
     }
 
     /// The consumer position, where drains have come to.
+    #[must_use]
     pub fn consumer_pos(&self) -> Position {
         self.shared.mirror.kernel_memory().load_consumer_pos(Ordering::Acquire)
     }
 
     /// All that user space sees of the ring now. What goes on meanwhile is in it
     /// or not, word by word.
+    #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()
     }
 
     /// Whether poll(2) would report `EPOLLOUT`: not so of a ring that is full
     /// to the last byte, or whose positions are out of range.
+    #[must_use]
     pub fn is_writable(&self) -> bool {
         let memory = self.shared.mirror.kernel_memory();
         let consumed = memory.load_consumer_pos(Ordering::Acquire);
@@ -155,36 +169,8 @@ impl SimUserRing {
         produced.distance(consumed, self.shared.mirror.width()) < memory.capacity().bytes()
     }
 
-    /// Waits until `len` bytes can be reserved, at most `timeout`; no longer if
-    /// they never can. Commit what is open first: no drain gets past it.
-    ///
-    /// # Errors
-    /// What `poll(2)` reports, except `EINTR`.
-    pub fn wait(
-        &self,
-        producer: &Producer<SimUserMemory>,
-        len: u32,
-        timeout: Duration,
-    ) -> io::Result<Wakeup> {
-        // A time too far to represent is for ever.
-        let deadline = Instant::now().checked_add(timeout);
-        loop {
-            // An edge seen before the look has no more to say.
-            self.shared.kernel.host().event.clear();
-            if producer.has_room(len) {
-                return Ok(Wakeup::Ready);
-            }
-            let left = deadline.map_or(Duration::MAX, |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                return Ok(Wakeup::TimedOut);
-            }
-            self.shared.kernel.host().event.poll(left)?;
-        }
-    }
-
     /// How many times drains have notified so far.
+    #[must_use]
     pub fn notifications(&self) -> u64 {
         self.shared.kernel.host().event.notifications()
     }
@@ -196,15 +182,48 @@ impl AsFd for SimUserRing {
     }
 }
 
+impl AsRawFd for SimUserRing {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
 /// The right to produce into a user ring, held by its one producer.
 #[derive(Debug)]
 pub struct UserClaim {
     shared: Arc<Shared>,
 }
 
+impl UserClaim {
+    pub(crate) fn notifications(&self) -> u64 {
+        self.shared.kernel.host().event.notifications()
+    }
+}
+
 impl AsRef<Mirror> for UserClaim {
     fn as_ref(&self) -> &Mirror {
         &self.shared.mirror
+    }
+}
+
+/// A simulated user ring waits in real time, for the eventfd.
+impl WaitHost for UserClaim {
+    type Error = io::Error;
+
+    fn now(&self) -> Duration {
+        self.shared.kernel.host().event.now()
+    }
+
+    fn pause(&self, time: Duration) {
+        self.shared.kernel.host().event.pause(time);
+    }
+
+    fn nap(&self, time: Duration) -> io::Result<WakeCause> {
+        self.shared.kernel.host().event.nap(time)
+    }
+
+    fn block(&self, time: Duration) -> io::Result<WakeCause> {
+        self.shared.kernel.host().event.block(time)
     }
 }
 

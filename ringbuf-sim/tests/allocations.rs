@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use counting::without_allocation;
 use ringbuf_core::{
-    Armed, Consumer, ConsumerMemory, Drained, Ended, Next, Producer, ProducerMemory, Rest, Waiter,
-    Waiting,
+    Armed, Drained, Next, Producer, ProducerMemory, RingMemory, WaitPolicy, Wakeup,
 };
-use ringbuf_sim::{Flags, SimMemory, SimRing};
+use ringbuf_sim::{Flags, SimRing, VirtualTime};
 
 const CAPACITY: u64 = 64 * 1024;
 const GO_ON: ControlFlow<()> = Continue(());
@@ -34,15 +33,15 @@ fn filled(records: u64) -> SimRing {
 
 #[test]
 fn a_batch_does_not_allocate() {
-    for release_after in [0, CAPACITY / 4] {
+    for portion in [None, Some(CAPACITY / 4)] {
         let ring = filled(1000);
         let mut consumer = ring.consumer().unwrap();
         without_allocation("a batch", || {
-            consumer.release_after(release_after);
-            let batch = consumer.batch().at_most(3);
+            portion.into_iter().for_each(|portion| consumer.hold_back(portion));
+            let batch = consumer.batch().max_records(3);
             while let Ok(Next::Record(_)) = batch.next() {}
-            batch.keep();
-            let batch = consumer.batch().within(100);
+            batch.rewind();
+            let batch = consumer.batch().max_bytes(100);
             while let Ok(Next::Record(_)) = batch.next() {}
             drop(batch);
             let batch = consumer.batch();
@@ -56,12 +55,12 @@ fn a_batch_does_not_allocate() {
 
 #[test]
 fn for_each_does_not_allocate() {
-    for release_after in [0, CAPACITY / 4] {
+    for portion in [None, Some(CAPACITY / 4)] {
         let ring = filled(1000);
         let mut consumer = ring.consumer().unwrap();
         let (mut bytes, mut records) = (0, 0);
         without_allocation("for_each", || {
-            consumer.release_after(release_after);
+            portion.into_iter().for_each(|portion| consumer.hold_back(portion));
             let end = consumer.for_each(|record| {
                 records += 1;
                 if records == 100 { Break(record.len()) } else { Continue(()) }
@@ -81,12 +80,12 @@ fn for_each_does_not_allocate() {
 fn looking_and_arming_do_not_allocate() {
     let ring = filled(10);
     let mut consumer = ring.consumer().unwrap();
-    consumer.release_after(CAPACITY / 2);
+    consumer.hold_back(CAPACITY / 2);
     without_allocation("a look", || {
-        assert!(consumer.peek() && consumer.has_unread());
+        assert!(consumer.is_ready() && consumer.known_ready());
         assert_eq!(consumer.arm(), Armed::Ready);
         assert_eq!(consumer.for_each(|_| GO_ON), Ok(Continue(Drained::Busy)));
-        assert!(!consumer.peek() && !consumer.has_unread());
+        assert!(!consumer.is_ready() && !consumer.known_ready());
         assert!(consumer.lag().is_ok_and(|lag| lag > 0));
         consumer.publish();
         assert_eq!(consumer.arm(), Armed::Sleep);
@@ -110,64 +109,57 @@ fn what_is_corrupt_does_not_allocate() {
     });
 }
 
+/// The loop of `wait` itself, in virtual time: naps, spins, blocks, and every end.
 #[test]
 fn waiting_does_not_allocate() {
+    let us = Duration::from_micros;
     let presets = [
-        Waiting::balanced(),
-        Waiting::low_latency(),
-        Waiting::low_cost(),
-        Waiting::immediate(),
-        Waiting::balanced().hold_off(Duration::MAX).spin_for(Duration::MAX),
+        WaitPolicy::balanced(),
+        WaitPolicy::low_latency(),
+        WaitPolicy::low_cost(),
+        WaitPolicy::immediate(),
+        WaitPolicy::balanced().hold_off(Duration::MAX).spin_for(Duration::MAX),
     ];
-    for waiting in presets {
+    for policy in presets.clone() {
         let ring = SimRing::new(CAPACITY).unwrap();
-        let mut consumer = ring.consumer().unwrap();
         let producer = ring.producer();
-        let sample = [0; 56];
-        without_allocation("waiting", || {
-            consumer.release_after(waiting.release_after(consumer.memory().capacity()));
-            let mut waiter = Waiter::new(waiting.clone(), consumer.memory().capacity());
-            let mut now = Duration::ZERO;
-            // Dense, sparse, too much at once, and nothing.
-            for burst in [1, 10, 1, 100, 0, 0, 1, 0, 500, 0, 0, 0, 1] {
+        let time = VirtualTime::new();
+        time.tick(us(2));
+        let mut consumer = ring.consumer_in(&time).unwrap();
+        // Dense, sparse, too much at once, and nothing.
+        for (step, burst) in (0..).zip([1, 10, 1, 100, 0, 0, 1, 0, 500, 0, 0, 0, 1]) {
+            let producer = &producer;
+            time.at(us(10 * step), move |_| {
                 for _ in 0..burst {
-                    producer.output(&sample, Flags::ADAPTIVE).unwrap();
+                    producer.output(&[0; 56], Flags::ADAPTIVE).unwrap();
                 }
-                now += Duration::from_micros(10);
-                wait(&mut waiter, &mut consumer, &mut now);
-            }
-        });
-    }
-}
-
-/// Reads, then rests once, and looks.
-fn wait(waiter: &mut Waiter, consumer: &mut Consumer<SimMemory>, now: &mut Duration) {
-    let (mut records, mut bytes) = (0, 0);
-    let end = consumer.for_each(|record| {
-        records += 1;
-        bytes += record.sample_len().footprint();
-        GO_ON
-    });
-    assert_eq!(end, Ok(Continue(Drained::Empty)));
-    waiter.drained(*now, records, bytes);
-    let rest = waiter.rest(*now);
-    match rest {
-        Rest::Block(time) => {
-            assert_eq!(consumer.arm(), Armed::Sleep);
-            *now += time;
+            });
         }
-        Rest::Nap(time) | Rest::Spin { pause: time, .. } => *now += time.min(SECOND),
+        // A signal ends a nap or a block, but no spin.
+        time.at(us(500), |time| time.signal());
+        time.at(us(15_000), |time| time.signal());
+        let mut ends = Vec::with_capacity(10_000);
+        without_allocation("waiting", || {
+            consumer.set_policy(policy.clone());
+            while time.now() < us(30_000) {
+                ends.push(consumer.wait(Some(us(20_000))).unwrap());
+                assert!(consumer.drain(|_| ()).is_ok());
+            }
+            consumer.clear_policy();
+        });
+        assert_eq!(consumer.counts().delivered, 614);
+        let count = |end| ends.iter().filter(|found| **found == end).count();
+        assert!(count(Wakeup::Ready) > 1 && count(Wakeup::TimedOut) > 0, "{ends:?}");
+        let spins = policy == presets[4];
+        assert_eq!(count(Wakeup::Interrupted) == 0, spins, "{ends:?}");
     }
-    waiter.looked(rest, Ended::Over, consumer.peek());
 }
-
-const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn producing_does_not_allocate() {
     let ring = SimRing::new(CAPACITY).unwrap();
     // SAFETY: P1: nothing else produces into this ring.
-    let producer = unsafe { Producer::new(ring.producer_memory()) };
+    let producer = unsafe { Producer::new(ring.producer_memory()) }.unwrap();
     without_allocation("a producer", || {
         for number in 0..10 {
             let mut reservation = producer.reserve(8).unwrap();

@@ -9,12 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use ringbuf_core::{Position, Producer, ReserveError, Width};
-use ringbuf_sim::{DrainError, Flags, SimError, SimUserMemory, SimUserRing, Wakeup};
+use ringbuf_core::{Position, Producer, ReserveError, Wakeup, Width};
+use ringbuf_sim::{DrainError, Flags, SimError, SimUserMemory, SimUserRing};
 use user_facts::UserRing;
 
 const PAGE: u64 = 4096;
-/// Longer than any scheduler's whim: who waits so long was not woken.
+/// Longer than any scheduler's whim: a wait that takes this long was not ended by a notification.
 const NEVER: Duration = Duration::from_secs(10);
 /// Unoptimised code gets through fewer.
 const SAMPLES: u64 = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
@@ -193,27 +193,27 @@ fn a_drain_stops_for_ever_where_positions_wrap() {
 }
 
 #[test]
-fn who_waits_for_space_is_woken_by_the_drain_that_makes_it() {
+fn a_wait_for_room_is_ended_by_the_drain_that_makes_it() {
     let (ring, producer) = fresh(PAGE);
     let short = Duration::from_millis(20);
-    assert_eq!(ring.wait(&producer, 4088, short).unwrap(), Wakeup::Ready);
+    assert_eq!(producer.wait_for_room(4088, Some(short)).unwrap(), Wakeup::Ready);
     for _ in 0..2 {
         producer.reserve(2040).unwrap().submit();
     }
     assert!(!ring.is_writable());
-    assert_eq!(ring.wait(&producer, 0, short).unwrap(), Wakeup::TimedOut);
+    assert_eq!(producer.wait_for_room(0, Some(short)).unwrap(), Wakeup::TimedOut);
     // It will never fit, so there is nothing to wait for.
-    assert_eq!(ring.wait(&producer, u32::MAX, short).unwrap(), Wakeup::Ready);
+    assert_eq!(producer.wait_for_room(u32::MAX, Some(short)).unwrap(), Wakeup::Ready);
     // What is drained without a notification is found when the time is up.
     ring.drain(Flags::NO_WAKEUP, |_| Break(())).unwrap();
     assert_eq!(ring.notifications(), 0);
-    assert_eq!(ring.wait(&producer, 2040, short).unwrap(), Wakeup::Ready);
+    assert_eq!(producer.wait_for_room(2040, Some(short)).unwrap(), Wakeup::Ready);
     let drainer = ring.clone();
     let thread = thread::spawn(move || {
         thread::sleep(Duration::from_millis(5));
         drainer.drain(Flags::ADAPTIVE, |_| Continue(()))
     });
-    assert_eq!(ring.wait(&producer, 4088, NEVER).unwrap(), Wakeup::Ready);
+    assert_eq!(producer.wait_for_room(4088, Some(NEVER)).unwrap(), Wakeup::Ready);
     assert_eq!((thread.join().unwrap(), ring.notifications()), (Ok(1), 1));
     assert!(ring.as_fd().try_clone_to_owned().is_ok());
 }
@@ -252,7 +252,7 @@ fn every_sample_arrives_once_in_order_unharmed() {
         }
         number += open.len() as u64;
         if open.is_empty() {
-            assert_eq!(ring.wait(&producer, plan(number).0, NEVER).unwrap(), Wakeup::Ready);
+            assert_eq!(producer.wait_for_room(plan(number).0, Some(NEVER)).unwrap(), Wakeup::Ready);
         }
         // The last reserved is committed first.
         for (number, reservation) in open.into_iter().rev() {

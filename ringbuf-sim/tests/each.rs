@@ -28,13 +28,13 @@ fn records() -> impl Strategy<Value = Vec<(usize, bool)>> {
 
 proptest! {
     /// Each sample is full of words that are the length word of the record
-    /// before: whoever takes the inside of a sample for a header finds one.
+    /// before: to take the inside of a sample for a header finds one.
     #[test]
-    fn a_wrong_guess_changes_nothing(laps in vec(records(), 1..4), release_after in 0..CAPACITY) {
+    fn a_wrong_guess_changes_nothing(laps in vec(records(), 1..4), portion in 0..CAPACITY) {
         let [by_batch, by_callback] = [(); 2].map(|()| SimRing::new(CAPACITY).unwrap());
         let mut batches = by_batch.consumer().unwrap();
         let mut callbacks = by_callback.consumer().unwrap();
-        callbacks.release_after(release_after);
+        callbacks.hold_back(portion);
         for records in laps {
             for ring in [&by_batch, &by_callback] {
                 let (producer, mut last) = (ring.producer(), 0);
@@ -94,31 +94,31 @@ fn it_stops_where_it_is_told_and_goes_on_there() {
 }
 
 #[test]
-fn it_ends_at_a_busy_record_and_peeks_see_it_commit() {
+fn it_ends_at_a_busy_record_and_looks_see_it_commit() {
     let ring = ring(3);
     let producer = ring.producer();
     let mut consumer = ring.consumer().unwrap();
     let open = producer.reserve(8).unwrap();
     producer.output(&[0; 8], Flags::ADAPTIVE).unwrap();
     assert_eq!(consumer.for_each(|_| GO_ON), Ok(Continue(Drained::Busy)));
-    assert!(!consumer.peek() && !consumer.has_unread());
+    assert!(!consumer.is_ready() && !consumer.known_ready());
     assert_eq!(consumer.arm(), Armed::Sleep);
     open.discard(Flags::ADAPTIVE);
-    assert!(consumer.peek() && consumer.has_unread(), "known since it was busy");
+    assert!(consumer.is_ready() && consumer.known_ready(), "known since it was busy");
     assert_eq!(consumer.for_each(|_| GO_ON), Ok(Continue(Drained::Empty)));
     assert_eq!((consumer.counts().delivered, consumer.counts().discarded), (4, 1));
     producer.output(&[0; 8], Flags::ADAPTIVE).unwrap();
-    assert!(!consumer.has_unread(), "not known yet");
-    assert!(consumer.peek() && consumer.has_unread());
+    assert!(!consumer.known_ready(), "not known yet");
+    assert!(consumer.is_ready() && consumer.known_ready());
 }
 
 #[test]
 fn a_producer_that_never_rests_does_not_keep_it() {
-    for release_after in [0, CAPACITY / 4, CAPACITY] {
+    for portion in [None, Some(CAPACITY / 4), Some(CAPACITY)] {
         let ring = ring(1);
         let producer = ring.producer();
         let mut consumer = ring.consumer().unwrap();
-        consumer.release_after(release_after);
+        portion.into_iter().for_each(|portion| consumer.hold_back(portion));
         let mut count = 0;
         let end = consumer.for_each(|_| {
             count += 1;
@@ -165,7 +165,7 @@ fn space_comes_back_while_it_reads() {
     let producer = ring.producer();
     while producer.output(&[0; 56], Flags::ADAPTIVE).is_ok() {}
     let mut consumer = ring.consumer().unwrap();
-    consumer.release_after(CAPACITY / 4);
+    consumer.hold_back(CAPACITY / 4);
     let mut published = Vec::new();
     let end = consumer
         .for_each(|_| {

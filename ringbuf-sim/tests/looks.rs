@@ -4,11 +4,13 @@
 //! record, and one more for each guess that was wrong.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ringbuf_core::{
-    Armed, Batch, Capacity, Consumer, ConsumerMemory, Header, Next, Offset, Position, SampleLen,
-    Width,
+    Armed, Batch, Capacity, Consumer, ConsumerMemory, Header, Next, Offset, Position, RingMemory,
+    SampleLen, WaitHost, WaitPolicy, WakeCause, Wakeup, Width,
 };
 use ringbuf_sim::{Flags, SimMemory, SimRing};
 
@@ -30,19 +32,33 @@ fn counted(owner: &Consumer<SimMemory>) -> Consumer<Counted<'_>> {
     unsafe { Consumer::new(memory) }.unwrap()
 }
 
-// SAFETY: M1 to M5 as of the memory behind: each call is passed on as it is.
-unsafe impl ConsumerMemory for Counted<'_> {
-    type Sample<'a>
-        = <SimMemory as ConsumerMemory>::Sample<'a>
-    where
-        Self: 'a;
-
+// SAFETY: M1 to M6 as of the memory behind: each call is passed on as it is.
+unsafe impl RingMemory for Counted<'_> {
     fn capacity(&self) -> Capacity {
         self.memory.capacity()
     }
 
     fn width(&self) -> Width {
         self.memory.width()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl ConsumerMemory for Counted<'_> {
+    type Sample<'a>
+        = <SimMemory as ConsumerMemory>::Sample<'a>
+    where
+        Self: 'a;
+
+    type Data = <SimMemory as ConsumerMemory>::Data;
+
+    #[inline]
+    fn data(&self) -> Self::Data {
+        self.memory.data()
+    }
+
+    fn stored_consumer_pos(&self) -> Position {
+        self.memory.stored_consumer_pos()
     }
 
     fn initial_consumer_pos(&self) -> Position {
@@ -60,15 +76,15 @@ unsafe impl ConsumerMemory for Counted<'_> {
         unsafe { self.memory.store_consumer_pos(position, order) };
     }
 
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+    unsafe fn load_header(&self, data: Self::Data, at: Offset, order: Ordering) -> Header {
         self.headers.set(self.headers.get() + 1);
         // SAFETY: as the caller vouches.
-        unsafe { self.memory.load_header(at, order) }
+        unsafe { self.memory.load_header(data, at, order) }
     }
 
-    unsafe fn sample(&self, at: Offset, len: SampleLen) -> Self::Sample<'_> {
+    unsafe fn sample(&self, data: Self::Data, at: Offset, len: SampleLen) -> Self::Sample<'_> {
         // SAFETY: as the caller vouches.
-        unsafe { self.memory.sample(at, len) }
+        unsafe { self.memory.sample(data, at, len) }
     }
 
     fn fence(&self, order: Ordering) {
@@ -93,12 +109,12 @@ fn what_is_known_is_not_asked_again() {
 
     let batch = consumer.batch();
     assert_eq!(read(&batch, 2), 2);
-    let batch = batch.at_most(4);
+    let batch = batch.max_records(4);
     assert_eq!(read(&batch, 9), 2);
     drop(batch);
     assert_eq!(looks(&consumer), 0, "a bound that comes later loses nothing");
     assert_eq!(read(&consumer.batch(), 1), 1);
-    assert_eq!(read(&consumer.batch().within(1), 9), 1);
+    assert_eq!(read(&consumer.batch().max_bytes(1), 9), 1);
     assert_eq!(looks(&consumer), 0, "nor does the end of a batch");
 
     produce(3);
@@ -119,6 +135,50 @@ fn what_is_known_is_not_asked_again() {
     assert_eq!(consumer.memory().headers.take(), 3, "also where what is known ends");
 }
 
+/// A host that nobody may ask to sleep.
+impl WaitHost for Counted<'_> {
+    type Error = Infallible;
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn pause(&self, _: Duration) {
+        panic!("it pauses")
+    }
+
+    fn nap(&self, _: Duration) -> Result<WakeCause, Infallible> {
+        panic!("it naps")
+    }
+
+    fn block(&self, _: Duration) -> Result<WakeCause, Infallible> {
+        panic!("it blocks")
+    }
+}
+
+#[test]
+fn a_wait_of_no_time_looks_exactly_once() {
+    for policy in [WaitPolicy::balanced(), WaitPolicy::low_latency(), WaitPolicy::immediate()] {
+        let ring = SimRing::new(4096).unwrap();
+        let owner = ring.consumer().unwrap();
+        let mut consumer = counted(&owner);
+        consumer.set_policy(policy);
+        let looks = |consumer: &Consumer<Counted<'_>>| {
+            (consumer.memory().looks.take(), consumer.memory().headers.take())
+        };
+        looks(&consumer);
+        assert_eq!(consumer.wait(Some(Duration::ZERO)), Ok(Wakeup::TimedOut));
+        assert_eq!(looks(&consumer), (1, 0));
+        std::mem::forget(ring.producer().reserve(8).unwrap());
+        assert_eq!(consumer.wait(Some(Duration::ZERO)), Ok(Wakeup::TimedOut));
+        assert_eq!(looks(&consumer), (1, 1), "a busy head");
+        // What is known to be there needs no other look than at its header: one
+        // before the clock is read, and one after.
+        assert_eq!(consumer.wait(Some(Duration::ZERO)), Ok(Wakeup::TimedOut));
+        assert_eq!(looks(&consumer), (0, 2), "which is known");
+    }
+}
+
 /// Reads records, `most` at most: how many there were.
 fn read(batch: &Batch<'_, Counted<'_>>, most: u64) -> u64 {
     (0..most).take_while(|_| matches!(batch.next(), Ok(Next::Record(_)))).count() as u64
@@ -126,12 +186,12 @@ fn read(batch: &Batch<'_, Counted<'_>>, most: u64) -> u64 {
 
 /// Looks, loads of headers, and releases, of one call that reads records of these lengths.
 fn each(bytes: u64, lens: impl IntoIterator<Item = usize>) -> (u64, u64, u64) {
-    each_holding(0, bytes, lens)
+    each_holding(None, bytes, lens)
 }
 
-/// The same, with the release of so many bytes held back.
+/// The same, with that portion held back.
 fn each_holding(
-    release_after: u64,
+    portion: Option<u64>,
     bytes: u64,
     lens: impl IntoIterator<Item = usize>,
 ) -> (u64, u64, u64) {
@@ -142,7 +202,7 @@ fn each_holding(
     }
     let owner = ring.consumer().unwrap();
     let mut consumer = counted(&owner);
-    consumer.release_after(release_after);
+    portion.into_iter().for_each(|portion| consumer.hold_back(portion));
     let mut found = Vec::new();
     consumer.drain(|record| found.push(record.len())).unwrap();
     assert_eq!(found, lens);
@@ -152,40 +212,47 @@ fn each_holding(
 
 #[test]
 fn the_guess_is_the_first_length_of_a_window() {
-    assert_eq!(each(4096, [8; 40]), (2, 40, 1), "no guess is wrong");
+    assert_eq!(each(4096, [8; 40]), (3, 40, 1), "no guess is wrong");
     let others = [8, 16, 24, 32].into_iter().flat_map(|len| [len; 10]);
-    assert_eq!(each(4096, others), (2, 40 + 2, 1), "at the first two of another length");
+    assert_eq!(each(4096, others), (3, 40 + 2, 1), "at the first two of another length");
     let interrupted = [16, 24, 32].into_iter().flat_map(|len| [len].into_iter().chain([8; 10]));
     let interrupted = [8; 10].into_iter().chain(interrupted);
-    assert_eq!(each(4096, interrupted), (2, 43 + 3, 1), "once for each that interrupts");
+    assert_eq!(each(4096, interrupted), (3, 43 + 3, 1), "once for each that interrupts");
 }
 
 #[test]
 fn a_wrong_guess_ends_guessing_until_the_next_window() {
     let mixed = [8, 16].repeat(20);
-    assert_eq!(each(4096, mixed.iter().copied()), (2, 40 + 1, 1), "the first one");
+    assert_eq!(each(4096, mixed.iter().copied()), (3, 40 + 1, 1), "the first one");
     let after_a_run = [24; 10].into_iter().chain(mixed);
-    assert_eq!(each(4096, after_a_run), (2, 50 + 2, 1), "the next one, after a run");
+    assert_eq!(each(4096, after_a_run), (3, 50 + 2, 1), "the next one, after a run");
     // A run of less than eight is not worth another try.
     for (run, wrong) in [(8, 1), (9, 2)] {
         let first = std::iter::repeat_n(8, run);
         let runs = first.chain([16]).chain([8; 9]).chain([16]);
-        assert_eq!(each(4096, runs), (2, run as u64 + 11 + wrong, 1), "{run}");
+        assert_eq!(each(4096, runs), (3, run as u64 + 11 + wrong, 1), "{run}");
     }
 }
 
-/// Each window of 64 KiB begins with a guess, and is given back before the next.
+/// Each window of 128 KiB begins with a guess, and is given back before the next.
 #[test]
-fn a_large_ring_is_read_in_windows_of_64_kib() {
+fn a_large_ring_is_read_in_windows_of_128_kib() {
     let (looks, headers, releases) = each(1 << 20, [1000; 1000]);
-    let windows = 1000_u64.div_ceil((64 << 10) / 1008 + 1);
-    assert_eq!((looks, releases), (2, windows));
+    let windows = 1000_u64.div_ceil((128 << 10) / 1008 + 1);
+    assert_eq!((looks, releases), (3, windows));
     assert_eq!(headers, 1000 + windows - 1, "one that a window cuts is for the next");
 }
 
-/// Who holds back reads in windows of half as much: eleven records of 24 bytes for 512.
+/// Without holding back a drain looks once more at the end, since it arms. With a portion it reads
+/// in windows of half as much, eleven records of 24 bytes for 512. It gives back short of the last
+/// window whenever a portion is read, and at the end short of two records, for which it walks the
+/// last window again.
 #[test]
 fn holding_back_narrows_the_windows() {
-    let (looks, headers, releases) = each_holding(512, 4096, [16; 44]);
-    assert_eq!((looks, headers, releases), (2, 44 + 3, 3), "each but the last cuts one");
+    let (looks, headers, releases) = each_holding(Some(512), 4096, [16; 44]);
+    assert_eq!(
+        (looks, headers, releases),
+        (2, 44 + 3 + 10, 4),
+        "each window but the last cuts one"
+    );
 }

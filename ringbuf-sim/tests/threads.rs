@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringbuf_core::Next;
+use ringbuf_core::{Next, WaitPolicy};
 use ringbuf_sim::{Flags, SimRing};
 
 const PRODUCERS: usize = 2;
 /// Of each producer; unoptimised code gets through fewer.
 const RECORDS: u64 = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
 const CAPACITY: u64 = 64 * 1024;
-/// Longer than any scheduler's whim: who waits so long was not woken.
+/// Longer than any scheduler's whim: a wait that takes this long was not ended by a
+/// notification.
 const NEVER: Duration = Duration::from_secs(10);
 
 /// What a producer does with its record of this number.
@@ -130,12 +131,19 @@ enum Idle {
     Spin,
 }
 
-/// All producers against one reader. Returns how often they notified.
-fn run(mixed: bool, idle: Idle, release_after: u64) -> u64 {
+/// Blocks when the ring is empty, until a notification: no bound of the policy
+/// saves a reader that nobody notifies. Holds back that fraction of the ring.
+fn blocks(fraction: u64) -> WaitPolicy {
+    WaitPolicy::immediate().max_sleep(NEVER).release_fraction(fraction)
+}
+
+/// All producers against one reader, which holds back that fraction. Returns how
+/// often they notified.
+fn run(mixed: bool, idle: Idle, fraction: u64) -> u64 {
     let start = Instant::now();
     let ring = SimRing::new(CAPACITY).unwrap();
     let mut consumer = ring.consumer().unwrap();
-    consumer.release_after(release_after);
+    consumer.set_policy(blocks(fraction));
     let mut arrivals = Arrivals::new(mixed);
     let (mut attempts, mut refused) = (0, 0);
     thread::scope(|scope| {
@@ -160,7 +168,7 @@ fn run(mixed: bool, idle: Idle, release_after: u64) -> u64 {
                 Idle::Wait(limit) => {
                     // A wait that was over looks once more: the time tells.
                     let asleep = Instant::now();
-                    ring.wait(&mut consumer, limit).unwrap();
+                    consumer.wait(Some(limit)).unwrap();
                     let slept_over_it = limit == NEVER && asleep.elapsed() >= NEVER;
                     assert!(!slept_over_it, "nobody woke the reader: {counts}");
                 }
@@ -186,7 +194,7 @@ fn nobody_sleeps_over_an_adaptive_record() {
 
 #[test]
 fn nobody_sleeps_over_an_adaptive_record_with_a_late_release() {
-    run(false, Idle::Wait(NEVER), CAPACITY / 4);
+    run(false, Idle::Wait(NEVER), 4);
 }
 
 /// After an unread `NO_WAKEUP` record the adaptive ones are silent: the bound
@@ -202,6 +210,7 @@ fn mixed_flags_need_the_bound_of_the_wait() {
 fn nobody_sleeps_over_the_only_record() {
     let ring = SimRing::new(CAPACITY).unwrap();
     let mut consumer = ring.consumer().unwrap();
+    consumer.set_policy(blocks(0));
     let read = AtomicU64::new(0);
     let records = RECORDS / 4;
     thread::scope(|scope| {
@@ -218,7 +227,7 @@ fn nobody_sleeps_over_the_only_record() {
         });
         while consumer.counts().delivered < records {
             let asleep = Instant::now();
-            ring.wait(&mut consumer, NEVER).unwrap();
+            consumer.wait(Some(NEVER)).unwrap();
             assert!(asleep.elapsed() < NEVER, "nobody woke the reader: {}", consumer.counts());
             let batch = consumer.batch();
             while let Next::Record(_) = batch.next().unwrap() {}
@@ -236,6 +245,6 @@ fn nobody_sleeps_over_the_only_record() {
 #[test]
 fn a_late_release_saves_notifications() {
     let at_once = run(false, Idle::Spin, 0);
-    let late = run(false, Idle::Spin, CAPACITY / 4);
+    let late = run(false, Idle::Spin, 4);
     println!("notifications: {at_once} when published at once, {late} with a quarter held back");
 }

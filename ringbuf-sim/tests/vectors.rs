@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use ringbuf_core::{Armed, Consumer, ConsumerMemory, Next, Position, SampleLen, Width};
+use ringbuf_core::{Armed, Consumer, ConsumerMemory, Next, Position, RingMemory, SampleLen, Width};
 use ringbuf_sim::{Flags, KernelProducer, SimError, SimMemory, SimRing};
 
 const NO: u64 = 1;
@@ -69,11 +69,12 @@ impl Bench {
         // What would be the sample of a record that starts eight bytes earlier.
         let before = Position::new(at.wrapping_sub(8), width).offset(capacity);
         // SAFETY: mapped, and nobody writes while this thread reads.
-        let bytes = unsafe { memory.sample(before, SampleLen::new(8).unwrap()) };
+        let bytes = unsafe { memory.sample(memory.data(), before, SampleLen::new(8).unwrap()) };
         let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
         // SAFETY: as above.
-        let header =
-            unsafe { memory.load_header(Position::new(at, width).offset(capacity), Acquire) };
+        let header = unsafe {
+            memory.load_header(memory.data(), Position::new(at, width).offset(capacity), Acquire)
+        };
         assert_eq!(header.to_bits(), word(0));
         [word(0), word(4)]
     }

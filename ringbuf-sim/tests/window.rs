@@ -39,20 +39,20 @@ fn bounds_hold_from_where_they_are_set() {
     };
     let batch = consumer.batch();
     two(&batch);
-    let batch = batch.at_most(3);
-    assert_eq!(lens(&batch).len(), 1, "at_most counts all records of the batch");
+    let batch = batch.max_records(3);
+    assert_eq!(lens(&batch).len(), 1, "max_records counts all records of the batch");
     assert!(matches!(batch.next(), Ok(Next::Limit)));
-    batch.keep();
+    batch.rewind();
 
     let batch = consumer.batch();
     two(&batch);
-    let batch = batch.within(33);
+    let batch = batch.max_bytes(33);
     assert_eq!(lens(&batch).len(), 1, "33 bytes are reached by the third record of 16");
     assert!(matches!(batch.next(), Ok(Next::Limit)));
-    let batch = batch.within(64).at_most(100);
+    let batch = batch.max_bytes(64).max_records(100);
     assert_eq!(lens(&batch).len(), 1, "a bound may be moved");
     drop(batch);
-    assert_eq!(lens(&consumer.batch().at_most(0)).len(), 0);
+    assert_eq!(lens(&consumer.batch().max_records(0)).len(), 0);
     assert_eq!(lens(&consumer.batch()).len(), 4);
 }
 
@@ -60,7 +60,7 @@ fn bounds_hold_from_where_they_are_set() {
 fn holding_back_never_starves_the_producers() {
     let ring = SimRing::new(4096).unwrap();
     let (producer, mut consumer) = (ring.producer(), ring.consumer().unwrap());
-    consumer.release_after(u64::MAX);
+    consumer.hold_back(u64::MAX);
     for _ in 0..1000 {
         producer.output(&[0; 100], Flags::ADAPTIVE).expect("a reader that keeps up gives space");
         assert_eq!(lens(&consumer.batch()), [100]);

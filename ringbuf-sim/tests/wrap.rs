@@ -156,7 +156,7 @@ proptest! {
                             produced = produced.wrapping_add(footprint(len));
                             used += footprint(len);
                         }
-                        Err(ReserveError::Full { footprint: wanted, free: said }) => {
+                        Err(ReserveError::Full { footprint: wanted, free: said, .. }) => {
                             prop_assert_eq!((wanted, said), (footprint(len), free));
                         }
                         Err(ReserveError::TooLarge { .. }) => prop_assert!(len > page() - 8),

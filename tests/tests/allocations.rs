@@ -1,4 +1,4 @@
-//! After its construction neither reader, poller nor producer allocates, over the live kernel.
+//! After its first wait neither a reader nor a producer allocates, over the live kernel.
 
 #[path = "../../ringbuf-sim/tests/counting/mod.rs"]
 mod counting;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use counting::without_allocation;
 use ringbuf_bpf::vectors::types::op_kind;
-use ringbuf_kernel::{Armed, Drained, Next, Poller, RingBuf, UserRingBuf, Waiting, Wakeup};
+use ringbuf_kernel::{Armed, Drained, Next, RingBuf, UserRingBuf, WaitPolicy, Wakeup};
 use ringbuf_tests::{Operations, UserDrain, live_since, page_size};
 
 const GO_ON: ControlFlow<()> = Continue(());
@@ -44,21 +44,23 @@ fn reading_does_not_allocate() {
 fn waiting_does_not_allocate() {
     let Some(operations) = operations("allocations::waiting") else { return };
     let presets = [
-        ("balanced", Waiting::balanced()),
-        ("low_latency", Waiting::low_latency()),
-        ("low_cost", Waiting::low_cost()),
-        ("immediate", Waiting::immediate()),
+        ("balanced", WaitPolicy::balanced()),
+        ("low_latency", WaitPolicy::low_latency()),
+        ("low_cost", WaitPolicy::low_cost()),
+        ("immediate", WaitPolicy::immediate()),
     ];
     for (name, waiting) in presets {
         let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
-        let mut poller = Poller::with(&mut ring, waiting).expect("epoll");
+        ring.set_policy(waiting);
+        // The first block makes the epoll set.
+        assert_eq!(ring.wait(Some(SHORT)).expect("wait"), Wakeup::TimedOut);
         for _ in 0..30 {
             produce(&operations);
             without_allocation(name, || {
-                let wakeup = poller.wait(&mut ring, Some(Duration::from_secs(10))).expect("wait");
+                let wakeup = ring.wait(Some(Duration::from_secs(10))).expect("wait");
                 assert_eq!(wakeup, Wakeup::Ready);
                 assert_eq!(ring.for_each(|_| GO_ON), Ok(Continue(Drained::Empty)));
-                let wakeup = poller.wait(&mut ring, Some(SHORT)).expect("wait");
+                let wakeup = ring.wait(Some(SHORT)).expect("wait");
                 assert_eq!(wakeup, Wakeup::TimedOut);
             });
         }

@@ -53,14 +53,14 @@ fn maps_of_another_type() {
         return;
     }
     let hash = create_map(MapType::Hash, 4, 4, 16, 0).expect("hash map");
-    assert_refused!(RingBuf::open(&hash), OpenError::WrongType { map_type: 1 }, "hash map");
+    assert_refused!(RingBuf::open(&hash), OpenError::WrongType { map_type: 1, .. }, "hash map");
     let array = create_map(MapType::Array, 4, 4, 16, 0).expect("array map");
-    assert_refused!(RingBuf::open(&array), OpenError::WrongType { map_type: 2 }, "array");
+    assert_refused!(RingBuf::open(&array), OpenError::WrongType { map_type: 2, .. }, "array");
     let page = page_size() as u32;
     match create_map(MapType::UserRingBuf, 0, 0, page, 0) {
         Ok(user) => assert_refused!(
             RingBuf::open(&user),
-            OpenError::WrongType { map_type: 31 },
+            OpenError::WrongType { map_type: 31, .. },
             "user space produces into it"
         ),
         Err(error) => assert_too_old(test, "user ring buffers", (6, 1), &error),

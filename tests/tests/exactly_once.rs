@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::load::types::{bss, produce, producer};
 use ringbuf_bpf::load::{LoadSkel, LoadSkelBuilder, mix, template_offset};
-use ringbuf_kernel::{Next, Poller, RingBuf};
+use ringbuf_kernel::{Next, RingBuf};
 use ringbuf_tests::{
     Globals, has_dynptr, live_since, note, online_cpus, pin_to_cpu, skip, test_run,
 };
@@ -97,7 +97,6 @@ fn consume(
     finished: impl Fn() -> bool,
 ) -> (Ledger, u64) {
     let mut ring = RingBuf::open(&skeleton.maps.ring).expect("the ring opens");
-    let mut poller = Poller::new(&mut ring).expect("epoll");
     let mut ledger = Ledger::default();
     let mut progress = Instant::now();
     loop {
@@ -111,7 +110,7 @@ fn consume(
             assert_eq!(ring.lag().expect("a sound ring"), 0, "the ring is empty");
             return (ledger, ring.counts().discarded);
         }
-        poller.wait(&mut ring, Some(Duration::from_millis(20))).expect("wait");
+        ring.wait(Some(Duration::from_millis(20))).expect("wait");
         if progress.elapsed() > Duration::from_secs(5) {
             progress = Instant::now();
             eprintln!("{} of about {target} records", ledger.delivered);

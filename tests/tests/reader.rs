@@ -1,7 +1,8 @@
 //! The reader on the live map: waiting, handing over, starting again.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_bpf::wakeup::types::emit;
 use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
-use ringbuf_kernel::{Armed, Next, Poller, RingBuf, WaitError, Waiting, Wakeup};
+use ringbuf_kernel::{Armed, Mapping, Next, RingBuf, RingMemory, WaitPolicy, Wakeup};
 use ringbuf_tests::{
     FORCE_WAKEUP, NO_WAKEUP, Operations, live, live_since, page_size, poll_now, test_run,
 };
@@ -18,25 +19,23 @@ const LONG: Option<Duration> = Some(Duration::from_secs(10));
 const SHORT: Option<Duration> = Some(Duration::from_millis(30));
 
 #[test]
-fn a_commit_wakes_the_poller() {
-    let Some(load) = Load::new("reader::a_commit_wakes_the_poller") else { return };
+fn a_commit_wakes_the_reader() {
+    let Some(load) = Load::new("reader::a_commit_wakes_the_reader") else { return };
     let mut ring = load.open();
     // So that only the notification, and no look in between, can end the wait.
-    let mut poller =
-        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_secs(60)))
-            .expect("epoll");
-    assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
+    ring.set_policy(WaitPolicy::default().max_sleep(Duration::from_secs(60)));
+    assert_eq!(ring.wait(SHORT).expect("wait"), Wakeup::TimedOut);
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(50));
             load.emit(3, 0);
         });
         let started = Instant::now();
-        assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+        assert_eq!(ring.wait(LONG).expect("wait"), Wakeup::Ready);
         assert!(started.elapsed() < Duration::from_secs(5), "woken, not timed out");
     });
     assert_eq!(read(&mut ring), [0, 1, 2]);
-    assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
+    assert_eq!(ring.wait(SHORT).expect("wait"), Wakeup::TimedOut);
     assert_eq!(ring.lag().expect("sound"), 0);
 }
 
@@ -44,21 +43,19 @@ fn a_commit_wakes_the_poller() {
 fn silent_records_are_noticed_within_the_bound() {
     let Some(load) = Load::new("reader::silent_records") else { return };
     let mut ring = load.open();
-    let mut poller =
-        Poller::with(&mut ring, Waiting::default().sleep_bound(Duration::from_millis(20)))
-            .expect("epoll");
+    ring.set_policy(WaitPolicy::default().max_sleep(Duration::from_millis(20)));
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(50));
             load.emit(2, NO_WAKEUP);
         });
         let started = Instant::now();
-        assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+        assert_eq!(ring.wait(LONG).expect("wait"), Wakeup::Ready);
         assert!(started.elapsed() < Duration::from_secs(5), "noticed by looking");
     });
     assert_eq!(read(&mut ring), [0, 1]);
     load.emit(1, FORCE_WAKEUP);
-    assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+    assert_eq!(ring.wait(LONG).expect("wait"), Wakeup::Ready);
     assert_eq!(read(&mut ring), [2]);
 }
 
@@ -69,17 +66,16 @@ fn a_busy_head_is_waited_for_and_not_spun_on() {
     }
     let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
     let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
-    let mut poller = Poller::new(&mut ring).expect("epoll");
     operations.while_held(false, 0, || {
         assert_eq!(poll_now(ring.as_fd()).expect("poll") & 1, 1, "poll(2) calls it readable");
         assert!(matches!(ring.batch().next(), Ok(Next::Busy)));
         assert_eq!(ring.arm(), Armed::Sleep);
         let before = switches();
-        assert_eq!(poller.wait(&mut ring, SHORT).expect("wait"), Wakeup::TimedOut);
+        assert_eq!(ring.wait(SHORT).expect("wait"), Wakeup::TimedOut);
         assert!(switches() - before < 10, "asleep, not spinning");
         assert_eq!(ring.lag().expect("sound"), 32, "both records count");
     });
-    assert_eq!(poller.wait(&mut ring, LONG).expect("wait"), Wakeup::Ready);
+    assert_eq!(ring.wait(LONG).expect("wait"), Wakeup::Ready);
     let batch = ring.batch();
     let mut lens = Vec::new();
     while let Next::Record(record) = batch.next().expect("sound") {
@@ -93,17 +89,17 @@ fn reading_goes_on_where_the_last_reader_stopped() {
     let Some(load) = Load::new("reader::reading_goes_on") else { return };
     load.emit(6, 0);
     let mut ring = load.open();
-    let batch = ring.batch().at_most(2);
+    let batch = ring.batch().max_records(2);
     assert_eq!(numbers(&batch), [0, 1]);
     drop(batch);
     let batch = ring.batch();
     assert_eq!(numbers(&batch), [2, 3, 4, 5]);
-    batch.keep();
-    let batch = ring.batch().within(1);
-    assert_eq!(numbers(&batch), [2], "kept records come again");
+    batch.rewind();
+    let batch = ring.batch().max_bytes(1);
+    assert_eq!(numbers(&batch), [2], "rewound records come again");
     std::mem::forget(batch);
-    ring.release_after(1 << 20);
-    let batch = ring.batch().at_most(1);
+    ring.hold_back(1 << 20);
+    let batch = ring.batch().max_records(1);
     assert_eq!(numbers(&batch), [2], "so do those of a forgotten batch");
     drop(batch);
     drop(ring);
@@ -153,15 +149,66 @@ fn records_of_each_kind_read_as_written() {
     assert_eq!((ring.counts().delivered, ring.counts().discarded), (2, 1));
 }
 
+/// A ring and its descriptor, policy and counts stay together, whatever safe code does.
 #[test]
-fn a_poller_is_for_one_ring() {
-    if !live("reader::a_poller_is_for_one_ring") {
+fn rings_that_were_swapped_wait_for_themselves() {
+    let Some(load) = Load::new("reader::rings_that_were_swapped") else { return };
+    load.emit(3, 0);
+    let mut ring = load.open();
+    assert_eq!(read(&mut ring), [0, 1, 2]);
+    assert_eq!(ring.wait(SHORT).expect("wait"), Wakeup::TimedOut);
+    let mut other = RingBuf::create(page_size() as u64).expect("a ring of one page");
+    other.set_policy(WaitPolicy::default().max_sleep(Duration::from_secs(60)));
+    assert_eq!(other.wait(SHORT).expect("wait"), Wakeup::TimedOut);
+    let id = ring.id();
+    std::mem::swap(ring.consumer_mut(), other.consumer_mut());
+    assert_eq!((other.id(), other.name()), (id, "ring"));
+    other.set_policy(WaitPolicy::default().max_sleep(Duration::from_secs(60)));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            load.emit(1, 0);
+        });
+        let started = Instant::now();
+        assert_eq!(other.wait(LONG).expect("wait"), Wakeup::Ready);
+        assert!(started.elapsed() < Duration::from_secs(5), "woken, not timed out");
+    });
+    assert_eq!(read(&mut other), [3]);
+    assert_eq!(ring.wait(SHORT).expect("wait"), Wakeup::TimedOut);
+}
+
+/// What is checked is what is mapped: a caller's `AsFd` that answers another map each time is asked
+/// once.
+#[test]
+fn a_descriptor_is_asked_for_once() {
+    if !live("reader::a_descriptor_is_asked_for_once") {
         return;
     }
-    let [mut first, mut second] =
-        [0, 1].map(|_| RingBuf::create(page_size() as u64).expect("a ring of one page"));
-    let mut poller = Poller::new(&mut first).expect("epoll");
-    assert!(matches!(poller.wait(&mut second, SHORT), Err(WaitError::OtherRing { .. })));
+    struct Alternating {
+        maps: [OwnedFd; 2],
+        asked: Cell<usize>,
+    }
+    impl AsFd for Alternating {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            let asked = self.asked.replace(self.asked.get() + 1);
+            self.maps[asked % 2].as_fd()
+        }
+    }
+    let page = page_size() as u64;
+    let mut ids = Vec::new();
+    let maps = [page, 4 * page].map(|bytes| {
+        let ring = RingBuf::create(bytes).expect("a ring");
+        ids.push((ring.id(), bytes));
+        ring.as_fd().try_clone_to_owned().expect("a descriptor")
+    });
+    let maps = Alternating { maps, asked: Cell::new(0) };
+    for (times, (id, bytes)) in (1..).zip(ids) {
+        let ring = RingBuf::open(&maps).expect("the ring opens");
+        assert_eq!((ring.id(), ring.capacity().bytes()), (id, bytes));
+        assert_eq!(maps.asked.get(), times);
+    }
+    let mapping = Mapping::new(&maps).expect("the ring maps");
+    assert_eq!((mapping.capacity().bytes(), maps.asked.get()), (page, 3));
 }
 
 /// The wakeup programs, and a ring of one page.

@@ -35,18 +35,18 @@ fn what_is_no_user_ring() {
     let hash = create_map(MapType::Hash, 4, 4, 16, 0).expect("hash map");
     assert_refused!(
         UserRingBuf::open(&hash),
-        OpenError::NotAUserRing { map_type: 1 },
+        OpenError::NotAUserRing { map_type: 1, .. },
         "BPF_MAP_TYPE_USER_RINGBUF"
     );
     let ring = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
     assert_refused!(
         UserRingBuf::open(&ring),
-        OpenError::NotAUserRing { map_type: 27 },
+        OpenError::NotAUserRing { map_type: 27, .. },
         "open it with RingBuf"
     );
     let user = user_ring();
     let other = RingBuf::open(&user);
-    assert_refused!(other, OpenError::WrongType { map_type: 31 }, "open it with UserRingBuf");
+    assert_refused!(other, OpenError::WrongType { map_type: 31, .. }, "open it with UserRingBuf");
     UserRingBuf::open(&user).expect("it is good, and no claim was left behind");
 }
 
@@ -169,7 +169,7 @@ fn a_kernel_without_user_rings() {
         Ok(_) => assert!(kernel_release() >= (6, 1), "user rings before Linux 6.1"),
         Err(error) => {
             assert!(kernel_release() < (6, 1), "{error:?}");
-            let since = matches!(error, OpenError::UnsupportedKernel { since: (6, 1) });
+            let since = matches!(error, OpenError::UnsupportedKernel { since: (6, 1), .. });
             assert!(since && error.to_string().contains("Linux 6.1"), "{error:?}: {error}");
             note(test, "no user ring buffers before Linux 6.1: refused, as it must");
         }

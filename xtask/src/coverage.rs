@@ -1,6 +1,6 @@
 //! `cargo xtask coverage`: what of `ringbuf-core` the fuzz corpora reach.
 //!
-//! The corpora are replayed by ringbuf-sim's test `corpus`, on the stable compiler. Its `-C
+//! The corpora are replayed by ringbuf-fuzz's test `corpus`, on the stable compiler. Its `-C
 //! instrument-coverage` counts; LLVM's own tools read what was counted, so nothing is guessed from
 //! the sources. Core is compiled as the dependency that it is there: without its unit tests.
 
@@ -23,7 +23,7 @@ use tools::Tools;
 /// What is measured.
 const SOURCES: &str = "ringbuf-core/src/";
 /// The replay.
-const REPLAY: [&str; 6] = ["test", "-p", "ringbuf-sim", "--test", "corpus", "--locked"];
+const REPLAY: [&str; 6] = ["test", "-p", "ringbuf-fuzz", "--test", "corpus", "--locked"];
 /// One object for core, and nothing left out of it: a function that nothing calls counts as not
 /// reached, instead of not being there.
 const FLAGS: &str = "-C instrument-coverage -C codegen-units=1 -C link-dead-code";
@@ -31,10 +31,12 @@ const FLAGS: &str = "-C instrument-coverage -C codegen-units=1 -C link-dead-code
 /// says: a change that takes more away than it adds is to bring seeds.
 const FLOOR: f64 = 89.0;
 /// The files that no target is for, and why.
-const WITHOUT_TARGET: [(&str, &str); 3] = [
+const WITHOUT_TARGET: [(&str, &str); 5] = [
     ("error.rs", "texts: ringbuf-sim/tests/texts.rs reads them"),
     ("producer.rs", "no target has core's producer; user_sample has the drain"),
-    ("waiting.rs", "decides by times and counts, which come from no shared memory"),
+    ("wait/host.rs", "waits by a clock, which no target has"),
+    ("wait/policy.rs", "numbers, which come from no shared memory"),
+    ("wait/state.rs", "decides by times and counts, which come from no shared memory"),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -78,7 +80,7 @@ fn measure(root: &Path, folder: &Path, tools: &Tools) -> Result<Value> {
         fs::remove_dir_all(&profiles)?;
     }
     let mut test = Command::new(&replay);
-    test.current_dir(root.join("ringbuf-sim")).arg("--quiet");
+    test.current_dir(root.join("fuzz/bodies")).arg("--quiet");
     test.env("LLVM_PROFILE_FILE", profiles.join("%m-%p.profraw")).env_remove("RINGBUF_BLESS");
     let out = test.output().with_context(|| format!("cannot start {}", replay.display()))?;
     if !out.status.success() {

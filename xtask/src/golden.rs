@@ -44,7 +44,7 @@ struct Golden {
     calls: &'static [&'static str],
 }
 
-const GOLDEN: [Golden; 6] = [
+const GOLDEN: [Golden; 9] = [
     Golden {
         name: "drain_rust",
         accesses: &[
@@ -66,12 +66,28 @@ const GOLDEN: [Golden; 6] = [
             "load i32 relaxed",
             "fence acquire",
         ],
-        calls: &["on_sample", "step", "end_batch"],
+        // At the end it arms, and gives back what is left.
+        calls: &["on_sample", "step", "end_batch", "arm", "give_back"],
+    },
+    Golden { name: "end_batch", accesses: &[], calls: &["store_published", "give_back"] },
+    Golden { name: "give_back", accesses: &[], calls: &["store_published", "last_two"] },
+    Golden {
+        name: "last_two",
+        accesses: &[
+            // The headers that are walked again: the first, and the others.
+            "load i32 relaxed",
+            "fence acquire",
+            "load i32 relaxed",
+            "fence acquire",
+        ],
+        calls: &[],
     },
     Golden {
-        name: "end_batch",
+        name: "store_published",
         accesses: &[
-            // The consumer position.
+            // The consumer position as it stands, then as it is to be.
+            "load i64 relaxed",
+            "load i32 relaxed",
             "store i64 release",
             "store i32 release",
         ],
@@ -87,23 +103,29 @@ const GOLDEN: [Golden; 6] = [
             // The header.
             "load i32 relaxed",
             "fence acquire",
+            // `refresh`, if that is out of range: the consumer position as it stands.
+            "load i64 relaxed",
+            "load i32 relaxed",
         ],
         calls: &[],
     },
     Golden {
-        name: "arm_rust",
+        name: "arm",
         accesses: &[
-            // Publish, full fence, and only then look: position, header.
-            "store i64 release",
-            "store i32 release",
+            // Publish (a call), full fence, and only then look: the consumer position as it
+            // stands, the producer position, the header.
             "fence seq_cst",
             "load i64 relaxed",
             "load i32 relaxed",
+            "load i64 relaxed",
+            "load i32 relaxed",
             "fence acquire",
+            "load i64 relaxed",
+            "load i32 relaxed",
             "load i32 relaxed",
             "fence acquire",
         ],
-        calls: &[],
+        calls: &["store_published"],
     },
     Golden {
         name: "produce_rust",

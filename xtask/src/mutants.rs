@@ -1,4 +1,5 @@
-//! `cargo xtask mutants`: changes core in many small ways, each of which a test must notice.
+//! `cargo xtask mutants`: changes core and the backend in many small ways, each of which a test
+//! must notice.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,9 +12,10 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::Workspace;
 use crate::{packages, run};
 
-/// What is mutated and what is run, and which mutants change nothing that can be seen.
-const CONFIG: &str = ".cargo/mutants.toml";
-const SOURCES: &str = "ringbuf-core/src/**/*.rs";
+/// What is mutated, and where it says what is run, and which mutants change nothing that can be
+/// seen.
+const CONFIGS: [(&str, &str); 2] =
+    [("ringbuf-core", ".cargo/mutants.toml"), ("ringbuf-kernel", ".cargo/mutants-kernel.toml")];
 /// What cargo-mutants answers when some mutant survived, or ran into its time limit.
 const JUDGED: [u8; 3] = [0, 2, 3];
 /// The files in which it lists mutants, with the heading of each.
@@ -30,6 +32,9 @@ pub(crate) struct Options {
     /// Only mutants whose description matches, such as `walk.rs` or `Batch`
     #[arg(long, value_name = "REGEX")]
     only: Option<String>,
+    /// Only this crate: ringbuf-core, or ringbuf-kernel, whose tests are live
+    #[arg(long, value_name = "CRATE", value_parser = CONFIGS.map(|(name, _)| name))]
+    package: Option<String>,
     /// Install nothing
     #[arg(long)]
     no_install: bool,
@@ -38,17 +43,26 @@ pub(crate) struct Options {
 /// Runs them; the answer is the exit code.
 pub(crate) fn mutants(workspace: &Workspace, options: &Options) -> Result<u8> {
     ready(options.no_install)?;
-    let root = &workspace.root;
-    let config = fs::read_to_string(root.join(CONFIG)).with_context(|| CONFIG.to_owned())?;
-    let excluded = exclusions(&config)?;
-    let stale = stale(root, &excluded)?;
-    if !stale.is_empty() {
-        bail!("{CONFIG} excludes what is no mutant any more:\n{}", stale.join("\n"));
+    let chosen = |name: &str| options.package.as_ref().is_none_or(|package| package == name);
+    let mut worst = 0;
+    for (package, config) in CONFIGS.into_iter().filter(|(name, _)| chosen(name)) {
+        worst = worst.max(mutants_of(workspace, options, package, config)?);
     }
-    let out = workspace.target.join("mutants");
+    Ok(worst)
+}
+
+fn mutants_of(workspace: &Workspace, options: &Options, package: &str, path: &str) -> Result<u8> {
+    let root = &workspace.root;
+    let config = fs::read_to_string(root.join(path)).with_context(|| path.to_owned())?;
+    let excluded = exclusions(&config).with_context(|| path.to_owned())?;
+    let stale = stale(root, package, &excluded)?;
+    if !stale.is_empty() {
+        bail!("{path} excludes what is no mutant any more:\n{}", stale.join("\n"));
+    }
+    let out = workspace.target.join("mutants").join(package);
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let mut command = cargo_mutants(root);
-    command.arg("--output").arg(&out);
+    command.arg("--config").arg(root.join(path)).arg("--output").arg(&out);
     if let Some(only) = &options.only {
         command.args(["--re", only]);
     }
@@ -60,7 +74,8 @@ pub(crate) fn mutants(workspace: &Workspace, options: &Options) -> Result<u8> {
     let read = |(name, _)| fs::read_to_string(out.join("mutants.out").join(name));
     let ends = [read(ENDS[0])?, read(ENDS[1])?, read(ENDS[2])?, read(ENDS[3])?];
     if ends.iter().all(|lines| lines.trim().is_empty()) {
-        bail!("no mutant was tried: does --only match any?");
+        run::echo(format!("{package}: no mutant was tried\n").as_bytes());
+        return Ok(u8::from(options.only.is_none()));
     }
     run::echo(report(&ends).as_bytes());
     Ok(u8::from(!ends[SURVIVED].trim().is_empty()))
@@ -102,21 +117,22 @@ fn exclusions(config: &str) -> Result<Vec<String>> {
     for line in list.lines().skip(1).map(str::trim).take_while(|line| *line != "]") {
         match line.strip_prefix('\'').and_then(|rest| rest.strip_suffix("',")) {
             Some(pattern) if reason => found.push(pattern.to_owned()),
-            Some(pattern) => bail!("{CONFIG}: no reason above '{pattern}'"),
+            Some(pattern) => bail!("no reason above '{pattern}'"),
             None if line.starts_with('#') => reason = true,
             None if line.is_empty() => reason = false,
-            None => bail!("{CONFIG}: neither a reason nor a pattern in quotes: {line}"),
+            None => bail!("neither a reason nor a pattern in quotes: {line}"),
         }
     }
     Ok(found)
 }
 
 /// The exclusions that match no mutant.
-fn stale<'p>(root: &Path, patterns: &'p [String]) -> Result<Vec<&'p str>> {
+fn stale<'p>(root: &Path, package: &str, patterns: &'p [String]) -> Result<Vec<&'p str>> {
     let mut stale = Vec::new();
     for pattern in patterns {
         let mut list = cargo_mutants(root);
-        list.args(["--no-config", "--list", "--file", SOURCES, "--re", pattern]);
+        let sources = format!("{package}/src/**/*.rs");
+        list.args(["--no-config", "--list", "--file", &sources, "--re", pattern]);
         if run::output(&mut list)?.trim().is_empty() {
             stale.push(pattern.as_str());
         }
@@ -171,12 +187,19 @@ survived: a.rs:9:9: replace + with -
     #[test]
     fn the_configuration_names_the_tests() {
         // Slower, and not needed to notice any mutant.
-        const LEFT_OUT: [&str; 2] = ["corpus", "schedule"];
+        const LEFT_OUT: [&str; 1] = ["schedule"];
+        // Of ringbuf-fuzz.
+        const BESIDES: [&str; 2] = ["--package=ringbuf-fuzz", "--test=oracle"];
         let workspace = Workspace::load().unwrap();
-        let config = fs::read_to_string(workspace.root.join(CONFIG)).unwrap();
+        let read = |(_, path)| fs::read_to_string(workspace.root.join(path)).unwrap();
+        let [config, kernel] = CONFIGS.map(read);
         assert!(!exclusions(&config).unwrap().is_empty());
+        assert!(!exclusions(&kernel).unwrap().is_empty());
         for test in workspace.sim_tests.iter().filter(|test| !LEFT_OUT.contains(&&***test)) {
-            assert!(config.contains(&format!("\"--test={test}\"")), "{CONFIG}: no {test}");
+            assert!(config.contains(&format!("\"--test={test}\"")), "no {test}");
+        }
+        for argument in BESIDES {
+            assert!(config.contains(&format!("\"{argument}\"")), "no {argument}");
         }
     }
 }

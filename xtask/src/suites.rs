@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn units_run_everything_but_the_loom_models() {
         let default_members = ["ringbuf-core", "ringbuf-sim", "xtask"].map(str::to_owned);
-        let sim_tests = ["oracle".to_owned()];
+        let sim_tests = ["consumer".to_owned()];
         let scope = Scope {
             default_members: &default_members,
             sim_tests: &sim_tests,
@@ -315,7 +315,7 @@ mod tests {
         };
         let got = lines(&units(&scope));
         assert_eq!(got[0], "test -p ringbuf-core --locked --no-fail-fast");
-        let sim = "test -p ringbuf-sim --lib --bins --examples --test oracle --locked";
+        let sim = "test -p ringbuf-sim --lib --bins --examples --test consumer --locked";
         assert_eq!(got[1], format!("{sim} --no-fail-fast"));
         let got = lines(&units(&Scope { bpf: true, ..scope }));
         assert!(got[0].starts_with("test --workspace --exclude ringbuf-tests "), "{}", got[0]);

@@ -1,10 +1,11 @@
-//! `cargo xtask weaken`: breaks core on purpose, one place at a time; the tests that are named for
-//! each break must fail.
+//! `cargo xtask weaken`: breaks core, the simulator's waits and the backend on purpose, one place at
+//! a time; the tests that are named for each break must fail.
 //!
 //! Loom's table weakens accesses from outside, in the models' memory; cargo-mutants knows nothing
 //! of orderings, fences, and the order of two stores. This changes the source.
 
 mod list;
+mod waits;
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::run;
 use crate::workspace::Workspace;
 
-use list::{BREAKS, Break, Seen};
+use list::{Break, Seen};
 
 /// What RELAXED in a break stands for: no file imports it for that.
 const RELAXED: &str = "core::sync::atomic::Ordering::Relaxed";
@@ -33,10 +34,15 @@ pub(crate) struct Options {
     list: bool,
 }
 
+/// All of them.
+fn breaks() -> impl Iterator<Item = &'static Break> {
+    list::BREAKS.iter().chain(waits::BREAKS)
+}
+
 /// Tries them; the answer is the exit code.
 pub(crate) fn weaken(workspace: &Workspace, options: &Options) -> Result<u8> {
     let only = |b: &&Break| options.only.as_ref().is_none_or(|text| b.name.contains(text.as_str()));
-    let chosen: Vec<_> = BREAKS.iter().filter(only).collect();
+    let chosen: Vec<_> = breaks().filter(only).collect();
     ensure!(!chosen.is_empty(), "no break has such a name: --list shows them");
     if options.list {
         chosen.iter().for_each(|b| run::echo(format!("{}\n", line(b)).as_bytes()));
@@ -163,12 +169,17 @@ impl Scratch<'_> {
         Ok(tests.iter().copied().filter(|seen| !passed(seen)).collect())
     }
 
-    /// Builds a test target of ringbuf-sim, or the unit tests of ringbuf-core.
+    /// Builds a test target of ringbuf-sim, of ringbuf-fuzz or of the live tests, or the unit tests
+    /// of ringbuf-core.
     fn program(&self, target: &str) -> Result<String> {
         let mut cargo = self.cargo();
         cargo.args(["test", "--no-run", "--profile", "mutants", "--locked", "--offline"]);
         match target {
-            "core" => cargo.args(["-p", "ringbuf-core", "--lib"]),
+            "core" | "kernel" => cargo.args(["-p", &format!("ringbuf-{target}"), "--lib"]),
+            _ if target.starts_with("live/") => {
+                cargo.args(["-p", "ringbuf-tests", "--test", target.trim_start_matches("live/")])
+            }
+            "corpus" | "oracle" => cargo.args(["-p", "ringbuf-fuzz", "--test", target]),
             _ => cargo.args(["-p", "ringbuf-sim", "--test", target]),
         };
         cargo.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::piped());
@@ -226,7 +237,7 @@ mod tests {
     #[test]
     fn every_break_can_be_made() {
         let root = Workspace::load().unwrap().root;
-        for one in BREAKS {
+        for one in breaks() {
             let source = fs::read_to_string(root.join(one.file)).unwrap();
             let broken = one.apply(&source).unwrap();
             assert_ne!(broken, source, "{}", one.name);

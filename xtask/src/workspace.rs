@@ -67,12 +67,12 @@ mod tests {
                 {"id": "b#1", "name": "b", "targets": []},
                 {"id": "s#1", "name": "ringbuf-sim", "targets": [
                     {"kind": ["lib"], "name": "ringbuf_sim"}, {"kind": ["test"], "name": "loom"},
-                    {"kind": ["test"], "name": "oracle"}]}]}"#;
+                    {"kind": ["test"], "name": "consumer"}]}]}"#;
         let want = Workspace {
             target: "/t".into(),
             root: "/r".into(),
             default_members: vec!["a".into(), "ringbuf-sim".into()],
-            sim_tests: vec!["oracle".into()],
+            sim_tests: vec!["consumer".into()],
         };
         assert_eq!(Workspace::parse(json).unwrap(), want);
     }

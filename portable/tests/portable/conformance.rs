@@ -198,7 +198,7 @@ impl Live {
         match step {
             Step::Read { records } => {
                 let reader = self.reader.as_mut().expect("a reader");
-                (0, take(reader.consumer(), records))
+                (0, take(reader.consumer_mut(), records))
             }
             Step::Reopen => {
                 drop(self.reader.take());

@@ -71,8 +71,8 @@ fn what_is_no_ring_is_told() {
         return;
     }
     let array = create_map(MapType::ARRAY, 4, 4, 1).unwrap();
-    assert!(matches!(RingBuf::open(&array), Err(OpenError::WrongType { map_type: 2 })));
-    assert!(matches!(UserRingBuf::open(&array), Err(OpenError::NotAUserRing { map_type: 2 })));
+    assert!(matches!(RingBuf::open(&array), Err(OpenError::WrongType { map_type: 2, .. })));
+    assert!(matches!(UserRingBuf::open(&array), Err(OpenError::NotAUserRing { map_type: 2, .. })));
     let file = fs::File::open("/proc/self/exe").unwrap();
     assert!(matches!(RingBuf::open(&file), Err(OpenError::NotAMap)));
     let map = ring(page_size());
@@ -82,7 +82,7 @@ fn what_is_no_ring_is_told() {
     RingBuf::open(&map).unwrap();
     if kernel_release() < (6, 1) {
         let error = UserRingBuf::create(page_size() as u64).unwrap_err();
-        assert!(matches!(error, OpenError::UnsupportedKernel { since: (6, 1) }), "{error:?}");
+        assert!(matches!(error, OpenError::UnsupportedKernel { since: (6, 1), .. }), "{error:?}");
     }
 }
 
@@ -100,7 +100,7 @@ fn a_ring_that_the_addresses_do_not_suffice_for_is_refused() {
     let refused = RingBuf::open(&map);
     drop(taken);
     match refused {
-        Err(OpenError::System { operation: "map the read-only pages", source }) => {
+        Err(OpenError::System { operation: "map the read-only pages", source, .. }) => {
             assert_eq!(source.raw_os_error(), Some(libc::ENOMEM), "{source}");
         }
         other => panic!("{other:?}"),

@@ -119,7 +119,7 @@ fn a_busy_record_holds_back_what_is_behind_it() {
                     Next::Empty => {}
                     Next::Record(record) => {
                         assert_eq!(record[..], number.to_ne_bytes());
-                        batch.keep();
+                        batch.rewind();
                     }
                     other => panic!("{other:?}"),
                 }
@@ -178,7 +178,7 @@ fn a_reader_goes_on_where_the_last_one_stopped() {
     drop(batch);
     let batch = reader.batch();
     assert!(matches!(batch.next(), Ok(Next::Record(_))));
-    batch.keep();
+    batch.rewind();
     drop(reader);
     let mut reader = RingBuf::open(&map).unwrap();
     assert_eq!(program.run(4), 1);

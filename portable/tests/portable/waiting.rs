@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringbuf_kernel::{Poller, RingBuf, Waiting, Wakeup};
+use ringbuf_kernel::{RingBuf, WaitPolicy, Wakeup};
 use ringbuf_portable::{End, NO_WAKEUP, live, page_size, reserve};
 
 use crate::{numbers, ring};
@@ -18,7 +18,7 @@ fn a_commit_wakes_the_sleeper() {
     }
     let map = ring(page_size());
     let mut reader = RingBuf::open(&map).unwrap();
-    let mut poller = Poller::with(&mut reader, Waiting::default().sleep_bound(BOUND)).unwrap();
+    reader.set_policy(WaitPolicy::default().max_sleep(BOUND));
     let program = reserve(&map, 8, End::Submit, 0).unwrap();
     for number in 0..20 {
         let begun = Instant::now();
@@ -27,12 +27,12 @@ fn a_commit_wakes_the_sleeper() {
                 thread::sleep(Duration::from_millis(5 * (number % 3)));
                 assert_eq!(program.run(number), 1);
             });
-            assert_eq!(poller.wait(&mut reader, Some(BOUND)).unwrap(), Wakeup::Ready);
+            assert_eq!(reader.wait(Some(BOUND)).unwrap(), Wakeup::Ready);
         });
         assert!(begun.elapsed() < BOUND / 4, "a lost wakeup: {:?}", begun.elapsed());
         assert_eq!(numbers(&mut reader), [number]);
     }
-    let wait = poller.wait(&mut reader, Some(Duration::from_millis(20))).unwrap();
+    let wait = reader.wait(Some(Duration::from_millis(20))).unwrap();
     assert_eq!(wait, Wakeup::TimedOut);
 }
 
@@ -43,14 +43,13 @@ fn a_record_that_announces_nothing_is_noticed_within_the_bound() {
     }
     let map = ring(page_size());
     let mut reader = RingBuf::open(&map).unwrap();
-    let mut poller = Poller::new(&mut reader).unwrap();
     let program = reserve(&map, 8, End::Submit, NO_WAKEUP).unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(20));
             assert_eq!(program.run(1), 1);
         });
-        assert_eq!(poller.wait(&mut reader, Some(BOUND)).unwrap(), Wakeup::Ready);
+        assert_eq!(reader.wait(Some(BOUND)).unwrap(), Wakeup::Ready);
     });
     assert_eq!(numbers(&mut reader), [1]);
 }

@@ -15,22 +15,12 @@ struct Filled {
 impl Source for Filled {
     type Memory = SimMemory;
 
-    fn batch(&mut self) -> Batch<'_, SimMemory> {
-        self.consumer.batch()
-    }
-    fn wait(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        self.ring.wait(&mut self.consumer, timeout)?;
-        Ok(())
+    fn ring(&mut self) -> &mut Consumer<Self::Memory> {
+        &mut self.consumer
     }
     fn detach(&mut self) {
         // What another thread fills may be full.
         let _full = self.ring.producer().output(&self.at_detach, Flags::ADAPTIVE);
-    }
-    fn lag(&mut self) -> Result<u64, Corrupt> {
-        self.consumer.lag()
-    }
-    fn discarded(&self) -> u64 {
-        self.consumer.counts().discarded
     }
     fn failed(&self) -> u64 {
         0

@@ -116,7 +116,7 @@ fn a_reader_who_leaves_ends_it_quietly() {
 #[test]
 fn wrong_usage() {
     let cases = [
-        (["--sim", "--ring-size", "12288"], "no power of two: the next that works is 16384"),
+        (["--sim", "--ring-size", "12288"], "not a power of two: the next that works is 16384"),
         (["--sim", "--ring-size", "2KiB"], "less than a page"),
         (["--sim", "--ring-size", "256KB"], "give bytes, KiB, MiB or GiB"),
         (["--sim", "--count", "none"], "invalid digit"),

@@ -1,5 +1,6 @@
 //! Each access goes where it should, over plain memory.
 
+use super::pages::{low_word, near};
 use super::*;
 
 const CAPACITY: usize = 64;
@@ -95,5 +96,27 @@ fn a_low_word_is_completed_from_a_position_nearby() {
             assert_eq!(near(own, other as u32), other, "{ahead} ahead of {own:#x}");
             assert_eq!(near(other, own as u32), own, "{ahead} behind {other:#x}");
         }
+    }
+}
+
+#[test]
+fn a_consumer_sees_its_own_word_as_it_stands() {
+    for width in [Width::Bits64, Width::Bits32] {
+        let mut memory: Memory = [0; 20];
+        let view = consumer(&mut memory, width);
+        let position = |value| Position::new(value, width);
+        assert_eq!(view.initial_consumer_pos(), position(0));
+        // SAFETY: C1: nothing else uses this memory, and no sample is lent out.
+        unsafe { view.store_consumer_pos(position(0x1_0000_0018), Ordering::Release) };
+        assert_eq!(view.stored_consumer_pos(), position(0x1_0000_0018));
+        assert_eq!(view.load_producer_pos(Ordering::Acquire), position(0));
+        assert!(view.is_owned());
+        let want = if width == Width::Bits64 { 0x1_0000_0018 } else { 0x18 };
+        let stored = match width {
+            Width::Bits64 => memory[0],
+            Width::Bits32 => u64::from(halves(memory[0])[0]),
+        };
+        assert_eq!(stored, want);
+        assert!(memory[1..].iter().all(|word| *word == 0));
     }
 }

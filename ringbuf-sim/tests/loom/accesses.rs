@@ -54,10 +54,18 @@ pub(crate) fn in_folder(root: &Path, sources: &str) -> Vec<Access> {
 /// The accesses of one file.
 ///
 /// # Panics
-/// If an ordering or a fence is given another name, which would hide it.
+/// If an ordering or a fence is given another name, which would hide it; or if a
+/// file of orderings has a type with the name of one.
 pub(crate) fn in_text(file: &str, text: &str) -> Vec<Access> {
     let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
-    let mut finder = Finder { file, ..Finder::default() };
+    let types = parsed.items.iter().filter_map(|item| match item {
+        syn::Item::Enum(item) => Some(item.ident.to_string()),
+        _ => None,
+    });
+    let other: BTreeSet<_> = types.filter(|name| ORDERINGS.contains(&&**name)).collect();
+    let both = !other.is_empty() && text.contains("Ordering");
+    assert!(!both, "{file}: an ordering, and a type of its own named {other:?}");
+    let mut finder = Finder { file, other, ..Finder::default() };
     finder.visit_file(&parsed);
     finder.found
 }
@@ -73,6 +81,8 @@ struct Finder<'f> {
     method: Option<String>,
     /// Parameters of the function that are orderings.
     given: BTreeSet<String>,
+    /// Types of the file with the name of an ordering, which it has none of.
+    other: BTreeSet<String>,
     found: Vec<Access>,
 }
 
@@ -89,7 +99,7 @@ impl Finder<'_> {
 
     /// An identifier, wherever it stands.
     fn name(&mut self, name: &str) {
-        if ORDERINGS.contains(&name) {
+        if ORDERINGS.contains(&name) && !self.other.contains(name) {
             self.note(name);
         } else if self.given.contains(name) {
             self.note(FORWARDED);
@@ -267,4 +277,17 @@ fn accesses_are_found_wherever_they_stand() {
 #[should_panic(expected = "by another name")]
 fn another_name_for_an_ordering_is_refused() {
     in_text("f", "use std::sync::atomic::Ordering::{Relaxed as Acquire2};");
+}
+
+#[test]
+fn a_type_with_the_name_of_an_ordering_is_none() {
+    let text = "enum Release { AtOnce } fn f(x: Release) { Release::AtOnce; g(Acquire) }";
+    let found: Vec<_> = in_text("f", text).iter().map(|access| access.to_string()).collect();
+    assert_eq!(found, ["| f | `f` | `g` | Acquire |"]);
+}
+
+#[test]
+#[should_panic(expected = "a type of its own")]
+fn a_type_with_the_name_of_an_ordering_hides_none() {
+    in_text("f", "use std::sync::atomic::Ordering; enum Release { AtOnce }");
 }

@@ -1,4 +1,4 @@
-//! One small ring in loom's memory, with the view of each role over it.
+//! One small ring in loom's memory; `views` has what each role may do to it.
 //!
 //! Positions and length words are loom's atomics: every value that the memory
 //! model allows a load to see is tried. Samples are loom's cells, one for each
@@ -10,44 +10,43 @@
 //!
 //! No party loads through loom a word that it alone stores: loom 0.7 then
 //! explores less than there is (its issues 166 and 392). So what a consumer left
-//! behind, where the next one starts, is kept beside loom, as is the order of
-//! the commits.
+//! behind, where the next one starts and what it finds stored, is kept beside
+//! loom, as is the order of the commits.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex as Plain;
 use std::sync::atomic::AtomicU64 as PlainU64;
-use std::sync::atomic::Ordering::{self, Relaxed};
-use std::thread::panicking;
+use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
-use ringbuf_core::{
-    Capacity, Consumer, ConsumerMemory, Header, Offset, PageOffset, Position, Producer,
-    ProducerMemory, SampleLen, Width,
-};
-use ringbuf_sim::{KernelConsumer, KernelMemory, KernelRing};
+use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
+use ringbuf_core::{Capacity, Consumer, Header, Offset, Position, Producer, Width};
+use ringbuf_sim::{KernelConsumer, KernelRing};
 
 use crate::hosts::{LoomDrainHost, LoomHost};
+use crate::views::{ConsumerView, ProducerView, Role};
 use crate::weaken::Site;
 
-const PAGE: u64 = 32;
+pub(crate) const PAGE: u64 = 32;
 
 /// The words and the data of a ring.
 pub(crate) struct Shared {
-    consumer_pos: AtomicU64,
-    producer_pos: AtomicU64,
-    headers: Vec<AtomicU32>,
-    cells: Vec<UnsafeCell<u64>>,
-    capacity: Capacity,
-    width: Width,
+    pub(crate) consumer_pos: AtomicU64,
+    pub(crate) producer_pos: AtomicU64,
+    pub(crate) headers: Vec<AtomicU32>,
+    pub(crate) cells: Vec<UnsafeCell<u64>>,
+    pub(crate) capacity: Capacity,
+    pub(crate) width: Width,
     /// Where all positions start.
-    start: Position,
+    pub(crate) start: Position,
     variant: Variant,
-    /// The consumer position, for the consumer that comes next.
-    left_at: PlainU64,
+    /// The consumer position, as it was stored last.
+    pub(crate) left_at: PlainU64,
     /// Where the kernel's commits were, in the order in which they happened.
     commits: Plain<Vec<u64>>,
+    /// Notifications of the kernel so far: of records, or of space.
+    notified: AtomicUsize,
 }
 
 /// How a model runs: as the code is, or with one thing changed.
@@ -100,31 +99,35 @@ impl Shared {
             variant,
             left_at: PlainU64::new(start.get()),
             commits: Plain::default(),
+            notified: AtomicUsize::new(0),
         })
     }
 
     /// The ring as the kernel holds it.
+    #[expect(clippy::arc_with_non_send_sync, reason = "loom's threads take turns on one thread")]
     pub(crate) fn kernel_ring(self: &Arc<Self>) -> Arc<KernelRing<ProducerView, LoomHost>> {
-        let memory = ProducerView { shared: self.clone(), role: Role::Kernel };
+        let memory = ProducerView::new(self, Role::Kernel);
+        let host = LoomHost::new(self.clone(), self.start);
         // SAFETY: P1: each model takes one producing side, once.
-        Arc::new(unsafe { KernelRing::new(memory, LoomHost::new(self.start)) })
+        Arc::new(unsafe { KernelRing::new(memory, host) })
     }
 
     /// The producer of a user ring.
     pub(crate) fn producer(self: &Arc<Self>) -> Producer<ProducerView> {
-        let memory = ProducerView { shared: self.clone(), role: Role::User };
+        let memory = ProducerView::new(self, Role::User);
         // SAFETY: P1: each model takes one producing side, once.
-        unsafe { Producer::new(memory) }
+        unsafe { Producer::new(memory) }.unwrap()
     }
 
     pub(crate) fn consumer(self: &Arc<Self>) -> Consumer<ConsumerView> {
         // SAFETY: C1: each model takes one consumer at a time, in one thread.
-        unsafe { Consumer::new(ConsumerView { shared: self.clone(), role: Role::User }) }.unwrap()
+        unsafe { Consumer::new(ConsumerView::new(self, Role::User)) }.unwrap()
     }
 
     /// The user ring as the kernel holds it.
+    #[expect(clippy::arc_with_non_send_sync, reason = "loom's threads take turns on one thread")]
     pub(crate) fn drain(self: &Arc<Self>) -> Arc<KernelConsumer<ConsumerView, LoomDrainHost>> {
-        let memory = ConsumerView { shared: self.clone(), role: Role::Kernel };
+        let memory = ConsumerView::new(self, Role::Kernel);
         let host = LoomDrainHost::new(self.clone(), self.start);
         // SAFETY: C1: each model takes one consuming side, once.
         Arc::new(unsafe { KernelConsumer::new(memory, host) })
@@ -140,11 +143,43 @@ impl Shared {
         self.commits.lock().unwrap().is_sorted()
     }
 
+    pub(crate) fn committed(&self, at: Offset) {
+        let place = at.get().wrapping_sub(self.start.get()) % self.capacity.bytes();
+        self.commits.lock().unwrap().push(place);
+    }
+
+    pub(crate) fn notify(&self) {
+        self.notified.fetch_add(1, self.of_the_wait_queue(AcqRel));
+    }
+
+    /// Notifications so far, as the consumer learns of them.
+    pub(crate) fn notified(&self) -> usize {
+        self.notified.load(self.of_the_wait_queue(Acquire))
+    }
+
+    /// A drain gave space back. The edge carries with it what happened before, as
+    /// the lock of a wait queue does: the protocol needs that here.
+    pub(crate) fn notify_of_space(&self) {
+        self.notified.fetch_add(1, self.order(Site::DrainNotify, Release));
+    }
+
+    /// Such notifications so far, as the producer learns of them.
+    pub(crate) fn notified_of_space(&self) -> usize {
+        self.notified.load(self.order(Site::WaiterHarvest, Acquire))
+    }
+
+    /// The protocol must hold even if a notification orders nothing. A fence is
+    /// needed even if it carries with it what happened before, as the lock of a
+    /// wait queue does.
+    fn of_the_wait_queue(&self, order: Ordering) -> Ordering {
+        if self.variant.weak.is_some() { order } else { Relaxed }
+    }
+
     pub(crate) fn order(&self, site: Site, order: Ordering) -> Ordering {
         if self.variant.weak == Some(site) { Relaxed } else { order }
     }
 
-    fn fence(&self, site: Site, order: Ordering) {
+    pub(crate) fn fence(&self, site: Site, order: Ordering) {
         if self.variant.weak != Some(site) {
             fence(order);
         }
@@ -152,11 +187,11 @@ impl Shared {
 
     /// The slot `words` words behind the header at `at`; after the last one
     /// comes the first, where the second copy of the data would begin.
-    fn slot(&self, at: Offset, words: usize) -> usize {
+    pub(crate) fn slot(&self, at: Offset, words: usize) -> usize {
         (at.index() / 8 + words) % self.cells.len()
     }
 
-    fn load_header(&self, at: Offset, order: Ordering) -> Header {
+    pub(crate) fn load_header(&self, at: Offset, order: Ordering) -> Header {
         let slot = self.slot(at, 0);
         let header = Header::from_bits(self.headers[slot].load(order));
         self.cells[slot].with(|_| ());
@@ -164,7 +199,12 @@ impl Shared {
     }
 
     /// A load by the consumer, in the way that the variant says.
-    fn consumer_load<T>(&self, site: Site, order: Ordering, load: impl Fn(Ordering) -> T) -> T {
+    pub(crate) fn consumer_load<T>(
+        &self,
+        site: Site,
+        order: Ordering,
+        load: impl Fn(Ordering) -> T,
+    ) -> T {
         let order = self.order(site, order);
         if !self.variant.fenced {
             return load(order);
@@ -174,193 +214,5 @@ impl Shared {
             fence(order);
         }
         value
-    }
-}
-
-/// Who plays a role: the same accesses, with orderings of their own.
-#[derive(Clone, Copy)]
-enum Role {
-    Kernel,
-    User,
-}
-
-/// What the consumer may touch.
-pub(crate) struct ConsumerView {
-    shared: Arc<Shared>,
-    role: Role,
-}
-
-impl ConsumerView {
-    /// The consumer's own access, or the drain's.
-    fn site(&self, consumer: Site, drain: Site) -> Site {
-        match self.role {
-            Role::User => consumer,
-            Role::Kernel => drain,
-        }
-    }
-}
-
-// SAFETY: M1 to M5 by construction: each method is one access of loom's, as
-// strong as asked unless the model is told to be wrong.
-unsafe impl ConsumerMemory for ConsumerView {
-    type Sample<'a> = Words<'a>;
-
-    fn capacity(&self) -> Capacity {
-        self.shared.capacity
-    }
-
-    fn width(&self) -> Width {
-        self.shared.width
-    }
-
-    fn initial_consumer_pos(&self) -> Position {
-        Position::new(self.shared.left_at.load(Relaxed), self.shared.width)
-    }
-
-    fn load_producer_pos(&self, order: Ordering) -> Position {
-        let site = self.site(Site::ConsumerLoadProducerPos, Site::DrainLoadProducerPos);
-        let width = self.shared.width;
-        let load = |order| Position::new(self.shared.producer_pos.load(order), width);
-        self.shared.consumer_load(site, order, load)
-    }
-
-    unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
-        // An execution that failed is over: unwinding drops the consumer.
-        if !panicking() {
-            let site = self.site(Site::ConsumerStoreConsumerPos, Site::DrainStoreConsumerPos);
-            self.shared.consumer_pos.store(position.get(), self.shared.order(site, order));
-            self.shared.left_at.store(position.get(), Relaxed);
-        }
-    }
-
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
-        let site = self.site(Site::ConsumerLoadHeader, Site::DrainLoadHeader);
-        self.shared.consumer_load(site, order, |order| self.shared.load_header(at, order))
-    }
-
-    unsafe fn sample(&self, at: Offset, len: SampleLen) -> Words<'_> {
-        Words::new(&self.shared, at, len)
-    }
-
-    fn fence(&self, order: Ordering) {
-        self.shared.fence(Site::ConsumerFence, order);
-    }
-}
-
-/// What a producer may touch.
-pub(crate) struct ProducerView {
-    shared: Arc<Shared>,
-    role: Role,
-}
-
-// SAFETY: as for the consumer.
-unsafe impl ProducerMemory for ProducerView {
-    type SampleMut<'a> = Words<'a>;
-
-    fn capacity(&self) -> Capacity {
-        self.shared.capacity
-    }
-
-    fn width(&self) -> Width {
-        self.shared.width
-    }
-
-    fn initial_producer_pos(&self) -> Position {
-        self.shared.start
-    }
-
-    fn load_consumer_pos(&self, order: Ordering) -> Position {
-        let site = match self.role {
-            Role::Kernel => Site::KernelLoadConsumerPos,
-            Role::User => Site::ProducerLoadConsumerPos,
-        };
-        let position = self.shared.consumer_pos.load(self.shared.order(site, order));
-        Position::new(position, self.shared.width)
-    }
-
-    unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
-        let site = match self.role {
-            Role::Kernel => Site::KernelStoreProducerPos,
-            Role::User => Site::ProducerStoreProducerPos,
-        };
-        self.shared.producer_pos.store(position.get(), self.shared.order(site, order));
-    }
-
-    unsafe fn write_header(&self, at: Offset, header: Header, _: PageOffset) {
-        let slot = self.shared.slot(at, 0);
-        self.shared.cells[slot].with_mut(|_| ());
-        self.shared.headers[slot].store(header.to_bits(), Relaxed);
-    }
-
-    unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
-        if !panicking() {
-            let order = self.shared.order(Site::ProducerStoreHeader, order);
-            self.shared.headers[self.shared.slot(at, 0)].store(header.to_bits(), order);
-        }
-    }
-
-    unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> Words<'_> {
-        Words::new(&self.shared, at, len)
-    }
-}
-
-// SAFETY: as for the consumer.
-unsafe impl KernelMemory for ProducerView {
-    fn page_size(&self) -> u64 {
-        PAGE
-    }
-
-    /// Not a word of loom's: the kernel stores it for itself, under its lock.
-    fn store_pending_pos(&self, _: Position, _: Ordering) {}
-
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
-        self.shared.load_header(at, order)
-    }
-
-    unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
-        if !panicking() {
-            let order = self.shared.order(Site::KernelSwapHeader, order);
-            self.shared.headers[self.shared.slot(at, 0)].swap(header.to_bits(), order);
-            let place = at.get().wrapping_sub(self.shared.start.get());
-            let place = place % self.shared.capacity.bytes();
-            self.shared.commits.lock().unwrap().push(place);
-        }
-    }
-
-    fn fence(&self, order: Ordering) {
-        self.shared.fence(Site::KernelCommitFence, order);
-    }
-}
-
-/// A sample, word by word.
-pub(crate) struct Words<'a> {
-    shared: &'a Shared,
-    at: Offset,
-    len: usize,
-}
-
-impl<'a> Words<'a> {
-    fn new(shared: &'a Shared, at: Offset, len: SampleLen) -> Self {
-        assert_eq!(len.index() % 8, 0, "these samples are whole words");
-        Self { shared, at, len: len.index() / 8 }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(crate) fn get(&self, word: usize) -> u64 {
-        // SAFETY: loom has just found that nothing writes this cell meanwhile.
-        self.cell(word).with(|value| unsafe { *value })
-    }
-
-    pub(crate) fn set(&mut self, word: usize, value: u64) {
-        // SAFETY: loom has just found that nothing else uses this cell.
-        self.cell(word).with_mut(|place| unsafe { *place = value });
-    }
-
-    fn cell(&self, word: usize) -> &UnsafeCell<u64> {
-        assert!(word < self.len, "outside the sample");
-        &self.shared.cells[self.shared.slot(self.at, 1 + word)]
     }
 }

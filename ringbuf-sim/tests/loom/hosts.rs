@@ -2,33 +2,29 @@
 //! notifications that are counted.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::thread::panicking;
 
-use loom::sync::atomic::AtomicUsize;
 use loom::sync::{Mutex, MutexGuard};
 use ringbuf_core::Position;
 use ringbuf_sim::{DrainHost, Host, Positions};
 
 use crate::backing::Shared;
-use crate::weaken::Site;
 
-/// The kernel's surroundings: a lock, and a count of notifications that orders
-/// nothing.
+/// The kernel's surroundings: a lock, and the notifications of the ring.
 pub(crate) struct LoomHost {
     positions: Mutex<Positions>,
-    notified: AtomicUsize,
+    shared: Arc<Shared>,
 }
 
 impl LoomHost {
-    pub(crate) fn new(start: Position) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, start: Position) -> Self {
         let positions = Mutex::new(Positions { produced: start, pending: start });
-        Self { positions, notified: AtomicUsize::new(0) }
+        Self { positions, shared }
     }
 
     /// Notifications so far.
     pub(crate) fn notified(&self) -> usize {
-        self.notified.load(Relaxed)
+        self.shared.notified()
     }
 }
 
@@ -41,27 +37,21 @@ impl Host for LoomHost {
 
     fn notify(&self) {
         if !panicking() {
-            self.notified.fetch_add(1, Relaxed);
+            self.shared.notify();
         }
     }
 }
 
-/// The draining kernel's surroundings: its busy flag, and an edge that carries
-/// with it what happened before, as the lock of a wait queue does.
+/// The draining kernel's surroundings: its busy flag, and the notifications of
+/// the ring.
 pub(crate) struct LoomDrainHost {
     consumed: Mutex<Position>,
-    notified: AtomicUsize,
     shared: Arc<Shared>,
 }
 
 impl LoomDrainHost {
     pub(crate) fn new(shared: Arc<Shared>, start: Position) -> Self {
-        Self { consumed: Mutex::new(start), notified: AtomicUsize::new(0), shared }
-    }
-
-    /// Notifications so far, as a waiter learns of them.
-    pub(crate) fn notified(&self) -> usize {
-        self.notified.load(self.shared.order(Site::WaiterHarvest, Acquire))
+        Self { consumed: Mutex::new(start), shared }
     }
 }
 
@@ -74,7 +64,7 @@ impl DrainHost for LoomDrainHost {
 
     fn notify(&self) {
         if !panicking() {
-            self.notified.fetch_add(1, self.shared.order(Site::DrainNotify, Release));
+            self.shared.notify_of_space();
         }
     }
 }

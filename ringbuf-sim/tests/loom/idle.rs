@@ -6,7 +6,7 @@ use ringbuf_core::Armed;
 
 use crate::backing::{Shared, Variant};
 use crate::explore::Model;
-use crate::models::{drain, submit};
+use crate::models::{HOLDS_TWO, drain, submit};
 
 /// What a consumer may do when it finds nothing.
 #[derive(Clone, Copy)]
@@ -47,15 +47,16 @@ idle! {
 /// a record is unread in the end, something must have been announced since the
 /// consumer last forgot.
 fn idle(variant: Variant, steps: [Step; 2]) -> &'static str {
-    let shared = Shared::new(64, variant);
+    let shared = Shared::new(HOLDS_TWO, variant);
     let kernel = shared.kernel_ring();
     assert!(submit(&kernel, &[1]));
     let producer = kernel.clone();
     let thread = thread::spawn(move || [2, 3].map(|value| assert!(submit(&producer, &[value]))));
     let mut consumer = shared.consumer();
-    consumer.release_after(32);
+    consumer.hold_back(32);
     let mut read = drain(&mut consumer);
     let at_first = read.len();
+    assert_ne!(consumer.unpublished(), 0, "nothing is held back");
     // `arm` answers `Ready` once for each record at most.
     let mut steps = steps.into_iter().chain([Step::Arm; 3]);
     let forgotten = loop {

@@ -23,8 +23,11 @@ mod hosts;
 mod idle;
 mod models;
 mod restart;
+mod self_arm;
 mod table;
 mod user;
+mod views;
+mod wait;
 mod weaken;
 
 /// The models as the code is; printed with `--nocapture`.
@@ -32,7 +35,9 @@ mod holds {
     use crate::idle::*;
     use crate::models::*;
     use crate::restart::*;
+    use crate::self_arm::*;
     use crate::user::*;
+    use crate::wait::*;
 
     macro_rules! holds {
         ($($test:ident $model:ident)*) => {
@@ -67,6 +72,20 @@ mod holds {
         restart_dropped RESTART_DROPPED
         restart_killed RESTART_KILLED
         restart_killed_in_a_batch RESTART_KILLED_IN_A_BATCH
+        self_arm_each SELF_ARM_EACH
+        self_arm_each_busy SELF_ARM_EACH_BUSY
+        self_arm_next SELF_ARM_NEXT
+        self_arm_next_busy SELF_ARM_NEXT_BUSY
+        self_arm_batch SELF_ARM_BATCH
+        self_arm_batch_busy SELF_ARM_BATCH_BUSY
+        wait_block WAIT_BLOCK
+        wait_block_busy WAIT_BLOCK_BUSY
+        wait_block_two WAIT_BLOCK_TWO
+        wait_naps WAIT_NAPS
+        wait_naps_two WAIT_NAPS_TWO
+        wait_quiet WAIT_QUIET
+        hold_back_spares HOLD_BACK_SPARES
+        hold_back_reuse HOLD_BACK_REUSE
         user_hand_over USER_HAND_OVER
         user_reuse USER_REUSE
         user_reversed USER_REVERSED

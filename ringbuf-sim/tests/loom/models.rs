@@ -7,9 +7,10 @@ use loom::thread;
 use ringbuf_core::{Armed, Consumer, Next};
 use ringbuf_sim::{Flags, KernelReservation, KernelRing};
 
-use crate::backing::{ConsumerView, ProducerView, Shared, Words};
+use crate::backing::Shared;
 use crate::explore::Model;
 use crate::hosts::LoomHost;
+use crate::views::{Cells, ConsumerView, ProducerView};
 
 /// A record from a thread to the consumer, which looks once meanwhile.
 pub(crate) const HAND_OVER: Model = Model {
@@ -37,7 +38,7 @@ pub(crate) const DISCARD: Model = Model {
         let shared = Shared::new(64, variant);
         let kernel = shared.kernel_ring();
         let thread = thread::spawn(move || {
-            let mut reservation = kernel.reserve(8).unwrap();
+            let reservation = kernel.reserve(8).unwrap();
             reservation.set(0, 666);
             reservation.discard(Flags::ADAPTIVE);
             assert!(submit(&kernel, &[7, 8]));
@@ -265,16 +266,19 @@ pub(crate) const LAGGING_RELEASE: Model = Model {
     outcomes: &["all read", "ready", "asleep, notified"],
     floor: 45,
     execution: |variant| {
-        let shared = Shared::new(64, variant);
+        let shared = Shared::new(HOLDS_TWO, variant);
         let kernel = shared.kernel_ring();
         assert!(submit(&kernel, &[1]));
         let producer = kernel.clone();
         let thread = thread::spawn(move || assert!(submit(&producer, &[2])));
         let mut consumer = shared.consumer();
-        consumer.release_after(48);
+        consumer.hold_back(48);
         drain_and_sleep(&kernel, &mut consumer, &[1, 2], || thread.join().unwrap())
     },
 };
+
+/// The smallest ring of which two records of a word may stay unpublished.
+pub(crate) const HOLDS_TWO: u64 = 256;
 
 /// What is left to read after a look with this outcome.
 fn left(outcome: &str, words: &[u64]) -> Vec<Vec<u64>> {
@@ -285,13 +289,13 @@ pub(crate) type Ring = KernelRing<ProducerView, LoomHost>;
 
 /// Submits a record of these words; whether there was room.
 pub(crate) fn submit(kernel: &Ring, words: &[u64]) -> bool {
-    let Ok(mut reservation) = kernel.reserve(8 * words.len() as u64) else { return false };
-    fill(&mut reservation, words);
+    let Ok(reservation) = kernel.reserve(8 * words.len() as u64) else { return false };
+    fill(&reservation, words);
     reservation.submit(Flags::ADAPTIVE);
     true
 }
 
-pub(crate) fn fill(sample: &mut Words<'_>, words: &[u64]) {
+pub(crate) fn fill(sample: &Cells<'_>, words: &[u64]) {
     for (index, word) in words.iter().enumerate() {
         sample.set(index, *word);
     }
@@ -306,7 +310,7 @@ pub(crate) fn look(consumer: &mut Consumer<ConsumerView>, words: &[u64]) -> &'st
         }
         Next::Busy => "busy",
         Next::Empty => "empty",
-        Next::Limit => panic!("no limit was set"),
+        _ => panic!("no limit was set"),
     }
 }
 
@@ -320,7 +324,7 @@ pub(crate) fn drain(consumer: &mut Consumer<ConsumerView>) -> Vec<Vec<u64>> {
     records
 }
 
-pub(crate) fn read(sample: &Words<'_>) -> Vec<u64> {
+pub(crate) fn read(sample: &Cells<'_>) -> Vec<u64> {
     (0..sample.len()).map(|word| sample.get(word)).collect()
 }
 
@@ -353,22 +357,22 @@ fn drain_and_sleep(
 }
 
 /// An open reservation that can move to another thread.
-struct Open {
+pub(crate) struct Open {
     reservation: KernelReservation<'static, ProducerView, LoomHost>,
     /// After what borrows it: fields drop in order.
     _kernel: Arc<Ring>,
 }
 
 impl Open {
-    fn reserve(kernel: &Arc<Ring>, words: u64) -> Self {
+    pub(crate) fn reserve(kernel: &Arc<Ring>, words: u64) -> Self {
         // SAFETY: the ring does not move out of its `Arc`, which lives longer
         // than the reservation beside it.
         let ring: &'static Ring = unsafe { &*Arc::as_ptr(kernel) };
         Self { reservation: ring.reserve(8 * words).unwrap(), _kernel: kernel.clone() }
     }
 
-    fn submit(mut self, words: &[u64]) {
-        fill(&mut self.reservation, words);
+    pub(crate) fn submit(self, words: &[u64]) {
+        fill(&self.reservation, words);
         self.reservation.submit(Flags::ADAPTIVE);
     }
 }

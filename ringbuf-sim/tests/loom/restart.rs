@@ -6,9 +6,10 @@ use std::mem::forget;
 use loom::thread;
 use ringbuf_core::{Consumer, Next};
 
-use crate::backing::{ConsumerView, Shared, Variant};
+use crate::backing::{Shared, Variant};
 use crate::explore::Model;
-use crate::models::{drain, look, submit};
+use crate::models::{HOLDS_TWO, drain, look, submit};
+use crate::views::ConsumerView;
 
 const OUTCOMES: &[&str] = &["last one refused", "last one read at once", "last one read later"];
 
@@ -44,33 +45,38 @@ pub(crate) const RESTART_KILLED_IN_A_BATCH: Model = Model {
     },
 };
 
-/// Records 1 and 2 are there, 3 and 4 arrive; the fourth runs over the end of
-/// the data onto the first. The first consumer publishes 1, reads 2, and ends.
-/// The second one must get all from `next` on, and nothing before it.
+/// Behind a first long one the records 1 and 2 are there, 3 and 4 arrive; the
+/// fourth is so long that it runs over the end of the data and over the first.
+/// The first consumer publishes 1, reads 2, and ends. The second one must get all
+/// from `next` on, and nothing before it.
 fn restart(variant: Variant, next: u64, end: fn(Consumer<ConsumerView>)) -> &'static str {
-    let shared = Shared::new(64, variant);
+    let shared = Shared::new(HOLDS_TWO, variant);
     let kernel = shared.kernel_ring();
+    let mut first = shared.consumer();
+    assert!(submit(&kernel, &[0; 23]));
+    assert_eq!(drain(&mut first).len(), 1);
+    let begin = shared.since_start(first.position());
     for value in [1, 2] {
         assert!(submit(&kernel, &[value]));
     }
-    let thread = thread::spawn(move || [&[3][..], &[4, 4]].map(|words| submit(&kernel, words)));
-    let mut first = shared.consumer();
+    let long = [4; 26];
+    let thread = thread::spawn(move || [&[3][..], &long].map(|words| submit(&kernel, words)));
     assert_eq!(look(&mut first, &[1]), "record");
     assert_eq!(first.unpublished(), 0);
-    first.release_after(32);
+    first.hold_back(32);
     assert_eq!(look(&mut first, &[2]), "record");
     assert_eq!(first.unpublished(), 16);
     end(first);
 
     let mut second = shared.consumer();
-    assert_eq!(shared.since_start(second.position()), 16 * (next - 1));
+    assert_eq!(shared.since_start(second.position()), begin + 16 * (next - 1));
     let mut read = drain(&mut second);
-    let early = read.contains(&vec![4, 4]);
+    let early = read.contains(&long.to_vec());
     let fitted = thread.join().unwrap();
     read.extend(drain(&mut second));
     assert!(fitted[0]);
     let mut written: Vec<_> = (next..=3).map(|value| vec![value]).collect();
-    written.extend(fitted[1].then(|| vec![4, 4]));
+    written.extend(fitted[1].then(|| long.to_vec()));
     assert_eq!(read, written, "lost, repeated or in disorder");
     match (fitted[1], early) {
         (false, _) => "last one refused",

@@ -4,13 +4,14 @@
 use std::ops::ControlFlow::Continue;
 
 use loom::thread;
-use ringbuf_core::Producer;
+use ringbuf_core::{Producer, Wakeup};
 use ringbuf_sim::{DrainError, Flags, KernelConsumer};
 
-use crate::backing::{ConsumerView, ProducerView, Shared};
+use crate::backing::Shared;
 use crate::explore::Model;
 use crate::hosts::LoomDrainHost;
 use crate::models::{fill, read};
+use crate::views::{ConsumerView, Did, ProducerView};
 
 /// A record from the producer to a drain.
 pub(crate) const USER_HAND_OVER: Model = Model {
@@ -19,9 +20,10 @@ pub(crate) const USER_HAND_OVER: Model = Model {
     floor: 15,
     execution: |variant| {
         let shared = Shared::user(32, variant);
-        let producer = shared.producer();
-        let thread = thread::spawn(move || assert!(send(&producer, &[7, 8])));
         let kernel = shared.drain();
+        // A producer loads the consumer position from its start on, which the
+        // draining thread stores.
+        let thread = thread::spawn(move || assert!(send(&shared.producer(), &[7, 8])));
         let mut seen = drain(&kernel).unwrap();
         let outcome = if seen.is_empty() { "nothing" } else { "record" };
         thread.join().unwrap();
@@ -38,12 +40,12 @@ pub(crate) const USER_REUSE: Model = Model {
     floor: 20,
     execution: |variant| {
         let shared = Shared::user(32, variant);
-        let producer = shared.producer();
+        let kernel = shared.drain();
         let thread = thread::spawn(move || {
+            let producer = shared.producer();
             assert!(send(&producer, &[1, 2]));
             send(&producer, &[3, 4])
         });
-        let kernel = shared.drain();
         let mut seen = drain(&kernel).unwrap();
         let fitted = thread.join().unwrap();
         seen.extend(drain(&kernel).unwrap());
@@ -60,17 +62,17 @@ pub(crate) const USER_REVERSED: Model = Model {
     floor: 30,
     execution: |variant| {
         let shared = Shared::user(64, variant);
-        let producer = shared.producer();
+        let kernel = shared.drain();
         let thread = thread::spawn(move || {
-            let [mut first, mut second, mut third] = [(); 3].map(|()| producer.reserve(8).unwrap());
-            fill(&mut third, &[3]);
+            let producer = shared.producer();
+            let [first, second, third] = [(); 3].map(|()| producer.reserve(8).unwrap());
+            fill(&third, &[3]);
             third.submit();
-            fill(&mut second, &[666]);
+            fill(&second, &[666]);
             second.discard();
-            fill(&mut first, &[1]);
+            fill(&first, &[1]);
             first.submit();
         });
-        let kernel = shared.drain();
         let mut seen = drain(&kernel).unwrap();
         assert_ne!(seen.len(), 1, "the first was seen without the third");
         let outcome = if seen.is_empty() { "nothing" } else { "both" };
@@ -107,31 +109,28 @@ pub(crate) const USER_TWO_DRAINS: Model = Model {
     },
 };
 
-/// The producer finds the ring full and waits, as an edge-triggered waiter
-/// does: forgets what was announced before, and looks again. If there is no
-/// room, something must be announced after.
+/// The producer finds the ring full and waits for room, in a thread that sleeps
+/// where the loop that ships would block. If it sleeps, something must be
+/// announced after.
 pub(crate) const USER_SPACE: Model = Model {
     name: "user_space",
-    outcomes: &["room, announced", "room, not announced yet", "asleep, notified"],
+    outcomes: &["room", "woken, room", "asleep, notified"],
     floor: 10,
     execution: |variant| {
         let shared = Shared::user(32, variant);
         let producer = shared.producer();
         let kernel = shared.drain();
         assert!(send(&producer, &[1, 2]));
-        let drainer = kernel.clone();
-        let thread = thread::spawn(move || assert_eq!(drain(&drainer).unwrap(), [[1, 2]]));
-        let forgotten = kernel.host().notified();
-        let room = producer.has_room(16);
+        let thread = thread::spawn(move || assert_eq!(drain(&kernel).unwrap(), [[1, 2]]));
+        let wakeup = producer.wait_for_room(16, None);
+        let (did, woken) = (producer.memory().did(), wakeup == Ok(Wakeup::Ready));
         thread.join().unwrap();
+        assert!(woken || producer.memory().is_woken(), "lost wakeup");
         assert!(send(&producer, &[3, 4]), "no room after the drain");
-        match (room, forgotten) {
-            (true, 0) => "room, not announced yet",
-            (true, _) => "room, announced",
-            (false, _) => {
-                assert!(kernel.host().notified() > forgotten, "lost wakeup");
-                "asleep, notified"
-            }
+        match (woken, did) {
+            (true, Did::Nothing) => "room",
+            (true, _) => "woken, room",
+            (false, _) => "asleep, notified",
         }
     },
 };
@@ -140,8 +139,8 @@ type Kernel = KernelConsumer<ConsumerView, LoomDrainHost>;
 
 /// Submits a record of these words; whether there was room.
 fn send(producer: &Producer<ProducerView>, words: &[u64]) -> bool {
-    let Ok(mut reservation) = producer.reserve(8 * words.len() as u32) else { return false };
-    fill(&mut reservation, words);
+    let Ok(reservation) = producer.reserve(8 * words.len() as u32) else { return false };
+    fill(&reservation, words);
     reservation.submit();
     true
 }

@@ -19,7 +19,9 @@ use crate::explore::Model;
 use crate::idle::*;
 use crate::models::*;
 use crate::restart::*;
+use crate::self_arm::*;
 use crate::user::*;
+use crate::wait::*;
 
 macro_rules! sites {
     ($($(#[$doc:meta])* $site:ident)*) => {
@@ -66,7 +68,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// What the message of its panic has in it.
-    fn says(self) -> &'static str {
+    pub(crate) fn says(self) -> &'static str {
         match self {
             Self::Race => "Causality violation",
             Self::LostWakeup => "lost wakeup",
@@ -90,10 +92,10 @@ impl Site {
             Self::ConsumerLoadProducerPos => (Race, &[HAND_OVER, REUSE]),
             Self::ConsumerLoadHeader => (Race, &[HAND_OVER, TWO_PRODUCERS]),
             Self::ConsumerStoreConsumerPos => {
-                (Race, &[REUSE, WRAP, RESTART_DROPPED, RESTART_KILLED])
+                (Race, &[REUSE, WRAP, RESTART_DROPPED, RESTART_KILLED, HOLD_BACK_REUSE])
             }
             Self::ConsumerFence => (LostWakeup, ASLEEP),
-            Self::KernelLoadConsumerPos => (Race, &[WRAP, REUSE]),
+            Self::KernelLoadConsumerPos => (Race, &[WRAP, REUSE, HOLD_BACK_REUSE]),
             Self::KernelStoreProducerPos => (Race, &[HAND_OVER, REUSE]),
             Self::KernelSwapHeader => (Race, &[HAND_OVER, TWO_PRODUCERS, THREE_PRODUCERS]),
             Self::KernelCommitFence => (LostWakeup, ASLEEP),
@@ -110,8 +112,24 @@ impl Site {
 }
 
 /// Where a consumer falls asleep.
-const ASLEEP: &[Model] =
-    &[WAKEUP, WAKEUP_BUSY, LAGGING_RELEASE, IDLE_NAP_PUBLISH, IDLE_PUBLISH_NAP, IDLE_ARM_ARM];
+const ASLEEP: &[Model] = &[
+    WAKEUP,
+    WAKEUP_BUSY,
+    LAGGING_RELEASE,
+    IDLE_NAP_PUBLISH,
+    IDLE_PUBLISH_NAP,
+    IDLE_ARM_ARM,
+    SELF_ARM_EACH,
+    SELF_ARM_EACH_BUSY,
+    SELF_ARM_NEXT,
+    SELF_ARM_NEXT_BUSY,
+    SELF_ARM_BATCH,
+    SELF_ARM_BATCH_BUSY,
+    WAIT_BLOCK,
+    WAIT_BLOCK_BUSY,
+    WAIT_NAPS,
+    WAIT_QUIET,
+];
 
 #[test]
 fn every_ordering_is_needed() {

@@ -3,12 +3,14 @@
 //! Positions in here count bytes from the start of the run: nothing wraps.
 
 mod each;
+mod release;
 
 use std::collections::VecDeque;
 
 use ringbuf_core::{Corrupt, Counts, Header, Position};
 use ringbuf_sim::{Flags, PendingPos};
 
+pub(crate) use self::release::Read;
 use crate::plan::Plan;
 
 /// What a record has become.
@@ -51,6 +53,8 @@ pub(crate) struct Check {
     published: u64,
     /// Everything before it may be released.
     consumed: u64,
+    /// Where the last two consumed records start: all before may be released.
+    tail: [u64; 2],
     /// The next record to deliver starts here, or behind discarded ones.
     cursor: u64,
     /// Everything before it has been consumed at least once.
@@ -80,6 +84,7 @@ impl Check {
             pending: 0,
             published: 0,
             consumed: 0,
+            tail: [0; 2],
             cursor: 0,
             passed: 0,
             farthest: 0,
@@ -214,7 +219,7 @@ impl Check {
         }
         self.must(at == published, || format!("a consumer starts at {at}, not at {published}"));
         (self.cursor, self.consumed, self.life) = (published, published, Counts::default());
-        (self.by_callback, self.lent) = (false, false);
+        (self.by_callback, self.lent, self.tail) = (false, false, [at; 2]);
     }
 
     /// The consumer is given a record.
@@ -263,6 +268,7 @@ impl Check {
         let from = self.consumed;
         self.skipped_to(to);
         for record in self.records.iter().filter(|record| (from..to).contains(&record.at)) {
+            self.tail = [self.tail[1], record.at];
             let submitted = record.state == State::Submitted;
             let count = |counts: &mut Counts| {
                 counts.delivered += u64::from(submitted);

@@ -32,6 +32,10 @@ pub(crate) enum Defect {
     PositionBeforeHeader,
     /// A record is committed before its last word is written.
     CommitBeforeSample,
+    /// A sleep begins by forgetting what was announced since the last one.
+    BlockForgets,
+    /// Somebody else moves the stored consumer position.
+    SecondConsumer,
     /// Producers do not exclude each other.
     NoLock,
     /// Producers take everything for consumed: where there is no pending position
@@ -44,7 +48,7 @@ pub(crate) enum Defect {
 
 impl Defect {
     /// All, with a word of the report that each must cause.
-    pub(crate) const ALL: [(Self, &'static str); 16] = [
+    pub(crate) const ALL: [(Self, &'static str); 18] = [
         (Self::NoSecondLook, "lost wakeup"),
         (Self::CommitLoadsFirst, "lost wakeup"),
         (Self::SilentCommit, "wakeup"),
@@ -58,6 +62,8 @@ impl Defect {
         (Self::RestartAtTheStart, "starts at"),
         (Self::PositionBeforeHeader, "header"),
         (Self::CommitBeforeSample, "torn"),
+        (Self::BlockForgets, "lost wakeup"),
+        (Self::SecondConsumer, "another process reads"),
         (Self::NoLock, "reserved"),
         (Self::IgnoreConsumer, "runs over"),
         (Self::IgnorePending, "uncommitted"),

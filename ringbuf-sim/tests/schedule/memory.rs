@@ -1,12 +1,15 @@
 //! The view of each role over the ring: what core and the simulator's kernel
 //! are given as memory. Planted defects misbehave here.
 
+use std::convert::Infallible;
+use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::thread::panicking;
+use std::time::Duration;
 
 use ringbuf_core::{
-    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, SampleLen,
-    Width,
+    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
+    SampleLen, WaitHost, WakeCause, Width,
 };
 use ringbuf_sim::KernelMemory;
 
@@ -18,12 +21,7 @@ pub(crate) struct ConsumerView<'s>(pub(crate) &'s Seat<'s>);
 
 // SAFETY: M1 to M5 by construction: each method is one access to the words of
 // `Shared`, bounds-checked, on one thread; unless a defect is planted.
-unsafe impl ConsumerMemory for ConsumerView<'_> {
-    type Sample<'a>
-        = Words<'a>
-    where
-        Self: 'a;
-
+unsafe impl RingMemory for ConsumerView<'_> {
     fn capacity(&self) -> Capacity {
         self.0.shared.capacity
     }
@@ -31,6 +29,18 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
     fn width(&self) -> Width {
         self.0.shared.width
     }
+}
+
+// SAFETY: as above.
+unsafe impl ConsumerMemory for ConsumerView<'_> {
+    type Sample<'a>
+        = Words<'a>
+    where
+        Self: 'a;
+
+    type Data = ();
+
+    fn data(&self) {}
 
     fn initial_consumer_pos(&self) -> Position {
         let shared = &self.0.shared;
@@ -41,6 +51,12 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
         };
         self.0.check(|check| check.started(stored));
         stored
+    }
+
+    fn stored_consumer_pos(&self) -> Position {
+        let shared = &self.0.shared;
+        let moved = shared.has(Defect::SecondConsumer);
+        if moved { shared.producer_pos.get() } else { shared.consumer_pos.get() }
     }
 
     fn load_producer_pos(&self, _: Ordering) -> Position {
@@ -72,7 +88,7 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
         });
     }
 
-    unsafe fn load_header(&self, at: Offset, _: Ordering) -> Header {
+    unsafe fn load_header(&self, (): (), at: Offset, _: Ordering) -> Header {
         self.0.step(Access::LoadHeader(at));
         self.0.load();
         let shared = &self.0.shared;
@@ -93,7 +109,7 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
         }
     }
 
-    unsafe fn sample(&self, at: Offset, len: SampleLen) -> Words<'_> {
+    unsafe fn sample(&self, (): (), at: Offset, len: SampleLen) -> Words<'_> {
         let shared = &self.0.shared;
         let fits = len.footprint() <= shared.capacity.bytes();
         if !fits {
@@ -105,7 +121,7 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
         {
             self.0.release(shared.consumer_pos.get().advance(len.footprint(), shared.width));
         }
-        Words { seat: self.0, at, len: len.index() }
+        Words(Cells { seat: self.0, at, len: len.index() })
     }
 
     fn fence(&self, _: Ordering) {
@@ -114,16 +130,73 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
     }
 }
 
+/// Time is the scheduler's: each step takes a microsecond.
+impl WaitHost for ConsumerView<'_> {
+    type Error = Infallible;
+
+    fn now(&self) -> Duration {
+        // Between two readings there are a few looks.
+        self.0.may_look(LOOKS);
+        Duration::from_micros(self.0.shared.clock.get())
+    }
+
+    fn pause(&self, time: Duration) {
+        self.0.step(Access::Stall(1 + micros(time)));
+    }
+
+    fn nap(&self, time: Duration) -> Result<WakeCause, Infallible> {
+        self.0.shared.tally.naps.more::<()>();
+        self.0.step(Access::Stall(1 + micros(time)));
+        self.0.napped.set(true);
+        Ok(if self.signal_came() { WakeCause::Interrupted } else { WakeCause::TimeUp })
+    }
+
+    /// As edge-triggered epoll, which uses up what came since the last call.
+    fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {
+        let shared = &self.0.shared;
+        self.0.napped.set(false);
+        if self.signal_came() {
+            return Ok(WakeCause::Interrupted);
+        }
+        if shared.has(Defect::BlockForgets) {
+            shared.edge.set(false);
+        }
+        if !shared.edge.get() {
+            shared.tally.sleeps.more::<()>();
+            let endless = self.0.endless.get();
+            let end = shared.clock.get().saturating_add(micros(time));
+            self.0.step(Access::Sleep(if endless { u64::MAX } else { end }));
+        }
+        let timed_out = shared.timed_out.take();
+        if shared.edge.take() {
+            return Ok(WakeCause::Notified);
+        }
+        if timed_out {
+            shared.clock.set(shared.clock.get().saturating_add(micros(time)));
+        }
+        Ok(WakeCause::TimeUp)
+    }
+}
+
+impl ConsumerView<'_> {
+    /// Now and then.
+    fn signal_came(&self) -> bool {
+        self.0.shared.clock.get() % 61 == 0
+    }
+}
+
+/// Of one spin, and some more.
+const LOOKS: u64 = 64 + 4;
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// What the kernel may touch.
 pub(crate) struct KernelView<'s>(pub(crate) &'s Seat<'s>);
 
 // SAFETY: as for the consumer.
-unsafe impl ProducerMemory for KernelView<'_> {
-    type SampleMut<'a>
-        = Words<'a>
-    where
-        Self: 'a;
-
+unsafe impl RingMemory for KernelView<'_> {
     fn capacity(&self) -> Capacity {
         self.0.shared.capacity
     }
@@ -131,6 +204,14 @@ unsafe impl ProducerMemory for KernelView<'_> {
     fn width(&self) -> Width {
         self.0.shared.width
     }
+}
+
+// SAFETY: as above.
+unsafe impl ProducerMemory for KernelView<'_> {
+    type SampleMut<'a>
+        = Words<'a>
+    where
+        Self: 'a;
 
     fn initial_producer_pos(&self) -> Position {
         self.0.shared.producer_pos.get()
@@ -182,7 +263,7 @@ unsafe impl ProducerMemory for KernelView<'_> {
     }
 
     unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> Words<'_> {
-        Words { seat: self.0, at, len: len.index() }
+        Words(Cells { seat: self.0, at, len: len.index() })
     }
 }
 
@@ -213,7 +294,7 @@ unsafe impl KernelMemory for KernelView<'_> {
         }
         self.0.commit(at, header);
         if let Some((at, word, value)) = self.0.late_word.take() {
-            let late = Words { seat: self.0, at, len: usize::MAX };
+            let late = Cells { seat: self.0, at, len: usize::MAX };
             if self.0.step(Access::WriteWord(late.offset(word))) {
                 self.0.shared.slot(at, 1 + word).set(value);
             }
@@ -225,14 +306,26 @@ unsafe impl KernelMemory for KernelView<'_> {
     }
 }
 
-/// A sample, word by word.
-pub(crate) struct Words<'a> {
+/// A sample.
+pub(crate) struct Words<'a>(Cells<'a>);
+
+/// The words of a sample, one by one. Lent by reference only: out of a
+/// reservation they cannot be taken (M7).
+pub(crate) struct Cells<'a> {
     seat: &'a Seat<'a>,
     at: Offset,
     len: usize,
 }
 
-impl Words<'_> {
+impl<'a> Deref for Words<'a> {
+    type Target = Cells<'a>;
+
+    fn deref(&self) -> &Cells<'a> {
+        &self.0
+    }
+}
+
+impl Cells<'_> {
     /// Length in bytes; the last word may be a part of one.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -244,7 +337,7 @@ impl Words<'_> {
         slot.get()
     }
 
-    pub(crate) fn set(&mut self, word: usize, value: u64) {
+    pub(crate) fn set(&self, word: usize, value: u64) {
         let last = word + 1 == self.len.div_ceil(8);
         if last && self.seat.shared.has(Defect::CommitBeforeSample) {
             return self.seat.late_word.set(Some((self.at, word, value)));

@@ -66,7 +66,7 @@ fn reserve<'r, 's>(
 ) -> Option<Reservation<'r, 's>> {
     seat.asking.set(len);
     let tally = &seat.shared.tally;
-    let mut reservation = match kernel.reserve(len) {
+    let reservation = match kernel.reserve(len) {
         Ok(reservation) => reservation,
         Err(Refused::Full) => return tally.full.more(),
         Err(Refused::PendingInTheWay) => return tally.pending_in_the_way.more(),

@@ -1,7 +1,9 @@
 //! What a run is to do, drawn from its seed; and how a failing one gets smaller.
 
-use ringbuf_core::Width;
+use ringbuf_core::{Capacity, Width};
 use ringbuf_sim::{Flags, PendingPos};
+
+use crate::ring::PAGE;
 
 /// One run: who does what, over which ring, with which faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +22,8 @@ pub(crate) struct Plan {
     pub(crate) switch: u64,
     /// How many times the consumer dies, at any step, and is started again.
     pub(crate) deaths: u64,
-    /// The consumer holds back the release of so many bytes.
-    pub(crate) release_after: u64,
+    /// A consumer without a policy holds back this portion; 0: nothing.
+    pub(crate) hold_back: u64,
     /// A notification takes its time; otherwise it arrives at once.
     pub(crate) late: bool,
     /// Each side may load forged values of what the other side stores.
@@ -63,7 +65,7 @@ impl Plan {
     /// committed, behind which nothing is ever delivered.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let capacity = 32 << random.below(5);
+        let capacity = 32 << random.below(6);
         let (width, start) = random.pick(&[
             (Width::Bits64, 0),
             (Width::Bits32, 0),
@@ -92,7 +94,7 @@ impl Plan {
             start: start / 8 * 8,
             switch: random.pick(&[1, 1, 2, 4, 16]),
             deaths: random.pick(&[0, 0, 1, 5]),
-            release_after: random.pick(&[0, 16, capacity / 4, capacity / 2]),
+            hold_back: random.pick(&[0, 16, capacity / 4, capacity / 2]),
             late: random.below(2) == 0,
             hostile,
             pending_pos,
@@ -125,10 +127,14 @@ impl Plan {
         with(&|plan| plan.deaths = 0);
         with(&|plan| plan.deaths = plan.deaths.min(1));
         with(&|plan| plan.late = false);
-        with(&|plan| plan.release_after = 0);
+        with(&|plan| plan.hold_back = 0);
         with(&|plan| (plan.width, plan.start) = (Width::Bits64, 0));
         with(&|plan| plan.pending_pos = PendingPos::Modular);
         all
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        Capacity::new(self.capacity, PAGE).unwrap()
     }
 
     /// How much there is to it: what shrinking makes less.

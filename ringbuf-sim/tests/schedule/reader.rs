@@ -5,20 +5,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corosensei::Yielder;
-use ringbuf_core::{
-    Armed, Consumer, ConsumerMemory, Corrupt, Drained, Ended, Next, Position, Rest, Waiter, Waiting,
-};
+use ringbuf_core::{Armed, Consumer, Corrupt, Drained, Next, WaitHost, WaitPolicy, Wakeup};
 
-use crate::check::Record;
-use crate::memory::{ConsumerView, Words};
+use crate::check::{Read, Record};
+use crate::memory::{Cells, ConsumerView};
 use crate::party::pattern;
 use crate::plan::{Plan, Random};
 use crate::ring::{Access, Seat, Shared};
 
 type Victim<'s> = Consumer<ConsumerView<'s>>;
 
-/// A consumer: it reads, waits as an edge-triggered waiter does, and never ends
-/// by itself.
+/// A consumer: it reads, waits, and never ends by itself.
 pub(crate) fn consume(shared: Rc<Shared>, yielder: &Yielder<(), Access>, plan: &Plan, seed: u64) {
     let seat = Seat::new(shared, yielder, usize::MAX);
     let mut random = Random::new(seed);
@@ -27,10 +24,7 @@ pub(crate) fn consume(shared: Rc<Shared>, yielder: &Yielder<(), Access>, plan: &
         // SAFETY: C1: the scheduler lets one consumer live at a time, and the
         // last one in this loop is gone.
         let found = match unsafe { Consumer::new(ConsumerView(&seat)) } {
-            Ok(mut consumer) => {
-                consumer.release_after(plan.release_after);
-                live(&seat, &mut consumer, plan, &mut random)
-            }
+            Ok(mut consumer) => live(&seat, &mut consumer, plan, &mut random),
             Err(corrupt) => corrupt,
         };
         seat.check(|check| check.corrupt(&found));
@@ -40,25 +34,44 @@ pub(crate) fn consume(shared: Rc<Shared>, yielder: &Yielder<(), Access>, plan: &
     }
 }
 
-/// Reads and waits until the ring is corrupt.
+/// Reads and waits until the ring is corrupt: by `Consumer::wait`, or in a loop
+/// of its own, which holds back as the plan says.
 fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Random) -> Corrupt {
-    let mut policy = (random.below(2) == 0).then(|| Policy::new(consumer));
+    let waits = random.below(2) == 0;
+    if waits {
+        let micros = Duration::from_micros;
+        let policies = [
+            WaitPolicy::balanced(),
+            WaitPolicy::balanced().release_fraction(2),
+            WaitPolicy::low_latency().spin_for(micros(100)),
+            WaitPolicy::low_cost().hold_off(micros(200)).min_nap(micros(200)),
+            WaitPolicy::immediate(),
+        ];
+        consumer.set_policy(policies[random.below(5) as usize].clone());
+    } else if plan.hold_back != 0 {
+        consumer.hold_back(plan.hold_back);
+    }
+    // Without end, but for these.
+    let mut timeouts = 20;
     loop {
-        let result = match random.below(3) {
-            0 => read_each(seat, consumer, plan, random),
+        let result = match random.below(6) {
+            0 | 1 => read_each(seat, consumer, plan, random),
+            2 => read_one_by_one(seat, consumer, plan, random),
             _ => read(seat, consumer, plan, random),
         };
-        match result {
+        let end = match result {
             Ok(End::More) if random.below(8) != 0 => continue,
-            Ok(_) => {}
+            Ok(end) => end,
             Err(corrupt) => {
+                seat.may_load(1);
                 let again = consumer.batch().next().err();
                 let each = consumer.for_each(|_| Break(())).err();
-                let same = again == Some(corrupt) && each == again;
-                seat.check(|check| check.must(same, || "not for ever".into()));
+                let next = consumer.next_record().err();
+                let same = again == Some(corrupt) && each == again && next == again;
+                seat.check(|check| check.must(same, || "another error, or none".into()));
                 return corrupt;
             }
-        }
+        };
         seat.may_load(1);
         match random.below(16) {
             0 => consumer.publish(),
@@ -66,112 +79,124 @@ fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Ra
                 Ok(lag) => seat.check(|check| check.lag(lag)),
                 Err(corrupt) => return corrupt,
             },
-            2..=4 => {
-                look(seat, consumer);
-            }
+            2..=4 => look(seat, consumer),
             _ => {}
         }
-        match &mut policy {
-            Some(policy) => policy.wait(seat, consumer),
-            None => {
-                block(seat, consumer);
-            }
+        if waits {
+            wait(seat, consumer, random, &mut timeouts);
+        } else if end == End::Armed {
+            seat.shared.tally.armed_by_reading.more::<()>();
+            let Ok(_) = consumer.memory().block(BOUND);
+        } else {
+            arm_and_block(seat, consumer);
         }
     }
 }
 
 /// Looks, and looks at what is known then.
-fn look(seat: &Seat<'_>, consumer: &mut Victim<'_>) -> bool {
+fn look(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
     seat.shared.tally.looks.more::<()>();
     seat.may_load(1);
-    let known = consumer.has_unread();
+    let known = consumer.known_ready();
     if known {
-        seat.check(|check| check.ready());
+        must_be_ready(seat, consumer);
     }
     let before = known || seat.check(|check| check.is_ready());
-    let found = consumer.peek();
+    let found = consumer.is_ready();
+    if found {
+        must_be_ready(seat, consumer);
+    }
     let hostile = seat.check(|check| {
         check.looked(before, found);
         check.is_hostile()
     });
-    let known = hostile || consumer.has_unread() == found;
+    let known = hostile || consumer.known_ready() == found;
     seat.check(|check| check.must(known || !found, || "found, and not known".into()));
-    found
 }
 
-/// Waits as an edge-triggered waiter does: forgets what was announced before,
-/// arms, and sleeps if it may.
-fn block(seat: &Seat<'_>, consumer: &mut Victim<'_>) -> Ended {
+/// Of each sleep, in a loop of its own.
+const BOUND: Duration = Duration::from_millis(100);
+
+/// It must not sleep: there is something to read, or to report.
+fn must_be_ready(seat: &Seat<'_>, consumer: &Victim<'_>) {
+    if !seat.check(|check| check.is_hostile() || check.is_ready()) {
+        match consumer.lag() {
+            Ok(_) => seat.check(|check| check.fail(|| "ready, with nothing to read".into())),
+            Err(corrupt) => seat.check(|check| check.corrupt(&corrupt)),
+        }
+    }
+}
+
+/// Waits as an edge-triggered waiter of its own does: forgets what was announced
+/// before, arms, and sleeps if it may.
+fn arm_and_block(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
     seat.shared.edge.set(false);
     seat.may_load(1);
     if consumer.arm() == Armed::Ready {
-        seat.check(|check| check.ready());
+        must_be_ready(seat, consumer);
     } else {
-        seat.shared.tally.sleeps.more::<()>();
-        seat.step(Access::Sleep);
+        let Ok(_) = consumer.memory().block(BOUND);
     }
-    Ended::Notified
 }
 
-/// Waits as `Waiting::balanced` says: a step takes a microsecond.
-struct Policy {
-    waiter: Waiter,
-    now: Duration,
-    position: Position,
-    records: u64,
-}
-
-impl Policy {
-    fn new(consumer: &Victim<'_>) -> Self {
-        let waiter = Waiter::new(Waiting::balanced(), consumer.memory().capacity());
-        Self { waiter, now: Duration::ZERO, position: consumer.position(), records: 0 }
-    }
-
-    /// Until there is something to read.
-    fn wait(&mut self, seat: &Seat<'_>, consumer: &mut Victim<'_>) {
-        if consumer.has_unread() {
-            return seat.check(|check| check.ready());
-        }
-        self.account(consumer);
-        loop {
-            let rest = self.waiter.rest(self.now);
-            let ended = match rest {
-                Rest::Block(_) => block(seat, consumer),
-                Rest::Spin { pause: time, .. } | Rest::Nap(time) => {
-                    self.now += time;
-                    seat.shared.tally.naps.more::<()>();
-                    seat.step(Access::Stall(1 + time.as_micros() as u64));
-                    Ended::Over
-                }
-            };
-            let found = look(seat, consumer);
-            self.waiter.looked(rest, ended, found);
-            if found && matches!(rest, Rest::Nap(_)) {
-                seat.shared.tally.found_after_a_nap.more::<()>();
-            }
-            if found {
-                return;
+/// The loop that ships, with a timeout now and then.
+fn wait(seat: &Seat<'_>, consumer: &mut Victim<'_>, random: &mut Random, timeouts: &mut u32) {
+    let timeout = (*timeouts > 0 && random.below(4) == 0).then(|| {
+        *timeouts -= 1;
+        Duration::from_micros(random.pick(&[0, 10, 100, 5000]))
+    });
+    let (before, start) = (seat.check(|check| check.is_ready()), consumer.memory().now());
+    seat.endless.set(timeout.is_none());
+    seat.napped.set(false);
+    let Ok(wakeup) = consumer.wait(timeout);
+    seat.endless.set(true);
+    let took = consumer.memory().now() - start;
+    let tally = &seat.shared.tally;
+    match wakeup {
+        Wakeup::Ready => {
+            must_be_ready(seat, consumer);
+            if seat.napped.get() {
+                tally.found_after_a_nap.more::<()>();
             }
         }
+        Wakeup::TimedOut => {
+            tally.timed_out.more::<()>();
+            let in_time = timeout.is_some_and(|timeout| took >= timeout);
+            seat.check(|check| {
+                check.looked(before, false);
+                check.must(in_time, || format!("{timeout:?} was over after {took:?}"));
+            });
+        }
+        Wakeup::Interrupted => {
+            tally.interrupted.more::<()>();
+        }
+        other => seat.check(|check| check.fail(|| format!("a wait ended by {other:?}"))),
     }
-
-    /// Tells the waiter what was consumed since the last time.
-    fn account(&mut self, consumer: &Victim<'_>) {
-        let (counts, position) = (consumer.counts(), consumer.position());
-        let records = counts.delivered + counts.discarded;
-        let bytes = position.distance(self.position, consumer.memory().width());
-        self.now += Duration::from_micros(1 + bytes / 8);
-        self.waiter.drained(self.now, records - self.records, bytes);
-        (self.position, self.records) = (position, records);
+    if consumer.unpublished() != 0 {
+        tally.held_back.more::<()>();
     }
 }
 
-/// How a batch ended.
+/// How reading ended.
 #[derive(PartialEq, Eq)]
 enum End {
     /// At nothing, or at something busy.
     Nothing,
+    /// The same, and it may block.
+    Armed,
     More,
+}
+
+fn holds_back(consumer: &Victim<'_>, plan: &Plan) -> bool {
+    match consumer.policy() {
+        Some(policy) => policy.portion(plan.capacity()).is_some(),
+        None => plan.hold_back != 0,
+    }
+}
+
+/// Where a drain ended at nothing, or at something busy.
+fn at_the_end(consumer: &Victim<'_>, plan: &Plan) -> End {
+    if holds_back(consumer, plan) { End::Nothing } else { End::Armed }
 }
 
 /// One batch, bounded or not, consumed or not; its records are read one by one
@@ -183,9 +208,11 @@ fn read(
     random: &mut Random,
 ) -> Result<End, Corrupt> {
     let (few, keep, late) = (1 + random.below(3), random.below(8) == 0, random.below(3) == 0);
+    let finish = random.below(4) == 0;
+    let (holds_back, before) = (holds_back(consumer, plan), consumer.unpublished());
     let (batch, most) = match random.below(6) {
-        0 => (consumer.batch().at_most(few), u64::MAX),
-        1 => (consumer.batch().within(24 * few), u64::MAX),
+        0 => (consumer.batch().max_records(few), u64::MAX),
+        1 => (consumer.batch().max_bytes(24 * few), u64::MAX),
         2 => (consumer.batch(), few),
         _ => (consumer.batch(), u64::MAX),
     };
@@ -198,7 +225,8 @@ fn read(
         let record = match batch.next() {
             Ok(Next::Record(record)) => record,
             Ok(Next::Busy | Next::Empty) => break Ok(End::Nothing),
-            Ok(Next::Limit) => break Ok(End::More),
+            // The limit.
+            Ok(_) => break Ok(End::More),
             Err(corrupt) => break Err(corrupt),
         };
         if plan.hostile {
@@ -216,16 +244,36 @@ fn read(
     held.iter().filter(|_| late).for_each(|(record, expected)| compare(seat, record, expected));
     drop(held);
     if keep {
-        batch.keep();
+        batch.rewind();
         seat.check(|check| check.kept());
         return end;
     }
-    let held = batch.held();
+    let held = batch.held_bytes();
     let counts = seat.check(|check| check.consumed(held));
-    drop(batch);
+    let armed = if finish {
+        seat.may_load(1);
+        Some(batch.finish())
+    } else {
+        drop(batch);
+        None
+    };
     let (position, found) = (consumer.position(), consumer.counts());
-    seat.check(|check| check.batch_ended(position, found == counts));
-    end
+    let after = consumer.unpublished();
+    seat.check(|check| {
+        check.batch_ended(position, found == counts);
+        if armed.is_none() {
+            let (meanwhile, passed) = (false, held);
+            check.has_read(Read { holds_back, meanwhile, before, passed, after });
+        }
+    });
+    match armed {
+        Some(Armed::Sleep) => end.map(|_| End::Armed),
+        Some(Armed::Ready) => {
+            must_be_ready(seat, consumer);
+            end.map(|_| End::More)
+        }
+        None => end,
+    }
 }
 
 /// By callback, which breaks or does not.
@@ -237,10 +285,11 @@ fn read_each(
 ) -> Result<End, Corrupt> {
     let stop = if random.below(3) == 0 { 1 + random.below(4) } else { u64::MAX };
     let (from, tally) = (consumer.position(), &seat.shared.tally);
+    let (holds_back, before) = (holds_back(consumer, plan), consumer.unpublished());
     let mut taken = 0;
     seat.check(|check| check.each_begins());
-    // Two batches at most come between two callbacks.
-    seat.may_load(2);
+    // Two batches at most come between two callbacks, and each is armed after.
+    seat.may_load(LOADS);
     let result = consumer.for_each(|record| {
         if plan.hostile {
             touch(&record);
@@ -251,7 +300,7 @@ fn read_each(
             seat.check(|check| check.returned());
         }
         tally.by_callback.more::<()>();
-        seat.may_load(2);
+        seat.may_load(LOADS);
         seat.after.set(Some(record.sample_len()));
         taken += 1;
         if taken == stop { Break(()) } else { Continue(()) }
@@ -259,9 +308,12 @@ fn read_each(
     seat.after.set(None);
     let (position, found) = (consumer.position(), consumer.counts());
     let (read, capacity) = (position.distance(from, plan.width), plan.capacity);
+    let after = consumer.unpublished();
     seat.check(|check| {
         let counts = check.each_ended(position);
         check.batch_ended(position, found == counts);
+        let (meanwhile, passed) = (true, read);
+        check.has_read(Read { holds_back, meanwhile, before, passed, after });
         check.must(read < 2 * capacity, || format!("{read} bytes in one call"));
         check.must(taken <= stop, || format!("{taken} callbacks, to break at {stop}"));
         let broken = result == Ok(Break(()));
@@ -274,19 +326,62 @@ fn read_each(
             tally.broken_off.more::<()>();
             Ok(End::More)
         }
-        Continue(Drained::Limit) => Ok(End::More),
-        Continue(Drained::Empty | Drained::Busy) => Ok(End::Nothing),
+        Continue(Drained::Empty | Drained::Busy) => Ok(at_the_end(consumer, plan)),
+        // The limit.
+        Continue(_) => Ok(End::More),
     }
 }
 
+/// How many rings of records one call may pass between two that it delivers.
+const LOADS: u64 = 4;
+
+/// One by one, as aya's loop does, to the end or not.
+fn read_one_by_one(
+    seat: &Seat<'_>,
+    consumer: &mut Victim<'_>,
+    plan: &Plan,
+    random: &mut Random,
+) -> Result<End, Corrupt> {
+    let stop = if random.below(3) == 0 { 1 + random.below(4) } else { u64::MAX };
+    let mut taken = 0;
+    seat.check(|check| check.each_begins());
+    let end = loop {
+        seat.may_load(LOADS);
+        let record = match consumer.next_record() {
+            Ok(Some(record)) => record,
+            Ok(None) => break Ok(at_the_end(consumer, plan)),
+            Err(corrupt) => break Err(corrupt),
+        };
+        if plan.hostile {
+            touch(&record);
+        } else {
+            let (at, len) = (record.position(), record.sample_len().get().into());
+            let expected = seat.check(|check| check.lent(at, len));
+            expected.iter().for_each(|expected| compare(seat, &record, expected));
+            seat.check(|check| check.returned());
+        }
+        seat.shared.tally.one_by_one.more::<()>();
+        taken += 1;
+        if taken == stop {
+            break Ok(End::More);
+        }
+    };
+    let (position, found) = (consumer.position(), consumer.counts());
+    seat.check(|check| {
+        let counts = check.each_ended(position);
+        check.batch_ended(position, found == counts);
+    });
+    end
+}
+
 /// Reads a sample of which nothing is known.
-fn touch(sample: &Words<'_>) {
+fn touch(sample: &Cells<'_>) {
     for word in 0..sample.len().div_ceil(8) {
         sample.get(word);
     }
 }
 
-fn compare(seat: &Seat<'_>, sample: &Words<'_>, expected: &Record) {
+fn compare(seat: &Seat<'_>, sample: &Cells<'_>, expected: &Record) {
     for word in 0..sample.len().div_ceil(8) {
         let found = sample.get(word);
         let right = pattern(expected.producer, expected.number, word);

@@ -38,8 +38,8 @@ pub(crate) enum Access {
     Lock,
     Unlock,
     Notify,
-    /// Waits for an edge.
-    Sleep,
+    /// Waits for an edge, until then.
+    Sleep(u64),
     /// Does nothing for so many steps of the others.
     Stall(u64),
 }
@@ -59,6 +59,10 @@ pub(crate) struct Shared {
     pub(crate) announced: Cell<bool>,
     /// One has arrived since the consumer last forgot them.
     pub(crate) edge: Cell<bool>,
+    /// The scheduler ended a sleep before its time.
+    pub(crate) timed_out: Cell<bool>,
+    /// In steps; runs on while everybody stalls.
+    pub(crate) clock: Cell<u64>,
     late: bool,
     forger: Option<RefCell<Random>>,
     pub(crate) defect: Option<Defect>,
@@ -74,13 +78,15 @@ impl Shared {
             consumer_pos: Cell::new(start),
             producer_pos: Cell::new(start),
             slots: (0..plan.capacity / 8).map(|_| Cell::new(!0)).collect(),
-            capacity: Capacity::new(plan.capacity, PAGE).unwrap(),
+            capacity: plan.capacity(),
             width: plan.width,
             pending_pos: plan.pending_pos,
             locked: Cell::new(false),
             positions: Cell::new(Positions { produced: start, pending: start }),
             announced: Cell::new(false),
             edge: Cell::new(false),
+            timed_out: Cell::new(false),
+            clock: Cell::new(0),
             late: plan.late,
             forger,
             defect,
@@ -168,6 +174,10 @@ pub(crate) struct Seat<'y> {
     loads: Cell<u64>,
     /// A callback has just returned, for a record of this length.
     pub(crate) after: Cell<Option<SampleLen>>,
+    /// It waits without end: the scheduler says when a sleep times out.
+    pub(crate) endless: Cell<bool>,
+    /// The last rest was a nap.
+    pub(crate) napped: Cell<bool>,
     // What the defects put off, and what they remember.
     pub(crate) late_swap: Cell<Option<(Offset, Header)>>,
     pub(crate) late_header: Cell<Option<(Offset, Header)>>,
@@ -188,6 +198,8 @@ impl<'y> Seat<'y> {
             notified: Cell::new(false),
             loads: Cell::new(u64::MAX),
             after: Cell::new(None),
+            endless: Cell::new(true),
+            napped: Cell::new(false),
             late_swap: Cell::new(None),
             late_header: Cell::new(None),
             late_word: Cell::new(None),
@@ -216,6 +228,11 @@ impl<'y> Seat<'y> {
     /// each header were the last one produced.
     pub(crate) fn may_load(&self, rings: u64) {
         self.loads.set(rings * (2 * self.shared.capacity.bytes() / 8 + 4));
+    }
+
+    /// It is asked to look this many times.
+    pub(crate) fn may_look(&self, times: u64) {
+        self.loads.set(2 * times);
     }
 
     pub(crate) fn load(&self) {

@@ -95,8 +95,6 @@ struct Run<'p> {
     parties: Vec<Party>,
     random: Random,
     steps: u64,
-    /// As `steps`, but it runs on while everybody stalls.
-    clock: u64,
     deaths: u64,
     timeouts: u64,
     order: u64,
@@ -113,9 +111,9 @@ impl<'p> Run<'p> {
         let mut parties: Vec<_> = producers.collect();
         parties.push(consumer(plan, &shared, plan.seed, 0));
         let random = Random::new(!plan.seed);
-        let (steps, clock, deaths, timeouts, order) = (0, 0, 0, 0, 0);
+        let (steps, deaths, timeouts, order) = (0, 0, 0, 0);
         let trace = VecDeque::new();
-        Self { plan, shared, parties, random, steps, clock, deaths, timeouts, order, trace }
+        Self { plan, shared, parties, random, steps, deaths, timeouts, order, trace }
     }
 
     fn go_on(&mut self, trace: bool) -> Result<(), String> {
@@ -133,7 +131,7 @@ impl<'p> Run<'p> {
                 self.note(current);
             }
             self.steps += 1;
-            self.clock += 1;
+            self.shared.clock.set(self.clock() + 1);
             self.order = self.order.wrapping_mul(31).wrapping_add(current as u64);
             if current == self.parties.len() {
                 self.shared.deliver();
@@ -152,10 +150,13 @@ impl<'p> Run<'p> {
     fn may_go_on(&self, who: usize) -> bool {
         let Some(party) = self.parties.get(who) else { return self.shared.announced.get() };
         party.coroutine.is_some()
-            && party.until <= self.clock
+            && party.until <= self.clock()
             && match party.next {
                 Access::Lock => !self.shared.is_locked(),
-                Access::Sleep => self.shared.edge.get(),
+                Access::Sleep(until) => {
+                    let shared = &self.shared;
+                    shared.edge.get() || shared.timed_out.get() || until <= self.clock()
+                }
                 _ => true,
             }
     }
@@ -172,14 +173,19 @@ impl<'p> Run<'p> {
         Some(left.trailing_zeros() as usize)
     }
 
+    fn clock(&self) -> u64 {
+        self.shared.clock.get()
+    }
+
     fn resume(&mut self, who: usize) -> Result<(), String> {
+        let clock = self.clock();
         let party = &mut self.parties[who];
         let Some(coroutine) = &mut party.coroutine else { return Ok(()) };
         match catch_unwind(AssertUnwindSafe(|| coroutine.resume(()))) {
             Ok(CoroutineResult::Yield(next)) => {
                 party.next = next;
                 if let Access::Stall(steps) = next {
-                    party.until = self.clock + steps;
+                    party.until = clock.saturating_add(steps);
                 }
             }
             Ok(CoroutineResult::Return(())) => party.end(),
@@ -206,7 +212,7 @@ impl<'p> Run<'p> {
     }
 
     fn sleeps(&self) -> bool {
-        self.parties.last().is_some_and(|consumer| consumer.next == Access::Sleep)
+        self.parties.last().is_some_and(|consumer| matches!(consumer.next, Access::Sleep(_)))
     }
 
     /// Faults that come from outside: the consumer dies, a wait times out.
@@ -215,10 +221,11 @@ impl<'p> Run<'p> {
             self.deaths += 1;
             let absent = self.random.pick(&[0, 30, 300]);
             let seed = self.plan.seed.wrapping_add(self.deaths);
-            let born = consumer(self.plan, &self.shared, seed, self.clock + absent);
+            let born = consumer(self.plan, &self.shared, seed, self.clock() + absent);
             // What the dying one does while it is unwound is not done.
             let last = self.parties.len() - 1;
             self.parties[last] = born;
+            self.shared.timed_out.set(false);
         }
         if self.sleeps() && self.random.below(64) == 0 && self.hears_nothing() {
             self.time_out();
@@ -228,24 +235,29 @@ impl<'p> Run<'p> {
     /// Whether it sleeps in front of what nobody announces: every wait needs a
     /// bound, and this is why.
     fn hears_nothing(&self) -> bool {
-        let idle = !self.shared.edge.get() && !self.shared.announced.get();
+        let shared = &self.shared;
+        let idle = !shared.edge.get() && !shared.announced.get() && !shared.timed_out.get();
         idle && self.shared.check.borrow().waiting().is_some_and(|record| record.is_silent())
     }
 
     fn time_out(&mut self) {
         self.timeouts += 1;
-        self.shared.edge.set(true);
+        self.shared.timed_out.set(true);
     }
 
     /// Nobody can take a step: lets time pass, if that helps.
     fn passes_time(&mut self) -> bool {
         let stalled = self.parties.iter().filter(|party| party.coroutine.is_some());
-        let stalled = stalled.map(|party| party.until).filter(|until| *until > self.clock).min();
+        let until = |party: &Party| match party.next {
+            Access::Sleep(until) if until < u64::MAX => until,
+            _ => party.until,
+        };
+        let stalled = stalled.map(until).filter(|until| *until > self.clock()).min();
         if self.plan.hostile && self.parties.iter().rev().skip(1).all(|p| p.coroutine.is_none()) {
             return false;
         }
         if let Some(until) = stalled {
-            self.clock = until;
+            self.shared.clock.set(until);
         } else if self.sleeps() && self.hears_nothing() {
             self.time_out();
         } else {
@@ -286,10 +298,15 @@ impl<'p> Run<'p> {
             waits_for_the_lock: tally.waits_for_the_lock.get(),
             by_callback: tally.by_callback.get(),
             broken_off: tally.broken_off.get(),
+            one_by_one: tally.one_by_one.get(),
             released_meanwhile: tally.released_meanwhile.get(),
             looks: tally.looks.get(),
             naps: tally.naps.get(),
             found_after_a_nap: tally.found_after_a_nap.get(),
+            timed_out: tally.timed_out.get(),
+            interrupted: tally.interrupted.get(),
+            held_back: tally.held_back.get(),
+            armed_by_reading: tally.armed_by_reading.get(),
             deaths: self.deaths,
             timeouts: self.timeouts,
             stuck: u64::from(check.stuck()),

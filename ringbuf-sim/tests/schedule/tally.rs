@@ -33,12 +33,22 @@ pub(crate) struct Tally {
     pub(crate) by_callback: Count,
     /// Of those, how many were the last because the callback broke.
     pub(crate) broken_off: Count,
+    /// Records read one by one.
+    pub(crate) one_by_one: Count,
     /// Releases between two callbacks.
     pub(crate) released_meanwhile: Count,
     pub(crate) looks: Count,
     pub(crate) naps: Count,
     /// Naps after which there was something to read.
     pub(crate) found_after_a_nap: Count,
+    /// Waits whose time was up.
+    pub(crate) timed_out: Count,
+    /// Waits that a signal ended.
+    pub(crate) interrupted: Count,
+    /// Waits that ended with something held back.
+    pub(crate) held_back: Count,
+    /// Sleeps of which nobody called `arm`.
+    pub(crate) armed_by_reading: Count,
 }
 
 macro_rules! seen {
@@ -91,10 +101,15 @@ seen!(
     waits_for_the_lock,
     by_callback,
     broken_off,
+    one_by_one,
     released_meanwhile,
     looks,
     naps,
     found_after_a_nap,
+    timed_out,
+    interrupted,
+    held_back,
+    armed_by_reading,
     deaths,
     timeouts,
     stuck,

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-use ringbuf_core::{Header, PageOffset, Position, ProducerMemory};
+use ringbuf_core::{Header, PageOffset, Position, ProducerMemory, RingMemory};
 
 /// A user ring in whose memory anything can be written.
 pub(crate) trait UserRing {

@@ -4,7 +4,7 @@ use std::mem::replace;
 use std::sync::atomic::Ordering::Release;
 
 use ringbuf_bpf::conformance::types::step;
-use ringbuf_core::{Consumer, ConsumerMemory, Next, Position, Width};
+use ringbuf_core::{Consumer, ConsumerMemory, Next, Position, RingMemory, Width};
 use ringbuf_sim::{
     Flags, KernelProducer, KernelReservation, PendingPos, Profile, SimKernelMemory, SimMemory,
     SimRing, Threads,

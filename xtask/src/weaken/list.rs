@@ -18,7 +18,8 @@ pub(crate) struct Break {
 pub(crate) enum Seen {
     /// `cargo xtask golden`.
     Golden,
-    /// A test target of ringbuf-sim, or `core` for the unit tests of ringbuf-core, and a test.
+    /// A test target of ringbuf-sim or of ringbuf-fuzz, `core` or `kernel` for the
+    /// unit tests of those crates, or `live/` and a target of the live tests; and a test.
     Test(&'static str, &'static str),
 }
 
@@ -49,15 +50,20 @@ impl fmt::Display for Seen {
 
 const CONSUMER: &str = "ringbuf-core/src/consumer.rs";
 const WALK: &str = "ringbuf-core/src/walk.rs";
+const RELEASE: &str = "ringbuf-core/src/release.rs";
+const TAIL: &str = "ringbuf-core/src/tail.rs";
 const EACH: &str = "ringbuf-core/src/each.rs";
 const PRODUCER: &str = "ringbuf-core/src/producer.rs";
 const MAPPED: &str = "ringbuf-core/src/mapped.rs";
+const PAGES: &str = "ringbuf-core/src/mapped/pages.rs";
 
 const fn loom(test: &'static str) -> Seen {
     Seen::Test("loom", test)
 }
 
 const SCHEDULES: Seen = Seen::Test("schedule", "nothing_goes_wrong");
+const ORACLE: Seen = Seen::Test("oracle", "the_ring_does_what_the_model_says");
+const CORPUS: Seen = Seen::Test("corpus", "every_file_is_replayed");
 
 pub(crate) const BREAKS: &[Break] = &[
     Break {
@@ -93,7 +99,10 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "arm: no second look",
         file: CONSUMER,
-        edits: &[("if self.look() { Armed::Ready } else { Armed::Sleep }", "Armed::Sleep")],
+        edits: &[(
+            "if !self.is_sole_consumer() || self.look() { Armed::Ready } else { Armed::Sleep }",
+            "if self.is_sole_consumer() { Armed::Sleep } else { Armed::Ready }",
+        )],
         seen: &[loom("holds::wakeup"), SCHEDULES],
     },
     Break {
@@ -112,9 +121,45 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "publish: one record short instead of two",
+        file: TAIL,
+        edits: &[
+            ("return if first == second { last } else { first };", "return second;"),
+            ("            before\n        } else {", "            last\n        } else {"),
+        ],
+        seen: &[ORACLE, CORPUS],
+    },
+    Break {
+        name: "publish: a quarter of the ring may stay",
+        file: RELEASE,
+        edits: &[("self.memory.capacity().bytes() / 8 {", "self.memory.capacity().bytes() / 4 {")],
+        seen: &[ORACLE, CORPUS],
+    },
+    Break {
+        name: "publish: one look more that finds nothing",
+        file: RELEASE,
+        edits: &[("EMPTY_LOOKS: u32 = 64", "EMPTY_LOOKS: u32 = 65")],
+        seen: &[ORACLE, CORPUS],
+    },
+    Break {
+        name: "publish: whose the ring is does not count",
+        file: CONSUMER,
+        edits: &[(
+            "        if !self.memory.is_owned() {\n            return false;",
+            "        if false {\n            return false;",
+        )],
+        seen: &[CORPUS],
+    },
+    Break {
+        name: "publish: a second consumer is not noticed",
+        file: CONSUMER,
+        edits: &[("let moved = found != self.published;", "let moved = false;")],
+        seen: &[CORPUS],
+    },
+    Break {
+        name: "look: whose the ring is does not count",
         file: WALK,
-        edits: &[("            2 => Some(self.before),", "            2 => Some(self.last),")],
-        seen: &[Seen::Test("consumer", "the_release_comes_at_the_bound_and_not_before")],
+        edits: &[("    if !memory.is_owned() {", "    if false {")],
+        seen: &[CORPUS],
     },
     Break {
         name: "drop of a consumer: nothing is published",
@@ -129,8 +174,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "header: Relaxed",
         file: WALK,
         edits: &[(
-            "memory.load_header(position.offset(capacity), Acquire)",
-            "memory.load_header(position.offset(capacity), RELAXED)",
+            "memory.load_header(data, position.offset(capacity), Acquire)",
+            "memory.load_header(data, position.offset(capacity), RELAXED)",
         )],
         seen: &[loom("holds::hand_over"), loom("holds::two_producers"), Seen::Golden],
     },
@@ -162,7 +207,7 @@ pub(crate) const BREAKS: &[Break] = &[
             "if header.is_busy() || header.footprint() > cursor.window {",
             "if header.is_busy() {",
         )],
-        seen: &[Seen::Test("corpus", "every_file_is_replayed")],
+        seen: &[CORPUS],
     },
     Break {
         name: "step: a discarded record is delivered",
@@ -194,24 +239,42 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "refresh: no position is too far",
         file: WALK,
-        edits: &[(
-            "} else if available > memory.capacity().bytes().saturating_sub(held) {",
-            "} else if false {",
-        )],
+        edits: &[("} else if available > most {", "} else if false {")],
         seen: &[Seen::Test("consumer", "a_forged_producer_position_is_the_end")],
     },
     Break {
         name: "refresh: what is held may be produced again",
         file: WALK,
-        edits: &[("memory.capacity().bytes().saturating_sub(held)", "memory.capacity().bytes()")],
-        seen: &[SCHEDULES],
+        edits: &[(
+            "(memory.capacity().bytes() - Header::SIZE).saturating_sub(held)",
+            "memory.capacity().bytes() - Header::SIZE",
+        )],
+        seen: &[CORPUS, Seen::Test("virtual_time", "ends::a_corrupt_ring_is_ready")],
+    },
+    Break {
+        name: "refresh: the last eight bytes are produced",
+        file: WALK,
+        edits: &[("memory.capacity().bytes() - Header::SIZE", "memory.capacity().bytes()")],
+        seen: &[CORPUS],
+    },
+    Break {
+        name: "for_each: the end without arming",
+        file: EACH,
+        edits: &[("            && self.arm() == Armed::Ready\n", "            && false\n")],
+        seen: &[CORPUS],
+    },
+    Break {
+        name: "for_each: it arms over and over",
+        file: EACH,
+        edits: &[("            && armed_at.replace(self.consumed) != Some(self.consumed)\n", "")],
+        seen: &[CORPUS],
     },
     Break {
         name: "for_each: a break loses a record",
         file: EACH,
         edits: &[(
-            "            each(record)?;\n            let Some(position)",
-            "            each(record)?;\n            batch.plain();\n            let Some(position)",
+            "            each(record)?;\n        }\n",
+            "            each(record)?;\n            batch.plain();\n        }\n",
         )],
         seen: &[SCHEDULES],
     },
@@ -262,7 +325,7 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "mapped: an acquire without its fence",
-        file: MAPPED,
+        file: PAGES,
         edits: &[(
             "    if !matches!(order, Ordering::Relaxed) {\n        fence(order);\n    }\n",
             "    let _ = order;\n",
@@ -271,7 +334,7 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "mapped: positions are stored Relaxed",
-        file: MAPPED,
+        file: PAGES,
         edits: &[(
             "PositionWord::Bits64(word) => word.store(position.get(), order),",
             "PositionWord::Bits64(word) => word.store(position.get(), Ordering::Relaxed),",

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use libbpf_rs::MapHandle;
-use ringbuf_kernel::{Poller, RingBuf, Waiting as Policy};
+use ringbuf_kernel::{RingBuf, WaitPolicy as Policy};
 
 use super::{Contender, TIMEOUT, Waiting};
 use crate::seen::{Look, Seen};
 use crate::work::{Round, Work};
 
-/// `for_each`, then `Poller::wait` with a preset.
+/// `for_each`, then `wait` with a preset.
 pub(super) struct Ours<P>(PhantomData<P>);
 
-/// `for_each` in a loop, without a poller.
+/// `for_each` in a loop, without a policy.
 pub(super) struct Busy;
 
 /// A preset of [`Policy`].
@@ -80,13 +80,12 @@ impl<P: Preset> Contender for Ours<P> {
     const DRAINS: bool = false;
 
     fn run<L: Look>(map: &MapHandle, seen: &mut Seen, work: &mut Work<'_>) -> Result<()> {
-        let mut ring = RingBuf::open(map)?;
-        let mut poller = Poller::with(&mut ring, P::policy())?;
+        let mut ring = RingBuf::open(map)?.with_policy(P::policy());
         let timeout = Duration::from_millis(TIMEOUT.unsigned_abs().into());
         work.drive(|round| {
             drain::<L>(&mut ring, seen)?;
             if let Round::Step = round {
-                poller.wait(&mut ring, Some(timeout))?;
+                ring.wait(Some(timeout))?;
             }
             Ok(())
         })

@@ -59,18 +59,9 @@ impl Check {
         self.find(self.consumed).is_some_and(|head| self.records[head].state != State::Busy)
     }
 
-    /// The consumer must not sleep: there must be something to read.
-    pub(crate) fn ready(&mut self) {
-        let ready = self.plan.hostile || self.is_ready();
-        self.must(ready, || "ready, with nothing to read".into());
-    }
-
     /// A look that found something or not, and whether there was something
     /// `before` it began: what is committed stays so until it is consumed.
     pub(crate) fn looked(&mut self, before: bool, found: bool) {
-        if found {
-            self.ready();
-        }
         let missed = before && !found && !self.plan.hostile;
         self.must(!missed, || "a look finds nothing where something stands".into());
     }

@@ -1,0 +1,27 @@
+//! Bodies of the fuzz targets: each takes any bytes, and panics if something is
+//! wrong. The targets in `fuzz/` call them, and so does the test `corpus`, on any
+//! compiler. One of them, and a property test, is the [`oracle`]'s.
+
+mod header;
+mod hostile;
+mod memory;
+mod ops;
+pub mod oracle;
+mod user;
+
+pub use header::header;
+pub use hostile::hostile;
+pub use ops::ops;
+pub use user::user_sample;
+
+/// One target: its name and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 4] =
+    [("header", header), ("hostile", hostile), ("ops", ops), ("user_sample", user_sample)];
+
+fn page_size() -> u64 {
+    // SAFETY: asks for a constant of the system.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}

@@ -1,0 +1,309 @@
+//! Memory that answers each load with whatever the fuzzer likes: any bytes in
+//! any shared page, and others at the next look.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use ringbuf_core::{
+    Capacity, ConsumerMemory, Header, Offset, Position, RingMemory, SampleLen, Width,
+};
+
+/// Bytes to be decided by, from the front; zeros once they are used up.
+#[derive(Debug)]
+pub(crate) struct Input {
+    data: Vec<u8>,
+    used: Cell<usize>,
+}
+
+impl Input {
+    pub(crate) fn new(data: &[u8]) -> Rc<Self> {
+        Rc::new(Self { data: data.to_owned(), used: Cell::new(0) })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used.get() >= self.data.len()
+    }
+
+    pub(crate) fn byte(&self) -> u8 {
+        let byte = self.data.get(self.used.get()).copied();
+        self.used.set(self.used.get() + 1);
+        byte.unwrap_or(0)
+    }
+
+    /// Little-endian, of `bytes` bytes.
+    fn word(&self, bytes: usize) -> u64 {
+        (0..bytes).map(|byte| u64::from(self.byte()) << (8 * byte)).sum()
+    }
+
+    /// A number, mostly a small one: how many bytes it has comes first.
+    pub(crate) fn number(&self) -> u64 {
+        let bytes = [1, 1, 1, 2, 2, 4, 8, 8][usize::from(self.byte() % 8)];
+        self.word(bytes)
+    }
+
+    pub(crate) fn width(&self) -> Width {
+        if self.byte() % 4 == 0 { Width::Bits32 } else { Width::Bits64 }
+    }
+}
+
+/// One load, and what it answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    Producer(Position),
+    Header(Offset, Header),
+    /// The consumer position, asked for by its own side.
+    Stored(Position),
+}
+
+/// A consumer's memory without a ring behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct HostileMemory(Rc<State>);
+
+/// What it has answered so far.
+#[derive(Debug)]
+pub(crate) struct State {
+    input: Rc<Input>,
+    capacity: Capacity,
+    width: Width,
+    /// The consumer position as last stored, or as it was found.
+    pub(crate) published: Cell<Position>,
+    /// The last answer for the producer position.
+    producer: Cell<Position>,
+    /// For how many questions more the ring is this process's own, and for how
+    /// many after these it is not.
+    forked: Cell<(u64, u64)>,
+    /// Whether the last question was answered so that storing is right.
+    may_store: Cell<bool>,
+    /// Answers since [`calm`](Self::calm) that keep an honest consumer from
+    /// storing: that the ring is another's, or was moved.
+    pub(crate) denied: Cell<bool>,
+    /// Whether it was armed since [`calm`](Self::calm).
+    pub(crate) armed: Cell<bool>,
+    /// What was published when it was armed last.
+    fenced_at: Cell<Position>,
+    /// Whether a sample was lent since then.
+    pub(crate) lent: Cell<bool>,
+    /// Positions that were said to be stored, and are not.
+    pub(crate) lies: RefCell<Vec<Position>>,
+    /// The loads since [`forget`](Self::forget).
+    pub(crate) loads: RefCell<Vec<Load>>,
+    /// Of those, how many at most.
+    most: Cell<u64>,
+    bounded: Cell<bool>,
+}
+
+impl HostileMemory {
+    /// Of any capacity from 16 bytes to 2 GiB: there are no pages to fill.
+    pub(crate) fn new(input: &Rc<Input>) -> Self {
+        // Mostly small: in a small ring there is more to hit.
+        let size = input.byte() % 32;
+        let bytes = 16_u64 << if size < 24 { size % 6 } else { size - 4 };
+        let capacity = Capacity::new(bytes, 16).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let width = input.width();
+        let published = Position::new(input.number().wrapping_neg(), width);
+        Self(Rc::new(State {
+            input: input.clone(),
+            capacity,
+            width,
+            published: Cell::new(published),
+            producer: Cell::new(published),
+            forked: Cell::new((u64::MAX, 0)),
+            may_store: Cell::new(true),
+            denied: Cell::new(false),
+            armed: Cell::new(false),
+            fenced_at: Cell::new(published),
+            lent: Cell::new(false),
+            lies: RefCell::new(Vec::new()),
+            loads: RefCell::new(Vec::new()),
+            most: Cell::new(u64::MAX),
+            bounded: Cell::new(false),
+        }))
+    }
+
+    /// The loads so far do not count any more. From here on no more than a
+    /// whole ring can need.
+    pub(crate) fn forget(&self) {
+        self.forget_for(1);
+    }
+
+    /// As [`forget`](Self::forget), but `rings` whole rings can be walked: three loads
+    /// for each header, as if each were the last one produced and its space
+    /// given back alone.
+    pub(crate) fn forget_for(&self, rings: u64) {
+        self.loads.borrow_mut().clear();
+        if self.bounded.get() {
+            self.most.set(rings * 3 * (self.capacity.bytes() / 8 + 2));
+        }
+    }
+
+    /// After `after` questions more whose the ring is, it is another's for
+    /// `times` questions.
+    pub(crate) fn fork(&self, after: u64, times: u64) {
+        self.forked.set((after, times));
+    }
+
+    /// Whether the next answers are that it is another's: to a question before a
+    /// store, if there is one, and to one before a look.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.forked.get(), (0, 2..))
+    }
+
+    /// A new call: answers so far keep nobody from storing, and arm nobody.
+    pub(crate) fn calm(&self) {
+        self.denied.set(false);
+        self.armed.set(false);
+        self.lent.set(false);
+    }
+
+    /// Counts the loads between two calls of [`forget`](Self::forget).
+    pub(crate) fn bounded(self) -> Self {
+        self.bounded.set(true);
+        self.forget();
+        self
+    }
+
+    fn note(&self, load: Load) {
+        let (mut loads, most) = (self.loads.borrow_mut(), self.most.get());
+        loads.push(load);
+        assert!(loads.len() as u64 <= most, "over {most} loads in one call");
+    }
+}
+
+impl Deref for HostileMemory {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+/// Where a sample lies. There are no bytes behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) at: Offset,
+    pub(crate) len: SampleLen,
+}
+
+// SAFETY: M1 and M2: no pointer is made, so nothing is out of bounds; M3 to M5
+// are what this memory breaks on purpose, and core must bear it.
+unsafe impl RingMemory for HostileMemory {
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    fn width(&self) -> Width {
+        self.width
+    }
+
+    fn is_owned(&self) -> bool {
+        let owned = match self.forked.get() {
+            (0, 0) => true,
+            (0, times) => {
+                self.forked.set((0, times - 1));
+                false
+            }
+            (after, times) => {
+                self.forked.set((after - 1, times));
+                true
+            }
+        };
+        self.may_store.set(owned);
+        self.denied.set(self.denied.get() || !owned);
+        owned
+    }
+}
+
+// SAFETY: as above.
+unsafe impl ConsumerMemory for HostileMemory {
+    type Sample<'s> = Place;
+
+    type Data = ();
+
+    fn data(&self) {}
+
+    fn initial_consumer_pos(&self) -> Position {
+        self.published.get()
+    }
+
+    fn stored_consumer_pos(&self) -> Position {
+        let stored = self.published.get();
+        let found = match self.input.byte() {
+            // Some stranger has moved it.
+            0xe0.. => stored.advance(self.input.number(), self.width),
+            _ => stored,
+        };
+        if found != stored {
+            self.lies.borrow_mut().push(found);
+            self.may_store.set(false);
+            self.denied.set(true);
+        }
+        self.note(Load::Stored(found));
+        found
+    }
+
+    fn load_producer_pos(&self, _: Ordering) -> Position {
+        let base = match self.input.byte() % 4 {
+            0 => Position::default(),
+            1 => self.producer.get(),
+            _ => self.published.get(),
+        };
+        let number = self.input.number();
+        // Mostly aligned.
+        let bytes = if number % 16 == 15 { number } else { number.wrapping_mul(8) };
+        let found = base.advance(bytes, self.width);
+        self.producer.set(found);
+        self.note(Load::Producer(found));
+        found
+    }
+
+    unsafe fn store_consumer_pos(&self, position: Position, _: Ordering) {
+        assert!(position.is_aligned(), "the stored consumer position is misaligned");
+        assert!(self.may_store.get(), "stores into a ring that is not its own");
+        let bytes = position.distance(self.published.get(), self.width);
+        assert!(bytes <= self.capacity.bytes(), "releases {bytes} bytes at once");
+        self.published.set(position);
+    }
+
+    unsafe fn load_header(&self, (): (), at: Offset, _: Ordering) -> Header {
+        assert!(at.get() % 8 == 0 && at.get() + 8 <= self.capacity.bytes(), "no header at {at:?}");
+        // Nothing more to say: busy, so that it ends.
+        let how = if self.input.is_empty() { 1 } else { self.input.byte() };
+        let number = self.input.number() as u32;
+        let flags = match how % 8 {
+            0 => number & !SampleLen::MAX,
+            1 => Header::BUSY_BIT,
+            2 | 3 => Header::DISCARD_BIT,
+            4 => Header::BUSY_BIT | Header::DISCARD_BIT,
+            _ => 0,
+        };
+        let header = Header::from_bits(number & SampleLen::MAX | flags);
+        self.note(Load::Header(at, header));
+        header
+    }
+
+    unsafe fn sample(&self, (): (), at: Offset, len: SampleLen) -> Place {
+        let end = at.get() + len.footprint();
+        assert!(len.footprint() <= self.capacity.bytes(), "{len:?} is longer than the ring");
+        assert!(end <= 2 * self.capacity.bytes(), "a sample up to {end} is out of bounds");
+        // The length must be the one that was checked, not one of another look.
+        let seen = self.loads.borrow().last().copied();
+        let committed = matches!(seen, Some(Load::Header(from, header)) if from == at
+            && header.len() == len && !header.is_busy() && !header.is_discarded());
+        self.lent.set(true);
+        assert!(committed, "a sample of {len:?} at {at:?} after {seen:?}");
+        Place { at, len }
+    }
+
+    /// Only `arm` asks for it. A drain that passes what it finds by arming begins
+    /// anew, so its loads count from here: how often that happens, the producers
+    /// decide, and `for_each` ends after two rings. One that passes nothing is
+    /// not to arm again.
+    fn fence(&self, _: Ordering) {
+        self.armed.set(true);
+        if self.fenced_at.replace(self.published.get()) != self.published.get() {
+            self.loads.borrow_mut().clear();
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The protocol in plain numbers. Positions count bytes from the start of the
+//! run, so that nothing in here wraps but what [`Model::seen_at`] makes of them.
+
+use std::collections::VecDeque;
+
+use ringbuf_core::{Counts, Position, Width};
+use ringbuf_sim::Refused;
+
+use crate::oracle::release::Release;
+
+/// What a record has become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Busy,
+    Submitted,
+    Discarded,
+}
+
+/// A record that was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) number: u64,
+    pub(super) at: u64,
+    pub(super) len: u64,
+    pub(super) state: State,
+}
+
+impl Expected {
+    fn end(self) -> u64 {
+        self.at + footprint(self.len)
+    }
+}
+
+/// What a call of `Batch::next` must find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Record(Expected),
+    Busy,
+    Empty,
+    Limit,
+}
+
+/// A batch: where it stands, what it passed, its bounds.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    from: u64,
+    at: u64,
+    /// Where each record begins that it passed, delivered or skipped.
+    passed: Vec<u64>,
+    /// Bytes of those that were skipped.
+    skipped: u64,
+    pub(super) counts: Counts,
+    max_records: u64,
+    max_bytes: u64,
+}
+
+impl Walk {
+    pub(super) fn held(&self) -> u64 {
+        self.at - self.from
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.passed.is_empty()
+    }
+}
+
+/// The ring as protocol.md has it: sections 1.2, 2, 3 and 4.
+#[derive(Debug)]
+pub(super) struct Model {
+    width: Width,
+    start: u64,
+    capacity: u64,
+    /// From the oldest that anybody may still look at, in order.
+    records: VecDeque<Expected>,
+    reserved: u64,
+    /// Bytes of the longest record so far.
+    longest: u64,
+    pub(super) produced: u64,
+    pending: u64,
+    pub(super) published: u64,
+    pub(super) consumed: u64,
+    pub(super) release: Release,
+    pub(super) counts: Counts,
+    pub(super) notifications: u64,
+}
+
+impl Model {
+    pub(super) fn new(width: Width, start: u64, capacity: u64) -> Self {
+        Self {
+            width,
+            start: start / 8 * 8,
+            capacity,
+            records: VecDeque::new(),
+            reserved: 0,
+            longest: 0,
+            produced: 0,
+            pending: 0,
+            published: 0,
+            consumed: 0,
+            release: Release::new(capacity, 0),
+            counts: Counts::default(),
+            notifications: 0,
+        }
+    }
+
+    /// How a position looks in shared memory.
+    pub(super) fn seen_at(&self, at: u64) -> Position {
+        Position::new(self.start.wrapping_add(at), self.width)
+    }
+
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Section 2: granted where, or refused why.
+    pub(super) fn reserve(&mut self, len: u64) -> Result<Expected, Refused> {
+        if len > u64::from(u32::MAX / 4) || footprint(len) > self.capacity {
+            return Err(Refused::TooLarge);
+        }
+        let committed = |record: &&Expected| record.state != State::Busy;
+        while let Some(record) = self.record(self.pending).filter(committed) {
+            self.pending = record.end();
+        }
+        let end = self.produced + footprint(len);
+        let mask = self.capacity - 1;
+        if end - self.pending > mask {
+            return Err(Refused::PendingInTheWay);
+        }
+        if end - self.published > mask {
+            return Err(Refused::Full);
+        }
+        let (number, at) = (self.reserved, self.produced);
+        let record = Expected { number, at, len, state: State::Busy };
+        self.records.push_back(record);
+        self.reserved += 1;
+        self.produced = end;
+        self.longest = self.longest.max(footprint(len));
+        Ok(record)
+    }
+
+    /// Section 3: the record at `at` is no longer busy; a sleeper is told
+    /// if the consumer stands exactly there, or by force.
+    pub(super) fn commit(&mut self, at: u64, state: State, flags: u64) {
+        if let Ok(index) = self.find(at) {
+            self.records[index].state = state;
+        }
+        let offset = |at: u64| self.start.wrapping_add(at) % self.capacity;
+        let (no_wakeup, force) = (flags & 1 != 0, flags & 2 != 0);
+        let caught_up = offset(self.published) == offset(at);
+        self.notifications += u64::from(force || caught_up && !no_wakeup);
+    }
+
+    /// A batch from the consumed position on.
+    pub(super) fn walk(&self, max_records: u64, max_bytes: u64) -> Walk {
+        let (from, counts) = (self.consumed, Counts::default());
+        Walk { from, at: from, passed: Vec::new(), skipped: 0, counts, max_records, max_bytes }
+    }
+
+    /// Section 4.1: the next record. The bounds are looked at before each
+    /// record, delivered or skipped.
+    pub(super) fn next(&self, walk: &mut Walk) -> Found {
+        loop {
+            if walk.counts.delivered >= walk.max_records || walk.held() >= walk.max_bytes {
+                return Found::Limit;
+            }
+            let Some(record) = self.record(walk.at) else { return Found::Empty };
+            match record.state {
+                State::Busy => return Found::Busy,
+                State::Discarded => {
+                    walk.counts.discarded += 1;
+                    walk.skipped += footprint(record.len);
+                }
+                State::Submitted => walk.counts.delivered += 1,
+            }
+            walk.passed.push(record.at);
+            walk.at = record.end();
+            if record.state == State::Submitted {
+                return Found::Record(*record);
+            }
+        }
+    }
+
+    /// What `walk` passed is consumed; nothing of it is given back yet.
+    pub(super) fn consume(&mut self, walk: &Walk) {
+        self.consumed = walk.at;
+        self.counts.delivered += walk.counts.delivered;
+        self.counts.discarded += walk.counts.discarded;
+        self.release.pass(&walk.passed);
+    }
+
+    /// A batch has ended: the rule leaves no choice.
+    pub(super) fn end_batch(&mut self) {
+        let held = self.release.held(self.consumed, self.published);
+        self.publish_up_to(self.consumed - held);
+    }
+
+    /// A drain by callback has ended, with `held` bytes unpublished: as if it
+    /// had been one batch, or several.
+    pub(super) fn end_drain(&mut self, walk: &Walk, held: u64) -> Result<(), String> {
+        let one = self.release.held(self.consumed, self.published);
+        let several = self.release.held_in_windows(self.consumed, walk.from, self.published);
+        if held != one && Some(held) != several {
+            return Err(format!("{held} bytes held back, not {one}, nor {several:?}"));
+        }
+        self.publish_up_to(self.consumed - held);
+        Ok(())
+    }
+
+    /// In the callback of a drain, at `record`: how far behind the shared word
+    /// may be.
+    pub(super) fn lags_within(
+        &self,
+        walk: &Walk,
+        record: Expected,
+        published: Position,
+    ) -> Result<(), String> {
+        let lag = self.seen_at(record.at).distance(published, self.width);
+        let before = self.consumed - self.published;
+        // Runs of discarded records are skipped whole.
+        let most = self.release.most_within(self.longest, before) + walk.skipped;
+        if lag <= most { Ok(()) } else { Err(format!("{lag} bytes unpublished, over {most}")) }
+    }
+
+    /// A new consumer takes over.
+    pub(super) fn restart(&mut self) {
+        self.publish();
+        self.release = Release::new(self.capacity, self.consumed);
+        self.counts = Counts::default();
+    }
+
+    /// After looks: `held` bytes are unpublished.
+    pub(super) fn looked(&mut self, held: u64) -> Result<(), String> {
+        let unpublished = self.consumed - self.published;
+        let (may, must) = self.release.is_idle();
+        if held == 0 && (may || unpublished == 0) {
+            self.publish();
+        } else if must || held != unpublished {
+            return Err(format!("{held} bytes held back, of {unpublished}, {:?}", self.release));
+        }
+        Ok(())
+    }
+
+    pub(super) fn publish(&mut self) {
+        self.publish_up_to(self.consumed);
+    }
+
+    fn publish_up_to(&mut self, at: u64) {
+        self.published = at;
+        let needed = self.published.min(self.pending);
+        while self.records.front().is_some_and(|record| record.end() <= needed) {
+            self.records.pop_front();
+        }
+    }
+
+    /// Section 4.4: whether something stands at the consumed position that is
+    /// not busy.
+    pub(super) fn ready(&self) -> bool {
+        self.record(self.consumed).is_some_and(|record| record.state != State::Busy)
+    }
+
+    fn record(&self, at: u64) -> Option<&Expected> {
+        self.records.get(self.find(at).ok()?)
+    }
+
+    fn find(&self, at: u64) -> Result<usize, usize> {
+        self.records.binary_search_by_key(&at, |record| record.at)
+    }
+}
+
+/// Bytes that a record takes: a header of eight and the sample, rounded up.
+fn footprint(len: u64) -> u64 {
+    (8 + len).next_multiple_of(8)
+}

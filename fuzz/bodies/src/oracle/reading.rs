@@ -1,0 +1,198 @@
+//! The ways to read, each against the model.
+
+use std::ops::ControlFlow;
+
+use ringbuf_core::{Armed, Drained, Next, Position, Width};
+use ringbuf_sim::Query;
+
+use crate::oracle::model::{Expected, Found, Model, Walk};
+use crate::oracle::{Oracle, pattern, same};
+
+/// How a batch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Drop,
+    Rewind,
+    Finish,
+}
+
+/// The bound of a batch.
+pub(super) enum Bound {
+    None,
+    Records(u64),
+    Bytes(u64),
+}
+
+impl Oracle<'_> {
+    /// A batch: up to `records` of them, all held together, then compared.
+    pub(super) fn read(&mut self, records: u64, bound: Bound, end: End) -> Result<(), String> {
+        let consumer = self.consumer.as_mut().ok_or("no consumer")?;
+        let (batch, mut walk) = match bound {
+            Bound::None => (consumer.batch(), self.model.walk(u64::MAX, u64::MAX)),
+            Bound::Records(max) => {
+                (consumer.batch().max_records(max), self.model.walk(max, u64::MAX))
+            }
+            Bound::Bytes(max) => (consumer.batch().max_bytes(max), self.model.walk(u64::MAX, max)),
+        };
+        let (mut held, mut at_the_end) = (Vec::new(), false);
+        while walk.counts.delivered < records {
+            let expected = self.model.next(&mut walk);
+            match (batch.next().map_err(|corrupt| corrupt.to_string())?, expected) {
+                (Next::Record(record), Found::Record(expected)) => held.push((record, expected)),
+                (Next::Busy, Found::Busy) | (Next::Empty, Found::Empty) => {
+                    at_the_end = true;
+                    break;
+                }
+                (Next::Limit, Found::Limit) => break,
+                (found, expected) => return Err(format!("{found:?} instead of {expected:?}")),
+            }
+            same("bytes held", batch.held_bytes(), walk.held())?;
+            same("records in the batch", batch.delivered(), walk.counts.delivered)?;
+        }
+        for (record, expected) in &held {
+            same("sample length", record.sample_len().get().into(), expected.len)?;
+            right(&record[..], record.position(), *expected, &self.model)?;
+        }
+        drop(held);
+        let armed = match end {
+            End::Rewind => {
+                batch.rewind();
+                if at_the_end && walk.is_empty() {
+                    self.model.release.look(false);
+                } else if !walk.is_empty() {
+                    self.model.release.found();
+                }
+                return Ok(());
+            }
+            End::Drop => {
+                drop(batch);
+                None
+            }
+            End::Finish => Some(batch.finish()),
+        };
+        self.model.consume(&walk);
+        if walk.is_empty() {
+            self.model.release.look(at_the_end);
+        }
+        self.model.end_batch();
+        if let Some(armed) = armed {
+            self.model.publish();
+            same("finish", armed == Armed::Ready, self.model.ready())?;
+        }
+        self.sum_up(&walk);
+        self.looked()
+    }
+
+    fn sum_up(&mut self, walk: &Walk) {
+        self.summary.delivered += walk.counts.delivered;
+        self.summary.discarded += walk.counts.discarded;
+    }
+
+    /// What is held back now is what the rule says.
+    fn looked(&mut self) -> Result<(), String> {
+        let held = self.consumer()?.unpublished();
+        self.model.looked(held)
+    }
+
+    /// One by one, each to the next call.
+    pub(super) fn next_record(&mut self, records: u64) -> Result<(), String> {
+        for _ in 0..records {
+            // The space of the one before is given back now.
+            self.model.end_batch();
+            let mut walk = self.model.walk(u64::MAX, u64::MAX);
+            let expected = self.model.next(&mut walk);
+            let consumer = self.consumer.as_mut().ok_or("no consumer")?;
+            let found = consumer.next_record().map_err(|corrupt| corrupt.to_string())?;
+            let over = match (found, expected) {
+                (Some(record), Found::Record(expected)) => {
+                    right(&record[..], record.position(), expected, &self.model)?;
+                    false
+                }
+                (None, Found::Busy | Found::Empty) => true,
+                (found, expected) => return Err(format!("{found:?} instead of {expected:?}")),
+            };
+            self.model.consume(&walk);
+            if over {
+                self.model.release.look(walk.is_empty());
+                self.model.end_batch();
+            }
+            self.sum_up(&walk);
+            self.looked()?;
+            if over {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_ready(&mut self, looks: u64) -> Result<(), String> {
+        for _ in 0..looks.min(100) {
+            let consumer = self.consumer()?;
+            let (ready, known) = (consumer.is_ready(), consumer.known_ready());
+            same("ready", (ready, known), (self.model.ready(), self.model.ready()))?;
+            if ready {
+                self.model.release.found();
+            } else {
+                self.model.release.look(true);
+            }
+            self.looked()?;
+        }
+        Ok(())
+    }
+
+    /// By callback: each record is compared when it comes.
+    pub(super) fn for_each(&mut self, records: u64) -> Result<(), String> {
+        let consumer = self.consumer.as_mut().ok_or("no consumer")?;
+        let (model, mut walk) = (&self.model, self.model.walk(u64::MAX, u64::MAX));
+        let producer = self.producer;
+        let end = consumer.for_each(|record| {
+            let expected = match model.next(&mut walk) {
+                Found::Record(expected) => expected,
+                other => return ControlFlow::Break(Err(format!("{record:?}, not {other:?}"))),
+            };
+            let published = Position::new(producer.query(Query::CONS_POS), Width::Bits64);
+            let right = right(&record[..], record.position(), expected, model);
+            match right.and(model.lags_within(&walk, expected, published)) {
+                Ok(()) if walk.counts.delivered < records => ControlFlow::Continue(()),
+                result => ControlFlow::Break(result),
+            }
+        });
+        let at_the_end = match end.map_err(|corrupt| corrupt.to_string())? {
+            ControlFlow::Break(result) => {
+                result?;
+                false
+            }
+            ControlFlow::Continue(end) => {
+                let expected = match model.next(&mut walk) {
+                    Found::Busy => Ok(Drained::Busy),
+                    Found::Empty => Ok(Drained::Empty),
+                    other => Err(other),
+                };
+                same("end", Ok(end), expected)?;
+                true
+            }
+        };
+        let held = consumer.unpublished();
+        self.model.consume(&walk);
+        if at_the_end {
+            self.model.release.look(walk.is_empty());
+        }
+        if walk.is_empty() {
+            self.model.end_batch();
+        } else {
+            self.model.end_drain(&walk, held)?;
+        }
+        self.sum_up(&walk);
+        self.looked()
+    }
+}
+
+/// Whether a record is the expected one, byte by byte.
+fn right(bytes: &[u8], at: Position, expected: Expected, model: &Model) -> Result<(), String> {
+    same("position", at, model.seen_at(expected.at))?;
+    same("length", bytes.len() as u64, expected.len)?;
+    if bytes.iter().copied().eq(pattern(expected.number).take(bytes.len())) {
+        return Ok(());
+    }
+    Err(format!("the bytes of record {} at {} differ", expected.number, expected.at))
+}

@@ -1,0 +1,251 @@
+//! What the fuzzer starts from, and what it has found, replayed on any compiler.
+//!
+//! `RINGBUF_BLESS=1 cargo test -p ringbuf-fuzz --test corpus` writes the seeds
+//! anew. What the fuzzer finds is put beside them by hand.
+
+use std::fs;
+use std::path::PathBuf;
+
+use ringbuf_fuzz::TARGETS;
+
+/// A corpus in the repository is a starting point, not an archive.
+const MOST_FILES: usize = 200;
+const MOST_BYTES: usize = 200_000;
+
+fn folder(target: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", "corpus", target].iter().collect()
+}
+
+/// Every file of a corpus: its name and its bytes; the seeds are written first if
+/// that is asked for.
+fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    if std::env::var_os("RINGBUF_BLESS").is_some() {
+        fs::create_dir_all(folder(target)).unwrap();
+        for (name, bytes) in seeds(target) {
+            fs::write(folder(target).join(name), bytes).unwrap();
+        }
+    }
+    let files = fs::read_dir(folder(target)).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = files
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path)))
+        .map(|(name, bytes)| (name, bytes.unwrap()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn every_file_is_replayed() {
+    for (target, body) in TARGETS {
+        let corpus = corpus(target);
+        assert!(corpus.len() >= 10, "{target}: {} files", corpus.len());
+        for (name, bytes) in corpus {
+            println!("{target}/{name}");
+            body(&bytes);
+        }
+    }
+}
+
+#[test]
+fn the_corpora_are_small() {
+    let all: Vec<_> = TARGETS.iter().flat_map(|(target, _)| corpus(target)).collect();
+    let bytes: usize = all.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(all.len() < MOST_FILES && bytes < MOST_BYTES, "{} files, {bytes} bytes", all.len());
+}
+
+#[test]
+fn the_seeds_are_there() {
+    for (target, _) in TARGETS {
+        let corpus = corpus(target);
+        for seed in seeds(target) {
+            let name = &seed.0;
+            assert!(corpus.contains(&seed), "{target}/{name} is stale: RINGBUF_BLESS=1 writes it");
+        }
+    }
+}
+
+/// Short inputs that more than chance leads somewhere, each with a name; and
+/// some by chance.
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let by_hand: &[(&str, &[&[u8]])] = match target {
+        "header" => &[
+            ("empty", &[]),
+            ("three-records", &[ZERO, &small(6), PLAIN, GAP, PLAIN, GAP, PLAIN, GAP]),
+            ("discarded", &[ZERO, &small(6), DISCARDED, GAP, PLAIN, GAP, DISCARDED, GAP]),
+            ("busy", &[ZERO, &small(4), PLAIN, GAP, BUSY, GAP]),
+            ("empty-samples", &[ZERO, &small(3), GAP, GAP, GAP]),
+            ("too-long", &[ZERO, &small(2), &wide(0x3fff_ffff), &[0]]),
+            ("misaligned", &[ZERO, &small(13), PLAIN]),
+            ("over-a-lap", &[ZERO, &wide(520), PLAIN]),
+            ("the-last-eight-bytes", &[ZERO, &wide(512), PLAIN]),
+            ("a-run", &[ZERO, &small(10), &RUN]),
+            ("a-run-broken", &[ZERO, &small(12), &RUN, DISCARDED, GAP]),
+            ("a-lap", &[ZERO, &wide(511), &wide(4080), &[0]]),
+            ("one-by-one", &[&small(3), &small(6), PLAIN, GAP, DISCARDED, GAP, PLAIN, GAP]),
+            ("one-by-one-busy", &[&small(3), &small(4), PLAIN, GAP, BUSY, GAP]),
+            ("drain", &[&small(2), &small(6), PLAIN, GAP, DISCARDED, GAP, PLAIN, GAP]),
+            ("drain-busy", &[&small(2), &small(4), PLAIN, GAP, BUSY, GAP]),
+            ("drain-too-long", &[&small(2), &small(2), &wide(0x3fff_ffff), &[0]]),
+            ("positions-wrap", &[&wide((u64::MAX >> 3) - 1), &small(4), PLAIN, GAP, PLAIN, GAP]),
+        ],
+        "hostile" => &[
+            ("empty", &[]),
+            // 64 bytes; positions of 64 bits from 0; the producer at 32; two
+            // records, and a look at what comes next.
+            ("two-records", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[7, 0, 8], &[7, 0, 8], &[2, 0, 4]]),
+            // 16 bytes, and each look finds them full of a discarded record.
+            ("discards-without-end", &[&[0, 1, 0, 0, 2, 0, 1], READ, &FLOOD]),
+            ("busy", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[1, 0, 8], &[9]]),
+            ("too-long", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[7], &wide(64)]),
+            // Two records by callback, which does not break; then a look.
+            ("each", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &[7, 0, 8], &[7, 0, 8], &END, &[10]]),
+            ("each-broken-off", &[&[2, 1, 0, 0], &[2, 0, 4], &[7, 0, 0], &[7, 0, 8], EACH]),
+            ("each-finds-discards", &[&[0, 1, 0, 0, 2, 0, 1], EACH, &FLOOD]),
+            // 16 bytes, filled again while they are read.
+            (
+                "each-whole-ring",
+                &[&[0, 1, 0, 0, 2, 0, 1], EACH, NOTHING, &[0, 2, 0, 1], NOTHING, &[0]],
+            ),
+            ("each-too-long", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &[7, 0, 8], &[7], &wide(64)]),
+            ("misaligned", &[&[2, 1, 0, 0], &[2, 0, 15]]),
+            ("one-by-one", &[&[2, 1, 0, 0], &[2, 0, 4], &[6, 0, 9], &[7, 0, 8, 0, 7, 0, 8], &END]),
+            // Busy, but committed to each look of `arm`.
+            ("each-flips", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &FLIP]),
+            ("one-by-one-flips", &[&[2, 1, 0, 0], &[2, 0, 4], &[6, 0, 0], &FLIP]),
+            // Nothing there; arming finds a record.
+            ("one-by-one-more", &[&[2, 1, 0, 0], &[2, 0, 0], &[6, 0, 0], &MORE, &[7, 0, 8]]),
+            ("hold-back", &[&[2, 1, 0, 0], &[2, 0, 4], &[14, 0, 8], EACH, &[7, 0, 8], &[7, 0, 8]]),
+            ("finish", &[&[2, 1, 0, 0], &[2, 0, 4], &[0, 10, 0, 0], &[7, 0, 8], &[7, 0, 8], &END]),
+            // Not its own, for nine questions: what is a header otherwise is a call then.
+            ("forked", &[&[2, 1, 0, 0], &[2, 0, 4], &[5, 0, 9], READ, &[7, 0, 8], &[13, 9, 6, 0]]),
+            // A stranger has moved the consumer position.
+            ("moved", &[&[2, 1, 0, 0], &[2, 0, 2], READ, &[7, 0, 8], &[2, 0, 2], MOVED, READ]),
+            ("moved-in-each", &[&[2, 1, 0, 0], &[2, 0, 2], EACH, &[7, 0, 8], MOVED, READ]),
+            ("moved-on", &[&[2, 1, 0, 0], &[2, 0, 0], READ, &[2, 0, 9], MOVED, &[12]]),
+        ],
+        "ops" => &[
+            ("empty", &[]),
+            ("output-read", &[&[0, 1, 0, 0], &[6, 0, 8], &[6, 0, 0], &[8, 0, 9], &[13]]),
+            ("out-of-order", &[&[0, 1, 0, 0], &[0, 0, 8, 0, 0, 8], &[3, 1], &[8, 0, 9], &[3, 0]]),
+            ("full", &[&[0, 1, 0, 0], &[0, 3, 0xf0, 0x0f], &[0, 0, 8], &[3, 0], &[8, 0, 1]]),
+            ("each", &[&[0, 1, 0, 0], OUTPUT, OUTPUT, OUTPUT, &[0x28, 0, 2], &[0x28, 0, 9], &[13]]),
+            // A long run of one length, then others: the comparing loop takes up again.
+            ("each-long-run", &[&[0, 1, 0, 0], &OUTPUTS, LONGER, LONGER, OUTPUT, &[0x28, 0, 99]]),
+            ("each-breaks-at-another", &[&[0, 1, 0, 0], OUTPUT, LONGER, OUTPUT, &[0x28, 0, 2]]),
+            ("hold-back-no-more", &[&[0, 1, 0, 0], HOLD, OUTPUT, READ_ALL, &[0x2c], READ_ALL]),
+            ("hold-back-each", &[&[0, 1, 0, 0], HOLD, &OUTPUTS, EACH_ALL, OUTPUT, EACH_ALL]),
+            ("hold-back-a-run", &[&[0, 1, 0, 0], HOLD, OUTPUT, OUTPUT, OUTPUT, EACH_ALL]),
+            ("hold-back-over-an-eighth", &[&[0, 1, 0, 0], HOLD, LONG, READ_ALL, OUTPUT, READ_ALL]),
+            ("empty-looks", &[&[0, 1, 0, 0], HOLD, OUTPUT, OUTPUT, READ_ALL, &[0x2d, 0, 70]]),
+            ("finish", &[&[0, 1, 0, 0], HOLD, OUTPUT, OUTPUT, &[0x29, 0, 9], &[0, 0, 8]]),
+            ("one-by-one", &[&[0, 1, 0, 0], OUTPUT, OUTPUT, &[0x2b, 0, 1], &[0x2b, 0, 9], &[13]]),
+            ("restart", &[&[0, 0, 0, 8], &[6, 0, 8], &[12, 0, 99], &[8, 0, 9], &[0x2f], &[0x0f]]),
+        ],
+        _ => &[
+            ("empty", &[]),
+            ("one-sample", &[&[2, 1, 0, 0], &[0, 0, 9], &[2, 0, 2], &[7, 0, 8], &[2, 0, 0]]),
+            ("discarded-and-busy", &[&[2, 1, 0, 0], &[0, 0, 9], &[2, 0, 2], &[4, 0, 8]]),
+            ("too-big", &[&[31, 1, 0, 0], &[0, 0, 9], &[2], &wide(1 << 24), &[7], &wide(1 << 24)]),
+            ("misaligned", &[&[2, 1, 0, 0], &[4, 0, 9], &[2, 0, 15]]),
+        ],
+    };
+    let by_hand = by_hand.iter().map(|(name, parts)| (format!("seed-{name}"), parts.concat()));
+    let by_chance = (1..=8).map(|number| (format!("seed-chance-{number}"), chance(number)));
+    by_hand.chain(by_chance).collect()
+}
+
+/// A record of 8 bytes, what stands where no header is, and so on: a number and
+/// the flags.
+const PLAIN: &[u8] = &[0, 8, 0];
+const GAP: &[u8] = &[0, 0, 0];
+const DISCARDED: &[u8] = &[0, 8, 0x40];
+const BUSY: &[u8] = &[0, 8, 0x80];
+const ZERO: &[u8] = &[0, 0];
+/// An unbounded batch.
+const READ: &[u8] = &[0, 2, 0, 0];
+/// A `for_each` that breaks after a hundred records.
+const EACH: &[u8] = &[7, 0, 99];
+/// A record of no bytes.
+const NOTHING: &[u8] = &[7, 0, 0];
+/// The position is stored as it was, all is read, arming says the same.
+const END: [u8; 8] = [0, 2, 0, 0, 0, 2, 0, 0];
+/// Nothing is there; the position is stored as it was; 16 bytes are there.
+const MORE: [u8; 10] = [2, 0, 0, 0, 2, 0, 2, 7, 0, 8];
+/// The stored position is eight bytes further on.
+const MOVED: &[u8] = &[0xff, 0, 8];
+/// A record of 8 bytes; one of 16; one of 1024.
+const OUTPUT: &[u8] = &[6, 0, 8];
+const LONGER: &[u8] = &[6, 0, 16];
+const LONG: &[u8] = &[6, 3, 0, 4];
+/// Ten records of 8 bytes.
+const OUTPUTS: [u8; 30] = {
+    let mut all = [0; 30];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = OUTPUT[at % 3];
+        at += 1;
+    }
+    all
+};
+/// Holding back 99 bytes; a batch; a `for_each`.
+const HOLD: &[u8] = &[12, 0, 99];
+const READ_ALL: &[u8] = &[8, 0, 9];
+const EACH_ALL: &[u8] = &[0x28, 0, 99];
+/// Five records of one length.
+const RUN: [u8; 30] = {
+    let mut all = [0; 30];
+    let mut at = 1;
+    while at < all.len() {
+        all[at] = 8;
+        at += 6;
+    }
+    all
+};
+/// A discarded record of 8 bytes; the producer another 8 bytes on.
+const FLOOD: [u8; 72] = {
+    let lap = [2, 0, 0, 1, 0, 1];
+    let mut all = [0; 72];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = lap[at % lap.len()];
+        at += 1;
+    }
+    all
+};
+
+/// A header that is busy, the stored position as it was, the header committed.
+const FLIP: [u8; 210] = {
+    let flip = [1, 0, 8, 0, 7, 0, 8];
+    let mut all = [0; 210];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = flip[at % flip.len()];
+        at += 1;
+    }
+    all
+};
+
+/// A number of one byte.
+const fn small(value: u8) -> [u8; 2] {
+    [0, value]
+}
+
+/// A number of eight bytes.
+const fn wide(value: u64) -> [u8; 9] {
+    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+    [6, a, b, c, d, e, f, g, h]
+}
+
+/// Many bytes, small ones mostly.
+fn chance(number: u64) -> Vec<u8> {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut bytes = Vec::new();
+    for _ in 0..64 * number {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let [byte, how, ..] = state.to_le_bytes();
+        bytes.push(if how % 2 == 0 { byte % 16 } else { byte });
+    }
+    bytes
+}

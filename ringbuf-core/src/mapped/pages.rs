@@ -1,0 +1,188 @@
+//! The pointers into mapped pages, and the accesses through them.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::{Capacity, Offset, Position, Width};
+
+/// Where the words and the data are.
+#[derive(Debug)]
+pub(super) struct Pages {
+    pub(super) consumer_pos: NonNull<u64>,
+    pub(super) producer_pos: NonNull<u64>,
+    pub(super) data: DataStart,
+    pub(super) capacity: Capacity,
+    pub(super) width: Width,
+}
+
+// SAFETY: the pointers are to shared memory that any thread may access, by
+// atomic operations or under the contracts of the role traits; nothing in here
+// is bound to a thread.
+unsafe impl Send for Pages {}
+
+// SAFETY: as above: the safe methods are single atomic operations.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// Loads this side's own position: that page is writable, so an atomic load
+    /// of any width is allowed.
+    #[inline]
+    pub(super) fn load_own(&self, word: NonNull<u64>) -> Position {
+        let value = match self.position_word(word) {
+            PositionWord::Bits64(word) => word.load(Ordering::Relaxed),
+            PositionWord::Bits32(word) => u64::from(word.load(Ordering::Relaxed)),
+        };
+        Position::new(value, self.width)
+    }
+
+    /// Loads the other side's position, whose page is mapped read-only: there
+    /// Rust promises atomic loads of the process's own word width only. So a
+    /// 32-bit process on a 64-bit kernel loads the low word, and takes the rest
+    /// from its own position, which is at most one ring away.
+    #[inline]
+    pub(super) fn load_foreign(
+        &self,
+        word: NonNull<u64>,
+        own: NonNull<u64>,
+        order: Ordering,
+    ) -> Position {
+        let value = match self.position_word(word) {
+            PositionWord::Bits32(word) => u64::from(word.load(Ordering::Relaxed)),
+            PositionWord::Bits64(word) if WIDE => word.load(Ordering::Relaxed),
+            PositionWord::Bits64(_) => {
+                near(self.load_own(own).get(), low_word(word).load(Ordering::Relaxed))
+            }
+        };
+        Position::new(acquired(value, order), self.width)
+    }
+
+    /// Stores a position, in one piece also where a process is narrower than
+    /// its kernel.
+    #[inline]
+    #[expect(clippy::as_conversions, reason = "a position of a 32-bit kernel has 32 bits")]
+    pub(super) fn store_position(&self, word: NonNull<u64>, position: Position, order: Ordering) {
+        match self.position_word(word) {
+            PositionWord::Bits64(word) => word.store(position.get(), order),
+            PositionWord::Bits32(word) => word.store(position.get() as u32, order),
+        }
+    }
+
+    /// The word as wide as the kernel's: a wider load would read its neighbour.
+    #[inline]
+    pub(super) fn position_word(&self, word: NonNull<u64>) -> PositionWord<'_> {
+        match self.width {
+            // SAFETY: M1; aligned: the first or second word of a page.
+            Width::Bits64 => PositionWord::Bits64(unsafe { word.cast().as_ref() }),
+            // SAFETY: as above.
+            Width::Bits32 => PositionWord::Bits32(unsafe { word.cast().as_ref() }),
+        }
+    }
+
+    /// Where the second position of a page is, in bytes.
+    pub(super) fn second_position(&self) -> usize {
+        match self.width {
+            Width::Bits32 => 4,
+            Width::Bits64 => 8,
+        }
+    }
+
+    /// The length word of the header at `at`.
+    #[inline]
+    pub(super) fn word(&self, at: Offset) -> &AtomicU32 {
+        // SAFETY: M2 of these pages, by the contract of the view's `new`.
+        unsafe { self.data.word(at) }
+    }
+
+    /// The page-offset word of the header at `at`.
+    #[inline]
+    pub(super) fn second_word(&self, at: Offset) -> &AtomicU32 {
+        // SAFETY: a header has 8 bytes and never straddles the end.
+        let word = unsafe { self.data.0.add(at.index() + 4) };
+        // SAFETY: M1; 4-aligned, since the header is 8-aligned.
+        unsafe { word.cast().as_ref() }
+    }
+
+    /// The first byte behind the header at `at`.
+    #[inline]
+    pub(super) fn sample_ptr(&self, at: Offset) -> *mut u8 {
+        // SAFETY: M2 of these pages, by the contract of the view's `new`.
+        unsafe { self.data.sample_ptr(at) }
+    }
+}
+
+/// Where the data area of mapped memory begins.
+#[derive(Clone, Copy, Debug)]
+pub struct DataStart(NonNull<u8>);
+
+// SAFETY: an address, which is used under the contracts of the role traits.
+unsafe impl Send for DataStart {}
+// SAFETY: as above.
+unsafe impl Sync for DataStart {}
+
+impl DataStart {
+    pub(super) fn new(data: NonNull<u8>) -> Self {
+        Self(data)
+    }
+
+    /// The length word of the header at `at`.
+    ///
+    /// # Safety
+    /// M1 and M2 hold of the data here, with the capacity that `at` was made with,
+    /// for as long as the word is used.
+    #[inline]
+    pub(super) unsafe fn word<'a>(self, at: Offset) -> &'a AtomicU32 {
+        // SAFETY: an offset is below the capacity, so in bounds (M2).
+        let word = unsafe { self.0.add(at.index()) };
+        // SAFETY: M1; 8-aligned, as data (M2) and offset are.
+        unsafe { word.cast().as_ref() }
+    }
+
+    /// The first byte behind the header at `at`.
+    ///
+    /// # Safety
+    /// As of [`word`](Self::word).
+    #[inline]
+    pub(super) unsafe fn sample_ptr(self, at: Offset) -> *mut u8 {
+        // SAFETY: at most the capacity, so inside the two copies (M2).
+        unsafe { self.0.add(at.index() + 8) }.as_ptr()
+    }
+}
+
+/// Whether this process may load 64 bits in one piece wherever it may read.
+pub(super) const WIDE: bool = usize::BITS >= 64;
+
+/// The low half of a 64-bit position.
+pub(super) fn low_word<'a>(word: NonNull<u64>) -> &'a AtomicU32 {
+    let half = if u32::from_be(1) == 1 { 4 } else { 0 };
+    // SAFETY: a position has eight bytes, so its low half is inside (M1).
+    let low = unsafe { word.byte_add(half) };
+    // SAFETY: M1; 4-aligned, as half of an 8-aligned word.
+    unsafe { low.cast().as_ref() }
+}
+
+/// The position with this low word that is nearest to `own`. Rings are so much
+/// smaller than 2^31 bytes where this is needed, in a 32-bit address space that
+/// has to hold two copies, that it is the right one.
+#[expect(clippy::as_conversions, reason = "the low word is what is compared")]
+pub(super) fn near(own: u64, low: u32) -> u64 {
+    let ahead = low.wrapping_sub(own as u32) as i32;
+    own.wrapping_add_signed(ahead.into())
+}
+
+/// A position in shared memory, in the kernel's width.
+pub(super) enum PositionWord<'a> {
+    Bits32(&'a AtomicU32),
+    Bits64(&'a AtomicU64),
+}
+
+/// Gives a relaxed load the ordering asked for. Rust promises only `Relaxed`
+/// loads on memory mapped read-only, and says to add a fence (std 1.95,
+/// `core::sync::atomic`, "Atomic accesses to read-only memory"); on x86-64 it
+/// costs no instruction.
+#[inline]
+pub(super) fn acquired<T>(value: T, order: Ordering) -> T {
+    if !matches!(order, Ordering::Relaxed) {
+        fence(order);
+    }
+    value
+}

@@ -1,0 +1,405 @@
+//! Virtual time: a stream of records against the decisions of a state.
+
+extern crate std;
+
+use std::format;
+use std::vec::Vec;
+
+use super::*;
+
+const MIB: u64 = 1 << 20;
+const US: Duration = Duration::from_micros(1);
+const RECORD: u64 = 72;
+
+/// What a run of records cost.
+#[derive(Debug, Default)]
+struct Cost {
+    /// Blocks that a notification ended: each is a notification that was paid.
+    woken: u64,
+    /// Blocks that ended by themselves.
+    timeouts: u64,
+    naps: u64,
+    looks: u64,
+    /// The longest time from a record to the look that found it.
+    latest: Duration,
+    /// The fullest that the ring was.
+    fullest: u64,
+}
+
+/// Lets records of `RECORD` bytes come at these times, each announced or not,
+/// and the state look for them until all are read.
+fn run(policy: &WaitPolicy, capacity: u64, announced: bool, times: &[Duration]) -> Cost {
+    let capacity = Capacity::new(capacity, 4096).unwrap();
+    let mut state = WaitState::new(policy.clone(), capacity);
+    let (mut cost, mut now, mut read) = (Cost::default(), Duration::ZERO, 0);
+    while read < times.len() {
+        let come = times[read..].iter().take_while(|time| **time <= now).count();
+        if come > 0 {
+            cost.latest = cost.latest.max(now - times[read]);
+            cost.fullest = cost.fullest.max(come as u64 * RECORD);
+        }
+        read += come;
+        state.drained(now, come as u64, come as u64 * RECORD);
+        // Until there is something to read, or nothing will come any more.
+        while times.get(read).is_some_and(|next| *next > now) {
+            let next = times[read];
+            let action = state.action(now);
+            let mut ended = WakeCause::TimeUp;
+            cost.looks += 1;
+            match action {
+                // A look takes 10 ns.
+                WaitAction::Spin { pause, looks } => {
+                    let looks = (next.saturating_sub(now + pause).as_nanos() / 10 + 1)
+                        .min(u128::from(looks));
+                    now += pause + Duration::from_nanos(10) * u32::try_from(looks).unwrap();
+                }
+                WaitAction::Nap(time) => {
+                    assert!(!time.is_zero());
+                    cost.naps += 1;
+                    now += time;
+                }
+                WaitAction::Block(time) if announced && next <= now + time => {
+                    cost.woken += 1;
+                    ended = WakeCause::Notified;
+                    now = next;
+                }
+                WaitAction::Block(time) => {
+                    assert!(!time.is_zero());
+                    cost.timeouts += 1;
+                    now += time;
+                }
+            }
+            state.observe(action, ended, next <= now);
+        }
+    }
+    cost
+}
+
+/// `count` records, one each `gap`, after a second of nothing.
+fn every(gap: Duration, count: u32) -> Vec<Duration> {
+    (0..count).map(|number| Duration::from_secs(1) + gap * number).collect()
+}
+
+#[test]
+fn dense_records_are_held_off_and_hardly_ever_notify() {
+    for gap in [Duration::from_nanos(50), 2 * US, 10 * US, 50 * US] {
+        let cost = run(&WaitPolicy::balanced(), MIB, true, &every(gap, 20_000));
+        assert!(cost.woken <= 12, "{gap:?}: {cost:?}");
+        assert!(cost.latest <= 50 * US, "{gap:?}: {cost:?}");
+        assert!(cost.fullest <= MIB / 4, "{gap:?}: {cost:?}");
+    }
+}
+
+#[test]
+fn records_that_come_alone_are_met_by_a_notification() {
+    let cost = run(&WaitPolicy::balanced(), MIB, true, &every(300 * US, 1000));
+    assert_eq!((cost.latest, cost.naps), (Duration::ZERO, 0), "{cost:?}");
+    assert_eq!(cost.woken, 1000);
+}
+
+#[test]
+fn a_burst_is_over_after_two_naps_that_find_nothing() {
+    let mut times = every(2 * US, 1000);
+    let last = *times.last().unwrap();
+    times.push(last + Duration::from_millis(20));
+    let cost = run(&WaitPolicy::balanced(), MIB, true, &times);
+    // Of the first, and while the average falls, it knows no better.
+    assert_eq!((cost.timeouts, cost.woken), (9, 8), "{cost:?}");
+    assert!(cost.naps < 55 && cost.latest <= 50 * US, "{cost:?}");
+}
+
+#[test]
+fn immediate_blocks_at_once() {
+    let cost = run(&WaitPolicy::immediate(), MIB, true, &every(10 * US, 1000));
+    assert_eq!((cost.woken, cost.naps), (1000, 0), "{cost:?}");
+}
+
+#[test]
+fn low_latency_spins_and_blocks_only_when_nothing_comes_for_long() {
+    let cost = run(&WaitPolicy::low_latency(), MIB, true, &every(20 * US, 10_000));
+    assert_eq!((cost.woken, cost.timeouts), (1, 9), "{cost:?}");
+    assert!(cost.latest <= Duration::from_nanos(20), "{cost:?}");
+    let cost = run(&WaitPolicy::low_latency(), MIB, true, &every(Duration::from_millis(30), 100));
+    assert_eq!(cost.woken, 100, "{cost:?}");
+    let forever = WaitPolicy::low_latency().spin_for(Duration::MAX);
+    let cost = run(&forever, MIB, true, &every(Duration::from_millis(30), 3));
+    assert_eq!((cost.woken, cost.timeouts), (0, 0), "{cost:?}");
+}
+
+#[test]
+fn the_pause_grows_while_each_look_finds_many() {
+    let mut state = WaitState::new(WaitPolicy::low_latency(), Capacity::new(MIB, 4096).unwrap());
+    let mut pauses = Vec::new();
+    for (step, records) in (0..).zip([1, 20, 20, 20, 20, 7, 1]) {
+        let now = US * step;
+        state.drained(now, records, records * RECORD);
+        let WaitAction::Spin { pause, .. } = state.action(now) else { panic!("it spins") };
+        pauses.push(pause.as_micros());
+    }
+    assert_eq!(pauses, [1, 2, 4, 4, 4, 1, 1]);
+}
+
+#[test]
+fn spinning_begins_with_the_first_wait() {
+    let mut state = WaitState::new(WaitPolicy::low_latency(), Capacity::new(MIB, 4096).unwrap());
+    let start = Duration::from_secs(1000);
+    state.drained(start, 0, 0);
+    let spin = WaitAction::Spin { pause: Duration::ZERO, looks: LOOKS };
+    assert_eq!(state.action(start + Duration::from_millis(9)), spin);
+    assert!(matches!(state.action(start + Duration::from_millis(10)), WaitAction::Block(_)));
+}
+
+#[test]
+fn low_cost_looks_seldom_but_before_the_ring_is_full() {
+    let cost = run(&WaitPolicy::low_cost(), MIB, true, &every(10 * US, 100_000));
+    assert!(cost.looks < 1100 && cost.latest <= Duration::from_millis(1), "{cost:?}");
+    let cost = run(&WaitPolicy::low_cost(), MIB, true, &every(Duration::from_nanos(50), 200_000));
+    assert!(cost.fullest <= MIB / 4, "{cost:?}");
+}
+
+#[test]
+fn naps_get_shorter_where_the_ring_is_small() {
+    let capacity = 64 << 10;
+    let cost =
+        run(&WaitPolicy::balanced(), capacity, true, &every(Duration::from_nanos(50), 50_000));
+    assert!(cost.fullest <= capacity / 2, "{cost:?}");
+}
+
+#[test]
+fn records_that_nobody_announces_are_read_at_the_latency_bound() {
+    let sparse = every(Duration::from_millis(7), 1000);
+    let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse);
+    // The first is noticed by the bound of every sleep.
+    assert!(cost.latest <= Duration::from_millis(100), "{cost:?}");
+    let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse[..1]);
+    let first = cost.timeouts;
+    let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse);
+    assert!(cost.timeouts - first >= 7 * 900, "every millisecond: {cost:?}");
+    // A notification shows that they are announced again.
+    let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+    let bound = Duration::from_millis(100);
+    assert_eq!(state.action(bound), WaitAction::Block(bound));
+    state.observe(WaitAction::Block(bound), WakeCause::TimeUp, true);
+    assert_eq!(state.action(bound), WaitAction::Block(Duration::from_millis(1)));
+    // What arming found may have been silent as well.
+    state.observe(WaitAction::Block(bound), WakeCause::Found, true);
+    assert_eq!(state.action(bound), WaitAction::Block(Duration::from_millis(1)));
+    state.observe(WaitAction::Block(bound), WakeCause::Notified, true);
+    assert_eq!(state.action(bound), WaitAction::Block(bound));
+    state.observe(WaitAction::Block(bound), WakeCause::Found, true);
+    assert_eq!(state.action(bound), WaitAction::Block(bound));
+}
+
+#[test]
+fn where_the_ring_fills_faster_than_a_timer_fires_it_does_not_nap() {
+    // A record of 72 bytes each 50 ns: an eighth of the ring in 22 us.
+    let cost =
+        run(&WaitPolicy::balanced(), MIB / 4, true, &every(Duration::from_nanos(50), 50_000));
+    assert!(cost.naps <= 10 && cost.fullest <= MIB / 32, "{cost:?}");
+}
+
+#[test]
+fn two_drains_at_the_same_time_are_no_rate() {
+    let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+    for step in 0..50 {
+        state.drained(US * (step / 2), 1, RECORD);
+    }
+    assert_eq!(state.action(US * 25), WaitAction::Nap(50 * US));
+}
+
+#[test]
+fn sleeps_are_bounded_above_and_below() {
+    let dense = |policy, gap: Duration| {
+        let mut state = WaitState::new(policy, Capacity::new(MIB, 4096).unwrap());
+        for step in 0..50 {
+            state.drained(gap * step, 1, RECORD);
+        }
+        state.action(gap * 50)
+    };
+    let ms = 1000 * US;
+    let long = WaitPolicy::balanced().hold_off(Duration::MAX);
+    assert_eq!(dense(long.clone().max_sleep(20 * ms), ms), WaitAction::Nap(20 * ms));
+    // In this time 72 bytes a microsecond fill an eighth of the ring.
+    let fill = Duration::from_nanos((MIB / 8) * 1000 / RECORD);
+    assert_eq!(dense(long.clone().max_sleep(20 * ms), US), WaitAction::Nap(fill));
+    assert_eq!(dense(long.clone().max_sleep(Duration::ZERO), US), WaitAction::Nap(ms));
+    let short = WaitPolicy::immediate().max_sleep(Duration::ZERO);
+    assert_eq!(dense(short, US), WaitAction::Block(ms));
+}
+
+/// Nobody announces them: the bound for that is no longer than that of any sleep.
+#[test]
+fn the_latency_bound_is_no_longer_than_the_longest_sleep() {
+    let policy = WaitPolicy::immediate().latency_bound(80 * 1000 * US).max_sleep(20 * 1000 * US);
+    let mut state = WaitState::new(policy, Capacity::new(MIB, 4096).unwrap());
+    let block = WaitAction::Block(20 * 1000 * US);
+    assert_eq!(state.action(US), block);
+    state.observe(block, WakeCause::TimeUp, true);
+    assert_eq!(state.action(US), block);
+}
+
+#[test]
+fn it_is_quiet_when_nothing_came_for_a_millisecond() {
+    let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+    assert!(!state.is_quiet(Duration::MAX), "nothing is known yet");
+    state.drained(US, 1, RECORD);
+    assert!(!state.is_quiet(US * 1000) && state.is_quiet(US * 1001));
+}
+
+/// Under steady traffic: half a gap and the shortest nap, or a whole hold-off
+/// where one brings more than a batch.
+#[test]
+fn a_nap_follows_the_gap() {
+    let steady = |policy: WaitPolicy, gap| {
+        let mut state = WaitState::new(policy, Capacity::new(MIB, 4096).unwrap());
+        let mut now = Duration::ZERO;
+        for _ in 0..100 {
+            state.drained(now, 1, RECORD);
+            now += gap;
+        }
+        state.action(now)
+    };
+    let nanos = Duration::from_nanos;
+    let naps = [
+        (nanos(3100), 50 * US),
+        (nanos(3126), nanos(12_000 + 937)),
+        (10 * US, 15 * US),
+        (20 * US, 18 * US),
+        (50 * US, 33 * US),
+        (70 * US, 43 * US),
+        (74 * US, 45 * US),
+    ];
+    let near = |action, want: Duration| match action {
+        // An average stops one or two nanoseconds before it gets there.
+        WaitAction::Nap(nap) => nap.abs_diff(want) <= nanos(4),
+        _ => false,
+    };
+    for (gap, want) in naps {
+        let action = steady(WaitPolicy::balanced(), gap);
+        assert!(near(action, want), "{gap:?}: {action:?}, and not {want:?}");
+    }
+    let action = steady(WaitPolicy::balanced(), 76 * US);
+    assert!(matches!(action, WaitAction::Block(_)), "{action:?}");
+    for gap in [10 * US, 400 * US] {
+        let action = steady(WaitPolicy::low_cost(), gap);
+        assert!(near(action, 1000 * US), "{gap:?}: {action:?}");
+        let flat = WaitPolicy::balanced().hold_off(300 * US).min_nap(400 * US);
+        let action = steady(flat, gap);
+        assert!(near(action, 300 * US), "{gap:?}: {action:?}");
+    }
+    let short = WaitPolicy::balanced().min_nap(Duration::ZERO);
+    assert!(near(steady(short, 20 * US), 10 * US));
+}
+
+/// A third of how late they are on average, and more where records are further apart than 10 us; no
+/// timer counts as later than 40 us.
+#[test]
+fn naps_are_longer_where_timers_are_late() {
+    let cases = [
+        (10, 15, [(0, 0), (3, 1), (30, 10), (40, 13), (4000, 13)]),
+        (15, 16, [(0, 0), (3, 1), (30, 17), (40, 27), (4000, 27)]),
+        (20, 18, [(0, 0), (3, 1), (10, 5), (18, 11), (30, 25)]),
+        (50, 33, [(0, 0), (3, 1), (10, 5), (18, 11), (30, 17)]),
+    ];
+    for (gap, base, naps) in cases {
+        for (late, longer) in naps {
+            let mut state =
+                WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+            let mut now = Duration::ZERO;
+            for _ in 0..100 {
+                state.drained(now, 1, RECORD);
+                state.napped(base * US, US * (base + late));
+                now += gap * US;
+            }
+            state.drained(now, 1, RECORD);
+            let WaitAction::Nap(nap) = state.action(now) else { panic!("it naps") };
+            let want = US * (base + longer);
+            let case = format!("{gap} us apart, {late} us late: {nap:?}");
+            assert!(nap.abs_diff(want) <= Duration::from_nanos(1000), "{case}, not {want:?}");
+        }
+    }
+}
+
+/// No more than twice as long as the one before, and the first an eighth of the
+/// longest.
+#[test]
+fn naps_grow_by_and_by() {
+    let mut state = WaitState::new(WaitPolicy::low_cost(), Capacity::new(MIB, 4096).unwrap());
+    let naps = [1, 2, 3, 4, 5, 6].map(|step| {
+        state.drained(10 * US * step, 1, RECORD);
+        state.nap.as_micros()
+    });
+    // Of one record no rate is known yet.
+    assert_eq!(naps, [125, 250, 500, 1000, 1000, 1000]);
+}
+
+/// While spinning, looks that find many records are up to four times as far apart.
+#[test]
+fn eight_records_at_a_look_are_many() {
+    let capacity = Capacity::new(MIB, 4096).unwrap();
+    for (records, pauses) in [(7, [1, 1, 1, 1]), (8, [2, 4, 4, 1])] {
+        let mut state = WaitState::new(WaitPolicy::low_latency(), capacity);
+        for (look, (count, pause)) in
+            [records, records, records, 1].into_iter().zip(pauses).enumerate()
+        {
+            let now = US * u32::try_from(look).unwrap();
+            state.drained(now, count, RECORD * count);
+            assert_eq!(state.action(now), WaitAction::Spin { pause: pause * US, looks: LOOKS });
+        }
+    }
+}
+
+/// Dense traffic that stops: two naps find nothing, and then it blocks.
+#[test]
+fn two_empty_naps_and_then_a_block() {
+    let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+    let mut now = Duration::ZERO;
+    for _ in 0..100 {
+        state.drained(now, 10, 10 * RECORD);
+        now += 10 * US;
+    }
+    for nap in 0..EMPTY_NAPS {
+        let action = state.action(now);
+        assert!(matches!(action, WaitAction::Nap(_)), "nap {nap}: {action:?}");
+        state.observe(action, WakeCause::TimeUp, false);
+    }
+    assert!(matches!(state.action(now), WaitAction::Block(_)));
+}
+
+/// An eighth of the ring in exactly the time that a timer may be late is slow enough for one.
+#[test]
+fn it_spins_only_if_a_late_timer_would_find_the_ring_full() {
+    for (bytes, naps) in [(MIB / 8, true), (MIB / 8 + 8, false)] {
+        let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+        let mut now = Duration::ZERO;
+        for _ in 0..10 {
+            state.drained(now, 1000, bytes);
+            now += LATE;
+        }
+        state.drained(now, 1000, bytes);
+        assert_eq!(
+            matches!(state.action(now), WaitAction::Nap(_)),
+            naps,
+            "{bytes} bytes in {LATE:?}"
+        );
+    }
+}
+
+/// 64 MB a second into 64 KiB: an eighth fills in 128 us, and no nap is longer,
+/// however long it may hold off.
+#[test]
+fn no_nap_is_longer_than_an_eighth_of_the_ring_takes_to_fill() {
+    for hold in [1, 10, 100, 1000] {
+        let policy =
+            WaitPolicy::balanced().hold_off(1000 * US * hold).max_sleep(Duration::from_secs(10));
+        let mut state = WaitState::new(policy, Capacity::new(64 << 10, 4096).unwrap());
+        let mut now = Duration::ZERO;
+        state.drained(now, 0, 0);
+        for _ in 0..200 {
+            now += 100 * US;
+            state.drained(now, 100, 6400);
+            assert!(state.nap <= 128 * US);
+        }
+        assert_eq!(state.action(now), WaitAction::Nap(128 * US));
+    }
+}

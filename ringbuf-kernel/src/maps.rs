@@ -1,0 +1,221 @@
+//! A ring buffer map of either type, checked once at the door, mapped and
+//! claimed.
+
+use std::cell::RefCell;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::NonNull;
+
+use memmap2::{MmapOptions, MmapRaw};
+use ringbuf_core::{Capacity, Width};
+
+use crate::claim::Claim;
+use crate::door::Kind;
+use crate::owner::{Owner, Process};
+use crate::sleep::Sleeper;
+use crate::sys::{self, MapInfo, NotReadable};
+use crate::{OpenError, width};
+
+/// A map that passed the door, mapped and claimed.
+pub(crate) struct Opened {
+    pub(crate) maps: Maps,
+    pub(crate) info: MapInfo,
+    pub(crate) capacity: Capacity,
+    pub(crate) width: Width,
+}
+
+/// Whether this process is to be refused a second consumer or producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claiming {
+    /// As safe code must.
+    Once,
+    /// As an unsafe opening may: its caller vouches for C1 or P1.
+    Never,
+}
+
+impl Opened {
+    /// Checks and maps what is behind `fd`, which is ours: what is checked is
+    /// what is mapped.
+    pub(crate) fn new(fd: OwnedFd, kind: Kind, claiming: Claiming) -> Result<Self, OpenError> {
+        let info = sys::info(&fd).map_err(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => OpenError::NotAMap,
+            Some(libc::EPERM) => OpenError::Privilege {
+                operation: "ask what this file descriptor is",
+                needs: "CAP_BPF, or kernel.unprivileged_bpf_disabled=0, on kernels before 5.19",
+            },
+            _ => OpenError::system("ask what this file descriptor is", error),
+        })?;
+        sys::is_map(&fd).map_err(|why| match why {
+            NotReadable::NotAMap => OpenError::NotAMap,
+            NotReadable::WriteOnly => OpenError::WriteOnlyFd,
+        })?;
+        let page = sys::page_size();
+        let capacity = geometry(&info, page, kind)?;
+        let width = width::kernel_width()?;
+        let owner = Owner::current().map_err(no_owner)?;
+        let claim = match claiming {
+            Claiming::Once => {
+                let process = Process::current().map_err(no_owner)?;
+                Some(Claim::new(info.id, kind, process)?)
+            }
+            Claiming::Never => None,
+        };
+        let maps = Maps::new(fd, capacity, page, kind, owner, claim)?;
+        Ok(Self { maps, info, capacity, width })
+    }
+}
+
+/// Whether a map can be opened as this kind, and how large it is.
+fn geometry(info: &MapInfo, page: usize, kind: Kind) -> Result<Capacity, OpenError> {
+    let map_type = info.map_type;
+    if map_type != kind.map_type() {
+        return Err(match kind {
+            Kind::Ring => OpenError::WrongType { map_type },
+            Kind::UserRing => OpenError::NotAUserRing { map_type },
+        });
+    }
+    if info.map_flags & sys::F_RB_OVERWRITE != 0 {
+        return Err(OpenError::Overwrite);
+    }
+    Capacity::new(info.max_entries.into(), page as u64).map_err(OpenError::Capacity)
+}
+
+/// The two mappings, the descriptor behind them, and the claim that they are the
+/// only ones here.
+///
+/// A child of `fork` inherits the mappings: unmapping there is its own affair,
+/// and reading cannot fault. What it must not do it asks [`Owner`] for.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    consumer: MmapRaw,
+    rest: MmapRaw,
+    page: usize,
+    pub(crate) owner: Owner,
+    pub(crate) sleeper: Sleeper,
+    claim: RefCell<Option<Claim>>,
+}
+
+impl Maps {
+    /// Maps what the role of user space writes first: the kernel's answer to
+    /// that says what is wrong with the descriptor.
+    fn new(
+        fd: OwnedFd,
+        capacity: Capacity,
+        page: usize,
+        kind: Kind,
+        owner: Owner,
+        claim: Option<Claim>,
+    ) -> Result<Self, OpenError> {
+        let file = fd.as_raw_fd();
+        let rest_len = usize::try_from(capacity.bytes())
+            .ok()
+            .and_then(|size| size.checked_mul(2)?.checked_add(page))
+            .ok_or_else(|| OpenError::System {
+                operation: "map the ring",
+                source: std::io::Error::other("it is larger than the address space"),
+            })?;
+        let (mut first, mut rest) = (MmapOptions::new(), MmapOptions::new());
+        first.len(page);
+        rest.offset(page as u64).len(rest_len);
+        let (consumer, rest, events) = match kind {
+            Kind::Ring => {
+                let consumer = first.map_raw(file).map_err(not_writable)?;
+                let rest = rest.map_raw_read_only(file).map_err(not_readable)?;
+                (consumer, rest, libc::EPOLLIN)
+            }
+            Kind::UserRing => {
+                let rest = rest.map_raw(file).map_err(not_writable)?;
+                let consumer = first.map_raw_read_only(file).map_err(not_readable)?;
+                (consumer, rest, libc::EPOLLOUT)
+            }
+        };
+        Ok(Self {
+            consumer,
+            rest,
+            page,
+            owner,
+            sleeper: Sleeper::new(fd, events),
+            claim: RefCell::new(claim),
+        })
+    }
+
+    /// Consumer page, producer page, data.
+    pub(crate) fn places(&self) -> [NonNull<u8>; 3] {
+        let rest = self.rest.as_mut_ptr();
+        [self.consumer.as_mut_ptr(), rest, rest.wrapping_add(self.page)].map(|place| {
+            // SAFETY: a mapping is never at address 0, and the data begins a
+            // page into one of a page and more.
+            unsafe { NonNull::new_unchecked(place) }
+        })
+    }
+
+    /// Takes the place of `others`, which are of the same map and of another
+    /// process: they own it no longer, there nor here.
+    pub(crate) fn succeed(&self, others: &Self) {
+        others.owner.resign();
+        self.claim.replace(others.claim.take());
+    }
+}
+
+fn no_owner(error: std::io::Error) -> OpenError {
+    OpenError::system("map the page that tells a child of fork", error)
+}
+
+fn not_writable(error: std::io::Error) -> OpenError {
+    match error.raw_os_error() {
+        Some(libc::EACCES) => OpenError::ReadOnlyFd,
+        Some(libc::EPERM) => OpenError::Frozen,
+        _ => OpenError::system("map the writable pages", error),
+    }
+}
+
+fn not_readable(error: std::io::Error) -> OpenError {
+    OpenError::system("map the read-only pages", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringbuf_core::CapacityError;
+
+    fn info(map_type: u32, max_entries: u32, map_flags: u32) -> MapInfo {
+        MapInfo { map_type, max_entries, map_flags, ..MapInfo::default() }
+    }
+
+    #[test]
+    fn only_plain_rings_of_sound_size_pass_the_door() {
+        let ring = sys::MAP_TYPE_RINGBUF;
+        assert_eq!(geometry(&info(ring, 8192, 0), 4096, Kind::Ring).unwrap().bytes(), 8192);
+        // BPF_F_NUMA_NODE does no harm.
+        assert!(geometry(&info(ring, 8192, 1 << 2), 4096, Kind::Ring).is_ok());
+        assert!(matches!(
+            geometry(&info(ring, 8192, sys::F_RB_OVERWRITE), 4096, Kind::Ring),
+            Err(OpenError::Overwrite)
+        ));
+        assert!(matches!(
+            geometry(&info(sys::MAP_TYPE_USER_RINGBUF, 8192, 0), 4096, Kind::Ring),
+            Err(OpenError::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF })
+        ));
+        assert!(matches!(
+            geometry(&info(ring, 4096, 0), 65536, Kind::Ring),
+            Err(OpenError::Capacity(CapacityError::BelowPage { .. }))
+        ));
+        assert!(matches!(
+            geometry(&info(ring, 12288, 0), 4096, Kind::Ring),
+            Err(OpenError::Capacity(CapacityError::NotPowerOfTwo { .. }))
+        ));
+    }
+
+    #[test]
+    fn only_user_rings_of_sound_size_pass_the_other_door() {
+        let user = sys::MAP_TYPE_USER_RINGBUF;
+        let geometry = |info, page| geometry(&info, page, Kind::UserRing);
+        assert_eq!(geometry(info(user, 8192, 0), 4096).unwrap().bytes(), 8192);
+        for (map_type, hint) in [(sys::MAP_TYPE_RINGBUF, "with RingBuf"), (2, "of type 2 (array)")]
+        {
+            let error = geometry(info(map_type, 8192, 0), 4096).unwrap_err();
+            assert!(matches!(error, OpenError::NotAUserRing { .. }), "{error:?}");
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        assert!(matches!(geometry(info(user, 4096, 0), 65536), Err(OpenError::Capacity(_))));
+    }
+}

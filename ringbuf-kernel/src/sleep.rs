@@ -1,0 +1,243 @@
+//! The clock and the sleeps of a map: a timer that is not late by the thread's
+//! slack, and edge-triggered epoll.
+
+use std::cell::OnceCell;
+use std::error::Error;
+use std::fmt;
+use std::hint;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use ringbuf_core::{WaitHost, WakeCause};
+
+/// Waits for events of one map. Every sleep is in the calling thread.
+///
+/// Edge-triggered: level-triggered epoll reports a ring with a busy head as
+/// readable, at once and without end. That is sound because the wait loop arms
+/// before it blocks: publish, full fence, look again, only then block.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    map: OwnedFd,
+    events: libc::c_int,
+    /// Made by the first block. What has happened before it ends that one at
+    /// once.
+    epoll: OnceCell<OwnedFd>,
+    start: Instant,
+}
+
+impl Sleeper {
+    /// A sleeper that `events` of `map` wake. Nothing is registered before the
+    /// first [`block`](WaitHost::block).
+    pub(crate) fn new(map: OwnedFd, events: libc::c_int) -> Self {
+        Self { map, events, epoll: OnceCell::new(), start: Instant::now() }
+    }
+
+    /// The descriptor of the map.
+    pub(crate) fn map(&self) -> &OwnedFd {
+        &self.map
+    }
+
+    fn epoll(&self) -> Result<&OwnedFd, WaitError> {
+        if let Some(epoll) = self.epoll.get() {
+            return Ok(epoll);
+        }
+        // SAFETY: no memory of ours is touched.
+        let fd = check("make an epoll set", unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: just created, owned by nobody else.
+        let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
+        let mut event = libc::epoll_event { events: (self.events | libc::EPOLLET) as u32, u64: 0 };
+        let (of, map) = (epoll.as_raw_fd(), self.map.as_fd().as_raw_fd());
+        // SAFETY: one event, alive for the call.
+        let added = unsafe { libc::epoll_ctl(of, libc::EPOLL_CTL_ADD, map, &raw mut event) };
+        check("watch the map", added)?;
+        Ok(self.epoll.get_or_init(|| epoll))
+    }
+}
+
+impl WaitHost for Sleeper {
+    type Error = WaitError;
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn pause(&self, time: Duration) {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            hint::spin_loop();
+        }
+    }
+
+    /// The thread's timer slack, 50 us unless set otherwise, would double a
+    /// short nap: it is 1 ns for this sleep alone.
+    fn nap(&self, time: Duration) -> Result<WakeCause, WaitError> {
+        let nanos = time.subsec_nanos() as libc::c_long;
+        let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+        let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
+        let slack = SlackOfOne::begin();
+        // SAFETY: one timespec, alive for the call; the rest is not asked for.
+        let slept = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
+        let slept = check("sleep", slept);
+        drop(slack);
+        interrupted(slept.map(|_| WakeCause::TimeUp))
+    }
+
+    /// Blocks until an edge or until the time is up, rounded up to a
+    /// millisecond.
+    fn block(&self, time: Duration) -> Result<WakeCause, WaitError> {
+        let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
+        let epoll = self.epoll()?.as_raw_fd();
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: room for one event, alive for the call.
+        let events = unsafe { libc::epoll_wait(epoll, &raw mut event, 1, millis) };
+        interrupted(check("wait for a notification", events).map(|events| match events {
+            0 => WakeCause::TimeUp,
+            _ => WakeCause::Notified,
+        }))
+    }
+}
+
+/// The timer slack of this thread, until it is dropped: 1 ns.
+struct SlackOfOne {
+    before: libc::c_int,
+}
+
+impl SlackOfOne {
+    /// Of real-time threads timers have no slack, and nothing is changed.
+    fn begin() -> Option<Self> {
+        // SAFETY: takes and gives plain numbers.
+        let before = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+        (before > 1).then(|| {
+            set_slack(1);
+            Self { before }
+        })
+    }
+}
+
+impl Drop for SlackOfOne {
+    fn drop(&mut self) {
+        set_slack(self.before);
+    }
+}
+
+fn set_slack(nanos: libc::c_int) {
+    // SAFETY: takes plain numbers, and changes this thread's timers alone.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanos as libc::c_ulong) };
+}
+
+/// The system would not let the thread wait for a ring.
+#[non_exhaustive]
+pub struct WaitError {
+    /// What was tried.
+    pub operation: &'static str,
+    /// What the system reports.
+    pub source: io::Error,
+}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not {} while waiting for the ring: {}", self.operation, self.source)?;
+        match self.source.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => {
+                f.write_str("; raise the limit of open files (`ulimit -n`)")
+            }
+            Some(libc::ENOSPC) => f.write_str("; raise fs.epoll.max_user_watches"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The text, so that a `main` that returns the error prints what to do.
+impl fmt::Debug for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text holds that of the source: there is nothing below it to print.
+impl Error for WaitError {}
+
+fn check(operation: &'static str, result: libc::c_int) -> Result<libc::c_int, WaitError> {
+    if result < 0 {
+        Err(WaitError { operation, source: io::Error::last_os_error() })
+    } else {
+        Ok(result)
+    }
+}
+
+/// A signal is not an error.
+fn interrupted(result: Result<WakeCause, WaitError>) -> Result<WakeCause, WaitError> {
+    match result {
+        Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {
+            Ok(WakeCause::Interrupted)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nap_leaves_the_timer_slack_as_it_was() {
+        // SAFETY: takes and gives plain numbers.
+        let slack = || unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
+        set_slack(70_000);
+        let (inside, before) = (SlackOfOne::begin(), slack());
+        drop(inside);
+        assert_eq!((before, slack()), (1, 70_000));
+    }
+
+    fn sleeper() -> Sleeper {
+        // Any file that epoll takes and that nothing happens to.
+        // SAFETY: takes plain numbers.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+        // SAFETY: just created, owned by nobody else.
+        Sleeper::new(unsafe { OwnedFd::from_raw_fd(fd) }, libc::EPOLLIN)
+    }
+
+    #[test]
+    fn a_block_is_no_shorter_than_asked() {
+        let sleeper = sleeper();
+        for micros in [1, 300, 999] {
+            let (time, begin) = (Duration::from_micros(micros), Instant::now());
+            assert_eq!(sleeper.block(time).unwrap(), WakeCause::TimeUp);
+            assert!(begin.elapsed() >= time, "{time:?}");
+        }
+    }
+
+    #[test]
+    fn a_nap_has_a_slack_of_one_nanosecond() {
+        let sleeper = sleeper();
+        let (ids, id) = std::sync::mpsc::channel();
+        let napping = std::thread::spawn(move || {
+            // SAFETY: takes nothing.
+            ids.send(unsafe { libc::gettid() }).unwrap();
+            for _ in 0..100 {
+                sleeper.nap(Duration::from_millis(2)).unwrap();
+            }
+        });
+        let path = format!("/proc/{}/timerslack_ns", id.recv().unwrap());
+        let mut seen = false;
+        while !seen && !napping.is_finished() {
+            seen = std::fs::read_to_string(&path).is_ok_and(|slack| slack.trim() == "1");
+        }
+        napping.join().unwrap();
+        assert!(seen, "{path} was never 1");
+    }
+
+    #[test]
+    fn an_error_says_what_was_tried_and_what_to_raise() {
+        let error = |errno| WaitError {
+            operation: "make an epoll set",
+            source: io::Error::from_raw_os_error(errno),
+        };
+        let text = error(libc::EMFILE).to_string();
+        assert!(text.starts_with("could not make an epoll set") && text.contains("ulimit -n"));
+        assert!(error(libc::ENOSPC).to_string().contains("max_user_watches"));
+        assert_eq!(format!("{:?}", error(libc::EBADF)), error(libc::EBADF).to_string());
+    }
+}

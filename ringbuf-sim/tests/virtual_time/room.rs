@@ -1,0 +1,128 @@
+//! The producer's wait, for room.
+
+use std::ops::ControlFlow::{Break, Continue};
+
+use ringbuf_core::{Producer, ReserveError};
+use ringbuf_sim::SimUserRing;
+
+use super::*;
+
+const RING: u64 = 4 * KIB;
+
+/// A user ring in virtual time with two records that fill it.
+macro_rules! full {
+    ($ring:ident, $time:ident, $producer:ident) => {
+        let $ring = SimUserRing::new(RING).unwrap();
+        let $time = VirtualTime::new();
+        $time.tick(Duration::ZERO);
+        let $producer = $ring.producer_in(&$time).unwrap();
+        for _ in 0..2 {
+            $producer.reserve(2040).unwrap().submit();
+        }
+    };
+}
+
+/// Drains one record.
+fn drain(ring: &SimUserRing, flags: Flags) {
+    ring.drain(flags, |_| Break(())).unwrap();
+}
+
+#[test]
+fn a_drain_ends_the_wait() {
+    full!(ring, time, producer);
+    time.at(us(1234), |_| drain(&ring, Flags::ADAPTIVE));
+    assert_eq!((producer.wait_for_room(8, None), time.now()), (Ok(Wakeup::Ready), us(1234)));
+    let (ended, took, rests) = spent(&time, || producer.wait_for_room(2040, None));
+    assert_eq!((ended, took, rests.woken), (Ok(Wakeup::Ready), Duration::ZERO, 0));
+}
+
+#[test]
+fn a_signal_is_reported_and_is_no_room() {
+    full!(ring, time, producer);
+    for at in [us(3), us(12_345), ms(250)] {
+        time.at(at, |time| time.signal());
+        let ended = producer.wait_for_room(8, None);
+        assert_eq!((ended, time.now()), (Ok(Wakeup::Interrupted), at));
+    }
+    assert_eq!(ring.notifications(), 0);
+}
+
+#[test]
+fn timeouts_are_kept() {
+    for timeout in [us(0), us(1), us(999), ms(1), us(3500), ms(100), us(250_001)] {
+        full!(ring, time, producer);
+        time.end(Duration::from_secs(1));
+        let (ended, took, rests) = spent(&time, || producer.wait_for_room(8, Some(timeout)));
+        assert_eq!(ended, Ok(Wakeup::TimedOut), "{timeout:?}");
+        assert!(took >= timeout && took < timeout + ms(1), "{timeout:?}: {took:?}");
+        assert_eq!((rests.blocks == 0, rests.naps), (timeout.is_zero(), 0));
+        assert!(rests.blocks <= 1 + took.as_millis() as u64 / 100);
+        drop(ring);
+    }
+}
+
+/// Room that nobody announces is found within 100 ms.
+#[test]
+fn silent_room_is_found() {
+    full!(ring, time, producer);
+    let longest = Producer::<ringbuf_sim::VirtualUserMemory<'_>>::MAX_SLEEP;
+    assert_eq!(longest, ms(100));
+    time.at(us(1234), |_| drain(&ring, Flags::NO_WAKEUP));
+    assert_eq!((producer.wait_for_room(8, None), time.now()), (Ok(Wakeup::Ready), longest));
+}
+
+/// Where waiting cannot help it does not wait: the reservation says why.
+#[test]
+fn what_will_never_fit_is_not_waited_for() {
+    full!(ring, time, producer);
+    let (ended, took, _) = spent(&time, || producer.wait_for_room(u32::MAX, None));
+    assert_eq!((ended, took), (Ok(Wakeup::Ready), Duration::ZERO));
+    assert!(matches!(producer.reserve(u32::MAX), Err(ReserveError::TooLarge { .. })));
+    drop(ring);
+}
+
+/// Drains that free too little, and drains of any kind, signals, timeouts: after
+/// `Ready` there is room, always, and before it there was none.
+#[test]
+fn ready_is_never_answered_without_room() {
+    let mut random = Random::new(19);
+    let mut ends = [0; 3];
+    for _ in 0..300 {
+        full!(ring, time, producer);
+        let mut at = Duration::ZERO;
+        for _ in 0..40 {
+            at += us(random.below(20_000));
+            let ring = &ring;
+            match random.below(4) {
+                0 => time.at(at, |time| time.signal()),
+                1 => time.at(at, |_| drain(ring, Flags::ADAPTIVE)),
+                2 => time.at(at, |_| drain(ring, Flags::NO_WAKEUP)),
+                _ => time.at(at, |_| {
+                    ring.drain(Flags::FORCE_WAKEUP, |_| Continue(())).unwrap();
+                }),
+            }
+        }
+        while time.now() < at {
+            let len = random.one_of(&[8, 500, 2040, 4000]);
+            let timeout = random.one_of(&[Duration::ZERO, us(500), ms(3), ms(150)]);
+            let had_room = producer.has_room(len);
+            let (ended, took, _) = spent(&time, || producer.wait_for_room(len, Some(timeout)));
+            assert!(took <= timeout + ms(1), "{took:?} of {timeout:?}");
+            let ended = ended.unwrap();
+            match ended {
+                Wakeup::Ready => {
+                    assert!(!had_room || took.is_zero());
+                    producer.reserve(len).expect("there is room").submit();
+                    ends[0] += 1;
+                }
+                Wakeup::TimedOut => {
+                    assert!(took >= timeout && !producer.has_room(len));
+                    ends[1] += 1;
+                    time.pass(us(100));
+                }
+                _ => ends[2] += 1,
+            }
+        }
+    }
+    assert!(ends.iter().all(|count| *count > 100), "{ends:?}");
+}

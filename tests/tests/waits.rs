@@ -1,0 +1,161 @@
+//! What a waiting reader asks of the system: sleep instead of spinning, signals, a ring that is
+//! opened anew.
+
+use std::mem::MaybeUninit;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+use ringbuf_bpf::wakeup::types::emit;
+use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
+use ringbuf_kernel::{Drained, Next, RingBuf, WaitPolicy, Wakeup};
+use ringbuf_tests::{NO_WAKEUP, Operations, live, live_since, page_size, test_run};
+
+#[test]
+fn a_busy_head_is_slept_on() {
+    if !live_since("waits::a_busy_head_is_slept_on", (5, 10)) {
+        return;
+    }
+    let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
+    let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
+    operations.while_held(false, 0, || {
+        let before = sleeps();
+        let wait = ring.wait(Some(Duration::from_millis(300))).expect("wait");
+        assert_eq!(wait, Wakeup::TimedOut);
+        // Level-triggered, epoll would answer at once, again and again, and never sleep.
+        assert!(sleeps() > before, "spun for 300 ms");
+    });
+}
+
+#[test]
+fn a_wait_without_end_still_looks_at_the_ring() {
+    let Some(load) = load("waits::a_wait_without_end_still_looks") else { return };
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    ring.set_policy(WaitPolicy::default().max_sleep(Duration::from_millis(20)));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            produce(&load, NO_WAKEUP);
+        });
+        assert_eq!(ring.wait(None).expect("wait"), Wakeup::Ready);
+    });
+    assert!(matches!(ring.batch().next(), Ok(Next::Record(_))));
+}
+
+/// The first is noticed by the bound of every sleep. From then on it is known
+/// that nobody announces them, and each is read at the latency bound.
+#[test]
+fn silent_producers_are_read_at_the_latency_bound() {
+    let Some(load) = load("waits::silent_producers") else { return };
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    let policy = WaitPolicy::balanced()
+        .max_sleep(Duration::from_secs(2))
+        .latency_bound(Duration::from_millis(5));
+    ring.set_policy(policy);
+    let mut waited = Vec::new();
+    for _ in 0..4 {
+        thread::scope(|scope| {
+            let producer = scope.spawn(|| {
+                thread::sleep(Duration::from_millis(50));
+                produce(&load, NO_WAKEUP);
+                Instant::now()
+            });
+            assert_eq!(ring.wait(None).expect("wait"), Wakeup::Ready);
+            let read = Instant::now();
+            waited.push(read.saturating_duration_since(producer.join().expect("the producer")));
+        });
+        assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+    }
+    let second = Duration::from_secs(1);
+    assert!(waited[0] > second, "the test shows nothing: {waited:?}");
+    assert!(waited[1..].iter().all(|waited| *waited < second), "{waited:?}");
+}
+
+#[test]
+fn a_signal_ends_a_wait() {
+    if !live("waits::a_signal_ends_a_wait") {
+        return;
+    }
+    extern "C" fn nothing(_: libc::c_int) {}
+    let handler: extern "C" fn(libc::c_int) = nothing;
+    // SAFETY: the handler does nothing, which is safe at any moment.
+    unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+    // SAFETY: takes no argument.
+    let waiter = unsafe { libc::pthread_self() };
+    let mut ring = RingBuf::create(page_size() as u64).expect("a ring of one page");
+    ring.set_policy(WaitPolicy::default().max_sleep(Duration::from_secs(60)));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            // SAFETY: the thread lives: it waits for this scope to end.
+            unsafe { libc::pthread_kill(waiter, libc::SIGUSR1) };
+        });
+        let wait = ring.wait(Some(Duration::from_secs(10))).expect("wait");
+        assert_eq!(wait, Wakeup::Interrupted);
+    });
+}
+
+#[test]
+fn a_ring_that_is_opened_anew_waits_for_itself() {
+    let Some(load) = load("waits::a_ring_that_is_opened_anew") else { return };
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    let id = ring.id();
+    // The one that is opened anew has counted nothing yet.
+    produce(&load, 0);
+    assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+    let wait = ring.wait(Some(Duration::from_millis(1))).expect("wait");
+    assert_eq!(wait, Wakeup::TimedOut);
+    drop(ring);
+    let mut ring = RingBuf::from_id(id).expect("opened anew");
+    // So that only a notification can end the wait early.
+    ring.set_policy(WaitPolicy::default().max_sleep(Duration::from_secs(60)));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            produce(&load, 0);
+        });
+        let started = Instant::now();
+        let wait = ring.wait(Some(Duration::from_secs(10))).expect("wait");
+        assert_eq!(wait, Wakeup::Ready);
+        assert!(started.elapsed() < Duration::from_secs(5), "woken, not timed out");
+    });
+    // The policy holds: a record alone is held back.
+    assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+    assert_ne!(ring.unpublished(), 0);
+}
+
+#[test]
+fn a_spinning_reader_gives_space_back_when_nothing_comes() {
+    let Some(load) = load("waits::a_spinning_reader_gives_space_back") else { return };
+    let mut ring = RingBuf::open(&load.maps.ring).expect("the ring opens");
+    let forever = WaitPolicy::low_latency().spin_for(Duration::MAX);
+    ring.set_policy(forever);
+    produce(&load, 0);
+    assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+    assert_ne!(ring.unpublished(), 0, "the test shows nothing");
+    let wait = ring.wait(Some(Duration::from_millis(50))).expect("wait");
+    assert_eq!((wait, ring.unpublished()), (Wakeup::TimedOut, 0));
+}
+
+fn load(test: &str) -> Option<WakeupSkel<'static>> {
+    live_since(test, (5, 10)).then(|| {
+        // A skeleton borrows it for as long as it lives.
+        let object = Box::leak(Box::new(MaybeUninit::uninit()));
+        let open = WakeupSkelBuilder::default().open(object).expect("open");
+        open.load().expect("load of wakeup.bpf.c")
+    })
+}
+
+fn produce(load: &WakeupSkel<'_>, flags: u64) {
+    let arguments = emit { count: 1, delay: 0, flags };
+    assert_eq!(test_run(&load.progs.emit, &arguments).expect("emit"), 0);
+}
+
+/// How often this thread has gone to sleep.
+fn sleeps() -> i64 {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: room for one rusage.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    // SAFETY: zeroed, then filled: plain numbers.
+    unsafe { usage.assume_init() }.ru_nvcsw
+}

@@ -1,0 +1,332 @@
+//! The breaks of waiting: the loop in core, and the clocks and sleeps under it.
+
+use super::list::{Break, Seen};
+
+const HOST: &str = "ringbuf-core/src/wait/host.rs";
+const STATE: &str = "ringbuf-core/src/wait/state.rs";
+const CONSUMER: &str = "ringbuf-core/src/consumer.rs";
+const PRODUCER: &str = "ringbuf-core/src/producer.rs";
+const EVENT: &str = "ringbuf-sim/src/event.rs";
+const SLEEP: &str = "ringbuf-kernel/src/sleep.rs";
+const MAPPING: &str = "ringbuf-kernel/src/mapping.rs";
+const MAPS: &str = "ringbuf-kernel/src/maps.rs";
+const CLAIM: &str = "ringbuf-kernel/src/claim.rs";
+const EXHAUSTED: &str = "ringbuf-kernel/src/exhausted.rs";
+
+const fn virtual_time(test: &'static str) -> Seen {
+    Seen::Test("virtual_time", test)
+}
+
+const fn live(target: &'static str, test: &'static str) -> Seen {
+    Seen::Test(target, test)
+}
+
+pub(crate) const BREAKS: &[Break] = &[
+    Break {
+        name: "wait: no look when no time is left",
+        file: HOST,
+        edits: &[(
+            "let found = self.look();\n            if let Some(action)",
+            "let found = action.is_some() && self.look();\n            if let Some(action)",
+        )],
+        seen: &[virtual_time("timeouts::a_timeout_of_zero_looks_and_never_sleeps")],
+    },
+    Break {
+        name: "wait: a nap overshoots the timeout",
+        file: HOST,
+        edits: &[(
+            "WaitAction::Nap(time) => self.memory.nap(time.min(left)),",
+            "WaitAction::Nap(time) => self.memory.nap(time),",
+        )],
+        seen: &[virtual_time("timeouts::no_timeout_is_missed_and_none_is_cut_short")],
+    },
+    Break {
+        name: "wait: a block overshoots the timeout",
+        file: HOST,
+        edits: &[(
+            "Armed::Sleep => self.memory.block(time.min(left)),",
+            "Armed::Sleep => self.memory.block(time),",
+        )],
+        seen: &[virtual_time("timeouts::no_timeout_is_missed_and_none_is_cut_short")],
+    },
+    Break {
+        name: "wait: a notification counts as a record",
+        file: HOST,
+        edits: &[(
+            "let found = self.look();\n            if let Some(action)",
+            "let found = self.look() || cause == WakeCause::Notified;\n            if let Some(action)",
+        )],
+        seen: &[virtual_time("ends::a_busy_head_alone_is_nothing_to_read")],
+    },
+    Break {
+        name: "wait: a signal does not end it",
+        file: HOST,
+        edits: &[("if cause == WakeCause::Interrupted {", "if false {")],
+        seen: &[
+            virtual_time("ends::a_signal_ends_a_nap_at_once"),
+            virtual_time("ends::a_signal_ends_a_block_at_once"),
+        ],
+    },
+    Break {
+        name: "wait: a signal ends blocks only",
+        file: HOST,
+        edits: &[(
+            "if cause == WakeCause::Interrupted {",
+            "if cause == WakeCause::Interrupted && matches!(action, Some(WaitAction::Block(_))) {",
+        )],
+        seen: &[virtual_time("ends::a_signal_ends_a_nap_at_once")],
+    },
+    Break {
+        name: "wait: nothing is given back when it is quiet",
+        file: HOST,
+        edits: &[(
+            "if state.is_quiet(now) {\n                self.publish();",
+            "if false {\n                self.publish();",
+        )],
+        seen: &[virtual_time(
+            "space::a_caller_that_only_looks_gives_space_back_after_a_millisecond",
+        )],
+    },
+    Break {
+        name: "wait: given back only while it waits on",
+        file: HOST,
+        edits: &[("if state.is_quiet(now) {", "if action.is_some() && state.is_quiet(now) {")],
+        seen: &[virtual_time(
+            "space::a_caller_that_only_looks_gives_space_back_after_a_millisecond",
+        )],
+    },
+    Break {
+        name: "wait: it blocks without arming",
+        file: HOST,
+        edits: &[(
+            "WaitAction::Block(time) => match self.arm() {",
+            "WaitAction::Block(time) => match Armed::Sleep {",
+        )],
+        seen: &[virtual_time("ends::no_record_is_slept_over")],
+    },
+    Break {
+        name: "wait: what arming found does not count",
+        file: HOST,
+        edits: &[(
+            "Armed::Ready => Ok(WakeCause::Found),",
+            "Armed::Ready => self.memory.block(time.min(left)),",
+        )],
+        seen: &[virtual_time("ends::no_record_is_slept_over")],
+    },
+    Break {
+        name: "wait: the counts of a policy that is set late begin at 0",
+        file: HOST,
+        edits: &[("        state.mark(self.counts, self.consumed);\n", "")],
+        seen: &[virtual_time("policy::a_policy_that_is_set_late_takes_the_counts_as_they_stand")],
+    },
+    Break {
+        name: "wait: naps are not watched",
+        file: HOST,
+        edits: &[(
+            "state.napped(time.min(left), self.memory.now().saturating_sub(now));",
+            "let _ = time;",
+        )],
+        seen: &[virtual_time("traffic::late_timers_lengthen_the_naps")],
+    },
+    Break {
+        name: "account: discarded records do not count",
+        file: STATE,
+        edits: &[
+            (
+                "let records = (counts.delivered + counts.discarded).wrapping_sub(self.passed);",
+                "let records = counts.delivered.wrapping_sub(self.passed);",
+            ),
+            (
+                "self.passed = counts.delivered + counts.discarded;",
+                "self.passed = counts.delivered;",
+            ),
+        ],
+        seen: &[virtual_time("policy::discarded_records_count_in_the_rate")],
+    },
+    Break {
+        name: "action: the latency bound is above the longest sleep",
+        file: STATE,
+        edits: &[("latency_bound.min(max_sleep)", "latency_bound")],
+        seen: &[virtual_time("policy::no_sleep_is_longer_than_the_policy_allows")],
+    },
+    Break {
+        name: "action: naps are not bounded by the longest sleep",
+        file: STATE,
+        edits: &[(
+            "WaitAction::Nap(self.nap.min(max_sleep.max(SHORTEST_SLEEP)))",
+            "WaitAction::Nap(self.nap)",
+        )],
+        seen: &[Seen::Test("core", "wait::state::tests::sleeps_are_bounded_above_and_below")],
+    },
+    Break {
+        name: "drained: naps do not heed how fast the ring fills",
+        file: STATE,
+        edits: &[(".min(longest).min(self.fill)", ".min(longest)")],
+        seen: &[virtual_time("policy::no_nap_lets_more_than_a_part_of_the_ring_fill")],
+    },
+    Break {
+        name: "action: it never stops to nap",
+        file: STATE,
+        edits: &[(
+            "let over = self.empty >= EMPTY_NAPS",
+            "let over = false && self.empty >= EMPTY_NAPS",
+        )],
+        seen: &[virtual_time("policy::a_reader_comes_to_rest")],
+    },
+    Break {
+        name: "observe: silence is not noticed",
+        file: STATE,
+        edits: &[("self.silent = cause == WakeCause::TimeUp;", "self.silent = false;")],
+        seen: &[virtual_time("traffic::silent_records_are_read_within_the_latency_bound")],
+    },
+    Break {
+        name: "observe: silence is never over",
+        file: STATE,
+        edits: &[(
+            "self.silent = cause == WakeCause::TimeUp;",
+            "self.silent |= cause == WakeCause::TimeUp;",
+        )],
+        seen: &[virtual_time("traffic::a_notification_ends_the_short_sleeps")],
+    },
+    Break {
+        name: "look: nothing is held back",
+        file: CONSUMER,
+        edits: &[(
+            "let held = self.unpublished();\n        match walk::look(",
+            "let held = 0;\n        match walk::look(",
+        )],
+        seen: &[virtual_time("ends::a_corrupt_ring_is_ready")],
+    },
+    Break {
+        name: "wait_for_room: a signal is room",
+        file: PRODUCER,
+        edits: &[("return Ok(Wakeup::Interrupted);", "return Ok(Wakeup::Ready);")],
+        seen: &[virtual_time("room::a_signal_is_reported_and_is_no_room")],
+    },
+    Break {
+        name: "wait_for_room: silence is slept through",
+        file: PRODUCER,
+        edits: &[("self.memory.block(left.min(Self::MAX_SLEEP))", "self.memory.block(left)")],
+        seen: &[virtual_time("room::silent_room_is_found")],
+    },
+    Break {
+        name: "simulator: what is announced is forgotten before it blocks",
+        file: EVENT,
+        edits: &[(
+            "        let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });\n        let mut count = [0_u8; 8];",
+            "        let mut count = [0_u8; 8];\n        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };\n        let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });",
+        )],
+        seen: &[virtual_time("host::the_simulator_keeps_the_contract")],
+    },
+    Break {
+        name: "simulator: notifications are never used up",
+        file: EVENT,
+        edits: &[(
+            "        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };\n        interrupted",
+            "        let _ = &mut count;\n        interrupted",
+        )],
+        seen: &[virtual_time("host::the_simulator_keeps_the_contract")],
+    },
+    Break {
+        name: "simulator: a signal is no cause",
+        file: EVENT,
+        edits: &[("Ok(WakeCause::Interrupted)", "Ok(WakeCause::TimeUp)")],
+        seen: &[virtual_time("host::a_real_signal_interrupts")],
+    },
+    Break {
+        name: "sleep: level-triggered",
+        file: SLEEP,
+        edits: &[("(self.events | libc::EPOLLET) as u32", "self.events as u32")],
+        seen: &[live("live/waits", "a_busy_head_is_slept_on")],
+    },
+    Break {
+        name: "sleep: a signal counts as time that is up",
+        file: SLEEP,
+        edits: &[("Ok(WakeCause::Interrupted)", "Ok(WakeCause::TimeUp)")],
+        seen: &[live("live/waits", "a_signal_ends_a_wait")],
+    },
+    Break {
+        name: "sleep: less than a millisecond is not slept",
+        file: SLEEP,
+        edits: &[("time.as_nanos().div_ceil(1_000_000)", "(time.as_nanos() / 1_000_000)")],
+        seen: &[Seen::Test("kernel", "sleep::tests::a_block_is_no_shorter_than_asked")],
+    },
+    Break {
+        name: "sleep: naps keep the slack of the thread",
+        file: SLEEP,
+        edits: &[(
+            "        let slack = SlackOfOne::begin();\n",
+            "        let slack = None::<SlackOfOne>;\n",
+        )],
+        seen: &[Seen::Test("kernel", "sleep::tests::a_nap_has_a_slack_of_one_nanosecond")],
+    },
+    Break {
+        name: "sleep: the slack is not put back",
+        file: SLEEP,
+        edits: &[("        set_slack(self.before);\n", "        let _ = self.before;\n")],
+        seen: &[Seen::Test("kernel", "sleep::tests::a_nap_leaves_the_timer_slack_as_it_was")],
+    },
+    Break {
+        name: "maps: a user ring waits for what a ring announces",
+        file: MAPS,
+        edits: &[("(consumer, rest, libc::EPOLLOUT)", "(consumer, rest, libc::EPOLLIN)")],
+        seen: &[live("live/user_ring", "a_wait_for_space_is_ended_by_the_drain_that_makes_it")],
+    },
+    Break {
+        name: "claim: it is never given back",
+        file: CLAIM,
+        edits: &[("        self.place.id.store(FREE, Ordering::Relaxed);\n", "")],
+        seen: &[Seen::Test("kernel", "claim::tests::a_map_has_one_claim_at_a_time")],
+    },
+    Break {
+        name: "claim: two may have one map",
+        file: CLAIM,
+        edits: &[("places().any(|place| place.id.load(Ordering::Relaxed) == id)", "false")],
+        seen: &[
+            Seen::Test("kernel", "claim::tests::a_map_has_one_claim_at_a_time"),
+            live("live/fork", "a_child_that_uses_a_ring_is_told"),
+        ],
+    },
+    Break {
+        name: "take_over: the parent keeps what its child took over",
+        file: MAPS,
+        edits: &[("        others.owner.resign();\n", "")],
+        seen: &[live(
+            "live/fork",
+            "a_parent_that_drops_a_ring_after_its_child_took_it_over_changes_nothing",
+        )],
+    },
+    Break {
+        name: "take_over: the claim stays behind",
+        file: MAPS,
+        edits: &[("        self.claim.replace(others.claim.take());\n", "")],
+        seen: &[live("live/fork", "a_daemon_takes_its_rings_over")],
+    },
+    Break {
+        name: "mapping: a child of fork owns the ring",
+        file: MAPPING,
+        edits: &[("self.view.keep().owner.is_current()", "true")],
+        seen: &[
+            live("live/fork", "a_child_that_drops_a_ring_changes_nothing"),
+            live("live/fork", "a_child_that_unwinds_out_of_a_batch_changes_nothing"),
+            live("live/fork", "a_child_that_uses_a_ring_is_told"),
+            live("live/fork", "a_daemon_takes_its_rings_over"),
+            live("live/fork", "a_child_commits_no_sample_of_a_user_ring"),
+        ],
+    },
+    Break {
+        name: "wait: a host that panics takes the policy along",
+        file: HOST,
+        edits: &[("        self.consumer.waiting = self.state.take();\n", "")],
+        seen: &[virtual_time("policy::a_host_that_panics_leaves_the_policy")],
+    },
+    Break {
+        name: "exhausted: a first sighting is kept",
+        file: EXHAUSTED,
+        edits: &[("            *self = Self::default();\n", "")],
+        seen: &[Seen::Test(
+            "kernel",
+            "exhausted::tests::a_repaired_kernel_is_alive_after_its_next_reservation",
+        )],
+    },
+];
