@@ -42,14 +42,15 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// whenever `portion` bytes are unpublished: under saturation the shared
     /// word is stored once a portion. Everything is published by
     /// [`publish`](Self::publish), by [`arm`](Self::arm), by dropping the
-    /// consumer, once the ring is [`Corrupt`](crate::Corrupt), and after 64 looks in a row that found nothing (a drain, a
-    /// batch or [`is_ready`](Self::is_ready)).
+    /// consumer, once the ring is [`Corrupt`](crate::Corrupt), and after 64 looks
+    /// in a row that found nothing (a batch, [`is_ready`](Self::is_ready), or a
+    /// drain, whose last look counts).
     ///
     /// So producers see a ring that is smaller by two records while the reader
     /// keeps up, and by about one and a half portions while a drain runs. `portion`
     /// counts as half the capacity at most.
     ///
-    /// Who holds back must [`arm`](Self::arm) before blocking, or
+    /// A consumer that holds back must [`arm`](Self::arm) before it blocks, or
     /// [`wait`](Self::wait), which does: drains no longer do it by themselves.
     /// [`release_at_once`](Self::release_at_once) is the default again.
     pub fn hold_back(&mut self, portion: u64) {
