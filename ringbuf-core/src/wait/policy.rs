@@ -8,7 +8,7 @@ use crate::Capacity;
 ///
 /// | preset | dense traffic | nothing to read | the traced program | CPU |
 /// |---|---|---|---|---|
-/// | [`balanced`](Self::balanced) (default) | naps of a gap or so, 50 us at most | blocks | hardly ever notifies | low |
+/// | [`balanced`](Self::balanced) (default) | naps of a gap or so, 100 us at most | blocks | hardly ever notifies | low |
 /// | [`low_latency`](Self::low_latency) | spins | spins, blocks after 10 ms | hardly ever notifies | a whole CPU |
 /// | [`low_cost`](Self::low_cost) | naps of up to 1 ms | blocks | hardly ever notifies | lowest |
 /// | [`immediate`](Self::immediate) | blocks when the ring is empty | blocks | notifies for nearly every record | high |
@@ -45,9 +45,10 @@ impl WaitPolicy {
     /// Naps under dense traffic, blocks otherwise: the best all-round choice.
     ///
     /// A nap is about as long as the gap between two records, so a look finds
-    /// one or two. Where a look would find many, the naps are 50 us long, and
-    /// never longer than an eighth of the ring takes to fill. Where that is less
-    /// than a timer may be late, it spins: a larger ring lets it nap.
+    /// one or two. Where a look would find many, the naps are 50 us long (100 us
+    /// where records come less than half a microsecond apart), and never longer than
+    /// an eighth of the ring takes to fill. Where that is less than a timer may be
+    /// late, it spins: a larger ring lets it nap.
     ///
     /// Price: while records come less than 75 to 100 us apart they are up to one
     /// nap late. A record that comes alone is as prompt as with
@@ -100,7 +101,9 @@ impl WaitPolicy {
     }
 
     /// The longest nap under dense traffic, and so the bound of the cost: it
-    /// looks about once in this time. Less than 1 us: no naps. Traffic is dense
+    /// looks about once in this time, or in twice this time where more than 100
+    /// records come in it and naps follow the traffic
+    /// ([`min_nap`](Self::min_nap)). Less than 1 us: no naps. Traffic is dense
     /// once records come less than one and a half times this time apart, until
     /// they come more than twice this time apart.
     #[must_use]

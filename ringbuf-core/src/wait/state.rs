@@ -147,6 +147,10 @@ const LONGEST_STRETCH: u32 = 4;
 /// Looks in a row between two readings of the clock.
 const LOOKS: u32 = 64;
 
+/// Records that come in one hold-off, above which naps that otherwise follow the
+/// traffic take two: what a look costs is then what counts.
+const FLOOD: u32 = 100;
+
 /// Records that are further apart are few for each nap.
 const SPARSE: Duration = Duration::from_micros(10);
 
@@ -218,6 +222,9 @@ impl WaitState {
     /// nap costs more, too, and is worth it only if it is longer.
     fn wanted_nap(&self) -> Duration {
         let WaitPolicy { hold_off, min_nap, .. } = self.policy;
+        if self.gap < hold_off / FLOOD && min_nap < hold_off {
+            return hold_off.saturating_mul(2);
+        }
         if self.gap < hold_off / BATCH {
             return hold_off;
         }
