@@ -154,7 +154,14 @@ fn without_privilege_it_says_what_is_missing() {
     // The build's folder may be closed to others.
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("ringbuf");
-    fs::copy(env!("CARGO_BIN_EXE_ringbuf"), &program).unwrap();
+    // Not copied here: a test beside this one that forks meanwhile would keep it open for
+    // writing, and no program can be run that is ("Text file busy").
+    let copied = std::process::Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_ringbuf"))
+        .arg(&program)
+        .status()
+        .unwrap();
+    assert!(copied.success());
     for path in [folder.path(), &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
