@@ -60,7 +60,7 @@ fn reported(ring: &mut RingBuf, position: u64) {
     }
 }
 
-/// Records that libbpf's own reader takes, once so many were produced.
+/// Produces `records` records, and lets libbpf's own reader take them: how many it read.
 fn read_by_libbpf(operations: &Operations, records: u64) -> u64 {
     produce(operations, records);
     let read = Cell::new(0);

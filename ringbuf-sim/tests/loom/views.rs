@@ -26,7 +26,7 @@ pub(crate) enum Role {
     User,
 }
 
-/// What the consumer may touch, with a clock, and counts of what it did.
+/// The ring as the consumer sees it. It has a clock, and counts what the consumer did.
 pub(crate) struct ConsumerView {
     shared: Arc<Shared>,
     role: Role,
