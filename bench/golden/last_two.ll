@@ -22,31 +22,36 @@ b0:
   %v21 = and i32 %v20, 2147483640
   %v22 = zext nneg i32 %v21 to i64
   %v23 = icmp ugt i64 %v9, %v22
-  br i1 %v23, label %b1, label %b2
+  br i1 %v23, label %b3, label %b2
 b1:
-  %v24 = phi i64 [ %v25, %b1 ], [ %v22, %b0 ]
-  %v26 = phi i64 [ %v27, %b1 ], [ %v2, %b0 ]
-  %v28 = phi i64 [ %v29, %b1 ], [ %v9, %b0 ]
-  %v27 = add i64 %v24, %v26
-  %v29 = sub nuw i64 %v28, %v24
-  %v30 = load ptr, ptr %v10, align 8
-  %v31 = load i32, ptr %v11, align 8
-  %v32 = zext i32 %v31 to i64
-  %v33 = add nsw i64 %v32, -8
-  %v34 = and i64 %v33, %v27
-  %v35 = getelementptr inbounds nuw i8, ptr %v30, i64 %v34
-  %v36 = load atomic i32, ptr %v35 monotonic, align 4
+  %v24 = sub nuw i64 %v25, %v26
+  %v27 = load ptr, ptr %v10, align 8
+  %v28 = load i32, ptr %v11, align 8
+  %v29 = zext i32 %v28 to i64
+  %v30 = add nsw i64 %v29, -8
+  %v31 = and i64 %v30, %v32
+  %v33 = getelementptr inbounds nuw i8, ptr %v27, i64 %v31
+  %v34 = load atomic i32, ptr %v33 monotonic, align 4
   fence acquire
-  %v37 = and i32 %v36, 1073741823
-  %v38 = add nuw nsw i32 %v37, 15
-  %v39 = and i32 %v38, 2147483640
-  %v25 = zext nneg i32 %v39 to i64
-  %v40 = icmp ugt i64 %v29, %v25
-  br i1 %v40, label %b1, label %b2
+  %v35 = and i32 %v34, 1073741823
+  %v36 = add nuw nsw i32 %v35, 15
+  %v37 = and i32 %v36, 2147483640
+  %v38 = zext nneg i32 %v37 to i64
+  %v39 = icmp ugt i64 %v24, %v38
+  br i1 %v39, label %b3, label %b2
 b2:
-  %v41 = phi i64 [ %v2, %b0 ], [ %v26, %b1 ]
-  %v42 = phi i64 [ %v2, %b0 ], [ %v27, %b1 ]
-  %v43 = insertvalue { i64, i64 } poison, i64 %v41, 0
+  %v40 = phi i64 [ %v2, %b0 ], [ %v41, %b1 ], [ %v41, %b3 ]
+  %v42 = phi i64 [ %v2, %b0 ], [ %v32, %b1 ], [ %v32, %b3 ]
+  %v43 = insertvalue { i64, i64 } poison, i64 %v40, 0
   %v44 = insertvalue { i64, i64 } %v43, i64 %v42, 1
   ret { i64, i64 } %v44
+b3:
+  %v26 = phi i64 [ %v38, %b1 ], [ %v22, %b0 ]
+  %v45 = phi i64 [ %v46, %b1 ], [ 0, %b0 ]
+  %v25 = phi i64 [ %v24, %b1 ], [ %v9, %b0 ]
+  %v41 = phi i64 [ %v32, %b1 ], [ %v2, %b0 ]
+  %v46 = add nuw nsw i64 %v45, 1
+  %v32 = add i64 %v41, %v26
+  %v47 = icmp eq i64 %v46, 16386
+  br i1 %v47, label %b2, label %b1
 }

@@ -1,41 +1,46 @@
 # rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 last_two:
-	movq	%rdx, %rax
-	movq	%rsi, %rdx
-	movzbl	300(%rdi), %esi
-	subq	%rdx, %rax
-	negq	%rsi
+	movzbl	300(%rdi), %eax
+	subq	%rsi, %rdx
+	negq	%rax
 	movl	$4294967295, %ecx
-	orq	%rsi, %rcx
-	andq	%rax, %rcx
+	orq	%rax, %rcx
+	andq	%rdx, %rcx
 	movq	288(%rdi), %rax
-	movl	296(%rdi), %esi
-	addq	$-8, %rsi
-	andq	%rdx, %rsi
-	movl	(%rax,%rsi), %esi
+	movl	296(%rdi), %edx
+	addq	$-8, %rdx
+	andq	%rsi, %rdx
+	movl	(%rax,%rdx), %r8d
 	#MEMBARRIER
-	andl	$1073741823, %esi
-	addl	$15, %esi
-	andl	$-8, %esi
-	cmpq	%rsi, %rcx
+	andl	$1073741823, %r8d
+	addl	$15, %r8d
+	andl	$-8, %r8d
+	cmpq	%r8, %rcx
 	jbe	.LBB1
-.LBB2:
-	movq	%rdx, %rax
-	subq	%rsi, %rcx
-	movq	%rsi, %rdx
-	addq	%rax, %rdx
-	movq	288(%rdi), %rsi
+	movl	$16386, %r9d
+.LBB5:
+	leaq	(%rsi,%r8), %rdx
+	decq	%r9
+	je	.LBB6
+	subq	%r8, %rcx
+	movq	288(%rdi), %rax
 	movl	296(%rdi), %r8d
 	addq	$-8, %r8
 	andq	%rdx, %r8
-	movl	(%rsi,%r8), %esi
+	movl	(%rax,%r8), %r8d
 	#MEMBARRIER
-	andl	$1073741823, %esi
-	addl	$15, %esi
-	andl	$-8, %esi
-	cmpq	%rsi, %rcx
-	ja	.LBB2
+	andl	$1073741823, %r8d
+	addl	$15, %r8d
+	andl	$-8, %r8d
+	movq	%rsi, %rax
+	movq	%rdx, %rsi
+	cmpq	%r8, %rcx
+	ja	.LBB5
 	retq
 .LBB1:
-	movq	%rdx, %rax
+	movq	%rsi, %rax
+	movq	%rsi, %rdx
+	retq
+.LBB6:
+	movq	%rsi, %rax
 	retq

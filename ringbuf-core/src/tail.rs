@@ -1,8 +1,8 @@
 //! Where the last two records begin that were read: what is held back begins
 //! there. The slow path notes it, the fast path notes nothing.
 
-use crate::walk::{Area, header};
-use crate::{Consumer, ConsumerMemory, Position};
+use crate::walk::{Area, MAX_WINDOW, header};
+use crate::{Consumer, ConsumerMemory, Header, Position};
 
 /// The last two records that the slow path passed, delivered or skipped, also of a
 /// batch that was rewound or forgotten. Not wrapped to the kernel's width.
@@ -31,6 +31,10 @@ impl Passed {
 /// known records end: then only few headers are walked again to find where the last
 /// two records begin.
 const TAIL: u64 = 512;
+
+/// Headers that are walked again at most: those of a window of empty records, and
+/// the two records that were held back before it.
+const MOST: u64 = MAX_WINDOW / Header::SIZE + 2;
 
 impl<M: ConsumerMemory> Consumer<M> {
     /// The widest window where `available` bytes are known to be produced.
@@ -63,8 +67,8 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// Where the last record but one begins of those that are consumed, or the
     /// last one if that is published. Something is consumed and not published.
     ///
-    /// What the fast path passed is walked again, a window at most, over headers
-    /// that are not yet given back.
+    /// What the fast path passed is walked again, [`MOST`] headers at most, none of
+    /// which is given back yet.
     pub(crate) fn last_but_one(&self) -> Position {
         let Passed { before, before_end, last, end } = self.passed();
         if end != self.consumed {
@@ -96,17 +100,19 @@ impl<M: ConsumerMemory> Consumer<M> {
     #[inline(never)]
     fn last_two(&self, mut at: Position, stop: Position) -> (Position, Position) {
         let (mut before, mut left) = (at, stop.distance(at, self.memory.width()));
-        loop {
+        for _ in 0..MOST {
             // SAFETY: a record begins at `at`, before the consumed position and
             // not before the published one, so it is not given back.
             let header = unsafe { header(&self.memory, Area::of(&self.memory), at) };
             let footprint = header.footprint();
+            // It ends where it must: only hostile memory says otherwise.
             if footprint >= left {
-                // It ends where it must: only hostile memory says otherwise.
-                return (before, at);
+                break;
             }
             (before, at) = (at, at.advance_unwrapped(footprint));
             left -= footprint;
         }
+        // Hostile memory that said another length before ends by the count.
+        (before, at)
     }
 }

@@ -57,8 +57,10 @@ pub(crate) enum Load {
     Stored(Position),
 }
 
-/// Loads that are kept: those of a whole ring of 2 GiB would take gigabytes.
-const LOADS: usize = 1 << 20;
+/// Loads of one call at most in a large ring, where an input is too short to tell of
+/// more headers: each takes a byte of it, but for those that are walked again, a
+/// window for each time that space is given back.
+const LOADS: u64 = 1 << 23;
 
 /// A consumer's memory without a ring behind it.
 #[derive(Clone, Debug)]
@@ -90,12 +92,9 @@ pub(crate) struct State {
     pub(crate) lent: Cell<bool>,
     /// Positions that were said to be stored, and are not.
     pub(crate) lies: RefCell<Vec<Position>>,
-    /// The loads since [`forget`](Self::forget), the oldest left out where they are
-    /// very many.
+    /// The loads since [`forget`](Self::forget).
     pub(crate) loads: RefCell<Vec<Load>>,
-    /// How many were left out.
-    left_out: Cell<u64>,
-    /// How many there may be, left out or not.
+    /// Of those, how many at most.
     most: Cell<u64>,
     bounded: Cell<bool>,
 }
@@ -123,7 +122,6 @@ impl HostileMemory {
             lent: Cell::new(false),
             lies: RefCell::new(Vec::new()),
             loads: RefCell::new(Vec::new()),
-            left_out: Cell::new(0),
             most: Cell::new(u64::MAX),
             bounded: Cell::new(false),
         }))
@@ -139,9 +137,9 @@ impl HostileMemory {
     /// for each header, as if each were the last one produced and its space
     /// given back alone.
     pub(crate) fn forget_for(&self, rings: u64) {
-        self.clear();
+        self.loads.borrow_mut().clear();
         if self.bounded.get() {
-            self.most.set(rings * 3 * (self.capacity.bytes() / 8 + 2));
+            self.most.set((rings * 3 * (self.capacity.bytes() / 8 + 2)).min(LOADS));
         }
     }
 
@@ -173,18 +171,8 @@ impl HostileMemory {
 
     fn note(&self, load: Load) {
         let (mut loads, most) = (self.loads.borrow_mut(), self.most.get());
-        if loads.len() == LOADS {
-            loads.drain(..LOADS / 2);
-            self.left_out.set(self.left_out.get() + LOADS as u64 / 2);
-        }
         loads.push(load);
-        let count = self.left_out.get() + loads.len() as u64;
-        assert!(count <= most, "over {most} loads in one call");
-    }
-
-    fn clear(&self) {
-        self.loads.borrow_mut().clear();
-        self.left_out.set(0);
+        assert!(loads.len() as u64 <= most, "over {most} loads in one call");
     }
 }
 
@@ -320,7 +308,7 @@ unsafe impl ConsumerMemory for HostileMemory {
     fn fence(&self, _: Ordering) {
         self.armed.set(true);
         if self.fenced_at.replace(self.published.get()) != self.published.get() {
-            self.clear();
+            self.loads.borrow_mut().clear();
         }
     }
 }
