@@ -68,6 +68,21 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
 
     /// Bounds the batch to `bytes` of ring space: the record that reaches the
     /// bound is the last, however long it is, delivered or skipped.
+    ///
+    /// ```
+    /// use ringbuf_core::Next;
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// for _ in 0..9 {
+    ///     ring.producer().output(&[0; 8], Flags::ADAPTIVE)?; // 16 bytes each
+    /// }
+    /// let mut consumer = ring.consumer()?;
+    /// let batch = consumer.batch().max_records(5).max_bytes(40);
+    /// assert_eq!(batch.records().count(), 3);
+    /// assert!(matches!(batch.next(), Ok(Next::Limit)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_bytes(self, bytes: u64) -> Self {
         self.consumer.walk.max_bytes.set(bytes);
@@ -203,6 +218,19 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
 
     /// Ends the batch without consuming: its records are delivered again,
     /// unless the ring turns out corrupt in between.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let mut consumer = ring.consumer()?;
+    /// let batch = consumer.batch();
+    /// assert_eq!(batch.records().count(), 1);
+    /// batch.rewind(); // what they were written to cannot take them now
+    /// assert_eq!(consumer.batch().records().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rewind(self) {
         // The consumer is as it was; nothing else is owned.
         let _ = ManuallyDrop::new(self);

@@ -169,6 +169,20 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
     /// `BPF_RB_NO_WAKEUP`, or by a drain that still runs, announces nothing, so
     /// no sleep is longer than [`MAX_SLEEP`](Self::MAX_SLEEP).
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.producer()?;
+    /// producer.reserve(4000)?.submit();
+    /// assert_eq!(producer.wait_for_room(80, None)?, Wakeup::Ready);
+    /// // Nobody drains:
+    /// assert_eq!(producer.wait_for_room(96, Some(Duration::ZERO))?, Wakeup::TimedOut);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Ordering
     /// No fence is needed here, unlike before a consumer's sleep: a drain
     /// notifies whenever it consumed anything, whatever the producer does, and

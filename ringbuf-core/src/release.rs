@@ -53,6 +53,22 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// A consumer that holds back must [`arm`](Self::arm) before it blocks, or
     /// [`wait`](Self::wait), which does: drains no longer do it by themselves.
     /// [`release_at_once`](Self::release_at_once) is the default again.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// consumer.hold_back(1024);
+    /// for _ in 0..9 {
+    ///     ring.producer().output(&[0; 8], Flags::ADAPTIVE)?; // 16 bytes each
+    /// }
+    /// consumer.drain(|_| ())?;
+    /// assert_eq!(consumer.unpublished(), 32);
+    /// consumer.release_at_once();
+    /// assert_eq!(consumer.unpublished(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn hold_back(&mut self, portion: u64) {
         let portion = portion.min(self.memory.capacity().bytes() / 2);
         self.hold.portion = Some(portion);

@@ -138,6 +138,15 @@ impl UserRingBuf {
     /// the parent still has open is its own to commit; drains stop at it until
     /// then. The parent owns the ring no longer: that it exits is the usual case.
     ///
+    /// ```no_run
+    /// # fn daemonize() {}
+    /// let mut ring = ringbuf_kernel::UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// daemonize(); // forks; the parent exits
+    /// ring.take_over()?;
+    /// ring.reserve(8)?.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open`](Self::open). The ring is as before then.
     pub fn take_over(&mut self) -> Result<(), OpenError> {

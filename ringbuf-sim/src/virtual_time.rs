@@ -176,6 +176,20 @@ impl<'t> VirtualTime<'t> {
     }
 
     /// How often readers have rested so far.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::{SimRing, VirtualTime};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let time = VirtualTime::new();
+    /// let mut consumer = ring.consumer_in(&time)?;
+    /// assert_eq!(consumer.wait(Some(Duration::from_millis(20)))?, Wakeup::TimedOut);
+    /// let rests = time.rests();
+    /// assert_eq!((rests.naps, rests.woken, rests.blocks), (0, 0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn rests(&self) -> Rests {
         self.shared.rests.get()

@@ -10,6 +10,41 @@ use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 /// The memory of a ring implements it, so that a ring waits for itself: by epoll
 /// and timers over the kernel's map, by an eventfd in the simulator, by a number
 /// in virtual time.
+///
+/// Over a system of your own, this is all to write:
+/// ```
+/// use std::convert::Infallible;
+/// use std::time::{Duration, Instant};
+/// use ringbuf_core::{WaitHost, WakeCause};
+///
+/// struct Polling(Instant);
+///
+/// impl WaitHost for Polling {
+///     type Error = Infallible;
+///
+///     fn now(&self) -> Duration {
+///         self.0.elapsed()
+///     }
+///
+///     fn pause(&self, time: Duration) {
+///         let until = self.now() + time;
+///         while self.now() < until {
+///             std::hint::spin_loop();
+///         }
+///     }
+///
+///     fn nap(&self, time: Duration) -> Result<WakeCause, Infallible> {
+///         std::thread::sleep(time);
+///         Ok(WakeCause::TimeUp)
+///     }
+///
+///     // Nobody notifies here, so it looks every millisecond.
+///     fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {
+///         self.nap(time.min(Duration::from_millis(1)))
+///     }
+/// }
+/// # assert_eq!(Polling(Instant::now()).block(Duration::ZERO), Ok(WakeCause::TimeUp));
+/// ```
 pub trait WaitHost {
     /// Why the system could not sleep.
     type Error;
@@ -97,6 +132,19 @@ impl<M: ConsumerMemory> Consumer<M> {
 
     /// Forgets the policy: gives back what is held back, and drains arm by
     /// themselves again.
+    ///
+    /// ```
+    /// use ringbuf_core::WaitPolicy;
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// consumer.set_policy(WaitPolicy::low_cost());
+    /// assert_eq!(consumer.policy(), Some(&WaitPolicy::low_cost()));
+    /// consumer.clear_policy(); // from here on an event loop of your own waits
+    /// assert_eq!(consumer.policy(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear_policy(&mut self) {
         self.waiting = None;
         self.release_at_once();
