@@ -320,3 +320,7 @@ fn longest_gap(policy: &WaitPolicy) -> Duration {
 #[cfg(test)]
 #[path = "state_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "nap_tests.rs"]
+mod nap_tests;

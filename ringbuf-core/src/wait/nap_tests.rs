@@ -1,0 +1,118 @@
+//! How long naps are.
+
+extern crate std;
+
+use std::format;
+
+use super::*;
+
+const MIB: u64 = 1 << 20;
+const US: Duration = Duration::from_micros(1);
+const RECORD: u64 = 72;
+
+/// Under steady traffic: half a gap and the shortest nap, or a whole hold-off
+/// where one brings more than a batch.
+#[test]
+fn a_nap_follows_the_gap() {
+    let steady = |policy: WaitPolicy, gap| {
+        let mut state = WaitState::new(policy, Capacity::new(MIB, 4096).unwrap());
+        let mut now = Duration::ZERO;
+        for _ in 0..100 {
+            state.drained(now, 1, RECORD);
+            now += gap;
+        }
+        state.action(now)
+    };
+    let nanos = Duration::from_nanos;
+    let naps = [
+        (nanos(3100), 50 * US),
+        (nanos(490), 100 * US),
+        (nanos(3126), nanos(12_000 + 937)),
+        (10 * US, 15 * US),
+        (20 * US, 18 * US),
+        (50 * US, 33 * US),
+        (70 * US, 43 * US),
+        (74 * US, 45 * US),
+    ];
+    let near = |action, want: Duration| match action {
+        // An average stops one or two nanoseconds before it gets there.
+        WaitAction::Nap(nap) => nap.abs_diff(want) <= nanos(4),
+        _ => false,
+    };
+    for (gap, want) in naps {
+        let action = steady(WaitPolicy::balanced(), gap);
+        assert!(near(action, want), "{gap:?}: {action:?}, and not {want:?}");
+    }
+    let action = steady(WaitPolicy::balanced(), 76 * US);
+    assert!(matches!(action, WaitAction::Block(_)), "{action:?}");
+    for gap in [10 * US, 400 * US] {
+        let action = steady(WaitPolicy::low_cost(), gap);
+        assert!(near(action, 1000 * US), "{gap:?}: {action:?}");
+        let flat = WaitPolicy::balanced().hold_off(300 * US).min_nap(400 * US);
+        let action = steady(flat, gap);
+        assert!(near(action, 300 * US), "{gap:?}: {action:?}");
+    }
+    let short = WaitPolicy::balanced().min_nap(Duration::ZERO);
+    assert!(near(steady(short, 20 * US), 10 * US));
+}
+
+/// A third of how late they are on average, and more where records are further apart than 10 us; no
+/// timer counts as later than 40 us.
+#[test]
+fn naps_are_longer_where_timers_are_late() {
+    let cases = [
+        (10, 15, [(0, 0), (3, 1), (30, 10), (40, 13), (4000, 13)]),
+        (15, 16, [(0, 0), (3, 1), (30, 17), (40, 27), (4000, 27)]),
+        (20, 18, [(0, 0), (3, 1), (10, 5), (18, 11), (30, 25)]),
+        (50, 33, [(0, 0), (3, 1), (10, 5), (18, 11), (30, 17)]),
+    ];
+    for (gap, base, naps) in cases {
+        for (late, longer) in naps {
+            let mut state =
+                WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
+            let mut now = Duration::ZERO;
+            for _ in 0..100 {
+                state.drained(now, 1, RECORD);
+                state.napped(base * US, US * (base + late));
+                now += gap * US;
+            }
+            state.drained(now, 1, RECORD);
+            let WaitAction::Nap(nap) = state.action(now) else { panic!("it naps") };
+            let want = US * (base + longer);
+            let case = format!("{gap} us apart, {late} us late: {nap:?}");
+            assert!(nap.abs_diff(want) <= Duration::from_nanos(1000), "{case}, not {want:?}");
+        }
+    }
+}
+
+/// No more than twice as long as the one before, and the first an eighth of the
+/// longest.
+#[test]
+fn naps_grow_by_and_by() {
+    let mut state = WaitState::new(WaitPolicy::low_cost(), Capacity::new(MIB, 4096).unwrap());
+    let naps = [1, 2, 3, 4, 5, 6].map(|step| {
+        state.drained(10 * US * step, 1, RECORD);
+        state.nap.as_micros()
+    });
+    // Of one record no rate is known yet.
+    assert_eq!(naps, [125, 250, 500, 1000, 1000, 1000]);
+}
+
+/// 64 MB a second into 64 KiB: an eighth fills in 128 us, and no nap is longer,
+/// however long it may hold off.
+#[test]
+fn no_nap_is_longer_than_an_eighth_of_the_ring_takes_to_fill() {
+    for hold in [1, 10, 100, 1000] {
+        let policy =
+            WaitPolicy::balanced().hold_off(1000 * US * hold).max_sleep(Duration::from_secs(10));
+        let mut state = WaitState::new(policy, Capacity::new(64 << 10, 4096).unwrap());
+        let mut now = Duration::ZERO;
+        state.drained(now, 0, 0);
+        for _ in 0..200 {
+            now += 100 * US;
+            state.drained(now, 100, 6400);
+            assert!(state.nap <= 128 * US);
+        }
+        assert_eq!(state.action(now), WaitAction::Nap(128 * US));
+    }
+}
