@@ -31,9 +31,9 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// keep it for ever. Never blocks. If `each` panics, the record that it was
     /// given is consumed.
     ///
-    /// A consumer without a policy that holds nothing back [arms](Self::arm) before it answers
-    /// [`Drained::Empty`] or [`Drained::Busy`], and reads on if that finds more:
-    /// so you may block then. It costs one fence for each call.
+    /// A consumer without a policy that holds nothing back [arms](Self::arm) before
+    /// it answers [`Drained::Empty`] or [`Drained::Busy`], and reads on if that
+    /// finds more: so you may block then. It costs one fence for each call.
     ///
     /// It is the fastest way to read: runs of records of equal length take
     /// about a dozen instructions each. To hold several records at once, use
@@ -115,9 +115,9 @@ impl<M: ConsumerMemory> Consumer<M> {
     ///
     /// The loop of aya's `RingBuf::next`, unchanged: at the end it
     /// [arms](Self::arm), as [`for_each`](Self::for_each) does, so you may block
-    /// after a `None`. Discarded records are skipped in one call, however many: it ends at
-    /// a record, or at the end. It stores a position for each record; a drain, a batch or
-    /// a policy that holds back is faster.
+    /// after a `None`. Discarded records are skipped in one call, however many: it
+    /// ends at a record, or at the end. It stores a position for each record; a
+    /// drain, a batch or a policy that holds back is faster.
     ///
     /// ```
     /// use ringbuf_sim::{Flags, SimRing};
