@@ -56,15 +56,14 @@ fn a_nap_follows_the_gap() {
     assert!(near(steady(short, 20 * US), 10 * US));
 }
 
-/// A third of how late they are on average, and more where records are further apart than 10 us; no
-/// timer counts as later than 40 us.
+/// By as much of their lateness as the gap is of the hold-off; no timer counts as later than 40 us.
 #[test]
 fn naps_are_longer_where_timers_are_late() {
     let cases = [
-        (10, 15, [(0, 0), (3, 1), (30, 10), (40, 13), (4000, 13)]),
-        (15, 16, [(0, 0), (3, 1), (30, 17), (40, 27), (4000, 27)]),
-        (20, 18, [(0, 0), (3, 1), (10, 5), (18, 11), (30, 25)]),
-        (50, 33, [(0, 0), (3, 1), (10, 5), (18, 11), (30, 17)]),
+        (10, 15, [(0, 0), (5, 1), (30, 6), (40, 8), (4000, 8)]),
+        (20, 18, [(0, 0), (5, 2), (10, 4), (40, 16), (4000, 16)]),
+        (50, 33, [(0, 0), (3, 3), (10, 10), (17, 17), (30, 17)]),
+        (60, 38, [(0, 0), (3, 3), (10, 10), (12, 12), (30, 12)]),
     ];
     for (gap, base, naps) in cases {
         for (late, longer) in naps {

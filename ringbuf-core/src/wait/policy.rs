@@ -111,7 +111,8 @@ impl WaitPolicy {
         Self { hold_off: time, ..self }
     }
 
-    /// The shortest nap, to which a third of a gap or so is added: shorter is
+    /// The shortest nap, to which a third of a gap or so is added, and part of how
+    /// late timers are: shorter is
     /// prompter and costs more CPU. [`hold_off`](Self::hold_off) or more: naps do not follow
     /// the traffic, each is as long as that.
     #[must_use]

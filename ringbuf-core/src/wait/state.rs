@@ -151,9 +151,6 @@ const LOOKS: u32 = 64;
 /// traffic take two: what a look costs is then what counts.
 const FLOOD: u32 = 100;
 
-/// Records that are further apart are few for each nap.
-const SPARSE: Duration = Duration::from_micros(10);
-
 /// Records that come in one hold-off, above which latency is that of a batch:
 /// naps are as long as they may.
 const BATCH: u32 = 16;
@@ -219,7 +216,8 @@ impl WaitState {
 
     /// The nap that follows the traffic: a gap or two where records come some
     /// 10 us apart, less than one where they come seldom. Where timers are late a
-    /// nap costs more, too, and is worth it only if it is longer.
+    /// nap costs more, too, and the fewer records share that cost the longer it is:
+    /// by all of the lateness where they come a hold-off apart.
     fn wanted_nap(&self) -> Duration {
         let WaitPolicy { hold_off, min_nap, .. } = self.policy;
         if self.gap < hold_off / FLOOD && min_nap < hold_off {
@@ -230,18 +228,10 @@ impl WaitState {
         }
         let dense = self.gap.saturating_mul(3) / 10;
         let sparse = (self.gap / 2).saturating_sub(min_nap / 3);
-        let nap = min_nap.saturating_add(dense.max(sparse)).saturating_add(self.late / 3);
-        nap.saturating_add(self.late_and_sparse()).min(hold_off)
-    }
-
-    /// What a nap is longer by if timers are very late and records so far apart that
-    /// few share its cost: all of it from 20 us on, none below 10.
-    fn late_and_sparse(&self) -> Duration {
-        // 40 us at most, so it fits: 10 us late is 1.7 us, 20 us late 6.7 us.
-        let late = u64::try_from(self.late.as_nanos()).unwrap_or(0);
-        let apart = self.gap.min(2 * SPARSE).saturating_sub(SPARSE);
-        let share = u64::try_from(apart.as_nanos()).unwrap_or(0);
-        Duration::from_nanos(late * late / 60_000 * share / 10_000)
+        let nap = min_nap.saturating_add(dense.max(sparse));
+        let part = self.late.as_nanos() * self.gap.min(hold_off).as_nanos();
+        let share = part / hold_off.as_nanos().max(1);
+        nap.saturating_add(Duration::from_nanos(u64::try_from(share).unwrap_or(0))).min(hold_off)
     }
 
     /// A nap for which `asked` was asked took `took`.
