@@ -39,7 +39,7 @@ impl fmt::Display for CapacityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Zero => f.write_str(
-                "a ring buffer of 0 bytes cannot exist: give a power of two, one page at least",
+                "a ring buffer cannot have 0 bytes: give a power of two, at least one page",
             ),
             Self::NotPowerOfTwo { bytes } => {
                 write!(f, "{bytes} bytes is not a power of two: ")?;
@@ -225,14 +225,8 @@ impl fmt::Debug for ReserveError {
     }
 }
 
-impl Error for ReserveError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Corrupt(corrupt) => Some(corrupt),
-            _ => None,
-        }
-    }
-}
+/// The text holds that of the cause, so `source` has nothing to add.
+impl Error for ReserveError {}
 
 #[cfg(test)]
 #[path = "error_tests.rs"]

@@ -47,6 +47,6 @@ fn errors_name_their_figures() {
     }
     let nested = ReserveError::Corrupt(misaligned);
     assert_eq!(nested.to_string(), misaligned.to_string());
-    assert_eq!(nested.source().map(ToString::to_string), Some(misaligned.to_string()));
+    assert!(nested.source().is_none(), "the text has the cause: printed twice otherwise");
     assert!(Capacity::new(0, 4096).is_err_and(|error| error == CapacityError::Zero));
 }

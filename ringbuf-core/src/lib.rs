@@ -68,6 +68,7 @@ mod consumer;
 mod each;
 mod error;
 mod header;
+mod left_open;
 mod mapped;
 mod memory;
 mod position;

@@ -192,6 +192,10 @@ unsafe impl<K> ProducerMemory for MappedProducer<K> {
         self.pages.second_word(at).store(page.to_bits(), Ordering::Relaxed);
     }
 
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        Header::from_bits(self.pages.word(at).load(order))
+    }
+
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
         self.pages.word(at).store(header.to_bits(), order);
     }

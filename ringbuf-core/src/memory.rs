@@ -177,6 +177,13 @@ pub unsafe trait ProducerMemory: RingMemory {
     /// The record at `at` is reserved by the caller and not yet published.
     unsafe fn write_header(&self, at: Offset, header: Header, page: PageOffset);
 
+    /// Loads the length word of the header at `at`. Where a ring has several
+    /// producers, another may commit it meanwhile.
+    ///
+    /// # Safety
+    /// A header stands at `at`: it was written and is not yet written over.
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header;
+
     /// Stores the length word of the header at `at`: commits the record.
     ///
     /// # Safety

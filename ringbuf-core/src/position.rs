@@ -173,14 +173,35 @@ impl Capacity {
         if bytes > Self::MAX {
             return Err(CapacityError::TooLarge { bytes });
         }
-        if !bytes.is_power_of_two() {
-            return Err(CapacityError::NotPowerOfTwo { bytes });
-        }
         if bytes < page_size {
             return Err(CapacityError::BelowPage { bytes, page_size });
         }
+        if !bytes.is_power_of_two() {
+            return Err(CapacityError::NotPowerOfTwo { bytes });
+        }
         #[expect(clippy::as_conversions, reason = "at most 2^31, checked above")]
         Ok(Self(bytes as u32))
+    }
+
+    /// The smallest capacity that holds `bytes`, where pages have `page_size`
+    /// bytes: `bytes` rounded up to a power of two, one page at least.
+    ///
+    /// ```
+    /// use ringbuf_core::Capacity;
+    /// assert_eq!(Capacity::at_least(100_000, 4096)?.bytes(), 131_072);
+    /// assert_eq!(Capacity::at_least(100, 65_536)?.bytes(), 65_536);
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CapacityError::TooLarge`] above [`MAX`](Self::MAX), and
+    /// [`CapacityError::PageSize`].
+    pub const fn at_least(bytes: u64, page_size: u64) -> Result<Self, CapacityError> {
+        if bytes > Self::MAX || !page_size.is_power_of_two() {
+            return Self::new(bytes, page_size); // an error in either case
+        }
+        let bytes = if bytes < page_size { page_size } else { bytes };
+        Self::new(bytes.next_power_of_two(), page_size)
     }
 
     /// The size of the data area in bytes.
@@ -248,11 +269,45 @@ mod tests {
         assert_eq!(std::format!("{}", Position::new(4096, Width::Bits64)), "0x1000");
     }
 
+    /// The size in the text of each refusal is one that works, at any page size.
+    #[test]
+    fn the_size_that_an_error_suggests_works() {
+        for page in [4096, 16 << 10, 64 << 10] {
+            for bytes in [1, 100, 4095, 4097, 12288, page + 8, 3 * page, (1 << 31) - 1] {
+                let Err(error) = Capacity::new(bytes, page) else { continue };
+                let text = std::format!("{error}");
+                let last = text.rsplit(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty());
+                let hint = last.unwrap().parse().unwrap();
+                let works = Capacity::new(hint, page);
+                assert!(works.is_ok(), "{bytes} bytes, pages of {page}: {text}");
+                assert_eq!(works, Capacity::at_least(bytes, page), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_capacity_that_is_large_enough() {
+        let at_least = |bytes| Capacity::at_least(bytes, 4096).map(Capacity::bytes);
+        for (bytes, want) in [(0, 4096), (4096, 4096), (4097, 8192), (1 << 31, 1 << 31)] {
+            assert_eq!(at_least(bytes), Ok(want));
+        }
+        for bytes in [(1 << 31) + 1, u64::MAX] {
+            assert_eq!(at_least(bytes), Err(CapacityError::TooLarge { bytes }));
+        }
+        for page_size in [0, 4, 6, 12288, u64::MAX] {
+            assert_eq!(
+                Capacity::at_least(1, page_size),
+                Err(CapacityError::PageSize { page_size })
+            );
+        }
+    }
+
     #[test]
     fn capacity_says_what_is_wrong() {
         use CapacityError::*;
         assert_eq!(Capacity::new(0, 4096), Err(Zero));
-        assert_eq!(Capacity::new(4095, 4096), Err(NotPowerOfTwo { bytes: 4095 }));
+        assert_eq!(Capacity::new(4095, 4096), Err(BelowPage { bytes: 4095, page_size: 4096 }));
+        assert_eq!(Capacity::new(4097, 4096), Err(NotPowerOfTwo { bytes: 4097 }));
         assert_eq!(Capacity::new(2048, 4096), Err(BelowPage { bytes: 2048, page_size: 4096 }));
         assert_eq!(Capacity::new(1 << 32, 4096), Err(TooLarge { bytes: 1 << 32 }));
         assert_eq!(Capacity::new(4096, 0), Err(PageSize { page_size: 0 }));

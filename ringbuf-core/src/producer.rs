@@ -34,7 +34,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Producer<M> {
-    memory: M,
+    pub(crate) memory: M,
     produced: Cell<Position>,
 }
 
@@ -77,7 +77,9 @@ impl<M: ProducerMemory> Producer<M> {
     /// Reserves `len` bytes. Never blocks.
     ///
     /// The kernel sees the record as busy until it is committed, and drains
-    /// nothing behind it meanwhile.
+    /// nothing behind it meanwhile. The bytes are whatever the ring held there
+    /// before: write all of them, or take
+    /// [`reserve_zeroed`](Self::reserve_zeroed).
     ///
     /// # Errors
     /// [`ReserveError::TooLarge`], [`ReserveError::Full`], or
@@ -106,6 +108,34 @@ impl<M: ProducerMemory> Producer<M> {
         // alone, which commits only when nothing borrows the sample any more.
         let sample = unsafe { self.memory.sample_mut(at, len) };
         Ok(Reservation { producer: self, at, header, sample })
+    }
+
+    /// As [`reserve`](Self::reserve), with all bytes set to zero.
+    ///
+    /// `reserve` lends whatever the ring held there before, which may be an earlier
+    /// sample: a byte that you do not write goes to the BPF program as it is.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.producer()?;
+    /// let mut reservation = producer.reserve_zeroed(16)?;
+    /// reservation[..5].copy_from_slice(b"hello");
+    /// assert_eq!(reservation[5..], [0; 11]);
+    /// reservation.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`reserve`](Self::reserve).
+    pub fn reserve_zeroed<'p>(&'p self, len: u32) -> Result<Reservation<'p, M>, ReserveError>
+    where
+        M::SampleMut<'p>: DerefMut<Target = [u8]>,
+    {
+        let mut reservation = self.reserve(len)?;
+        reservation.fill(0);
+        Ok(reservation)
     }
 
     /// Whether [`reserve`](Self::reserve) of `len` bytes would not answer
@@ -219,7 +249,7 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
 /// Dropping it discards, but not in a child of `fork`, which stores nothing. The
 /// bytes are the parent's there, too: a child must not write them.
 /// Forgetting it (`mem::forget`) is safe, but leaves a busy record that stalls
-/// the consumer without end.
+/// the consumer until [`Producer::discard_open`].
 ///
 /// The bytes cannot be taken out of it, so they end with it:
 /// ```compile_fail,E0277
@@ -292,7 +322,9 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
     ///
     /// # Safety
     /// `raw` comes from a reservation of this producer, and is made whole again
-    /// once: the record is not committed yet, and nothing borrows its bytes.
+    /// once: the record is not committed yet
+    /// ([`discard_open`](Producer::discard_open) commits it, too), and nothing borrows
+    /// its bytes.
     #[must_use]
     pub unsafe fn from_raw(producer: &'p Producer<M>, raw: RawReservation) -> Self {
         let RawReservation { at, header } = raw;

@@ -1,10 +1,10 @@
-//! The producer in a program of one's own: lines from standard input become
-//! samples in a pinned user ring, for a BPF program that drains it.
+//! The producer in a program of your own: each line of standard input becomes a
+//! sample in a pinned user ring, and a BPF program drains it.
 
 use std::io;
 use std::time::Duration;
 
-use ringbuf_kernel::{UserRingBuf, Wakeup};
+use ringbuf_kernel::{ReserveError, UserRingBuf, Wakeup};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("usage: produce /sys/fs/bpf/PIN < LINES")?;
@@ -12,10 +12,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in io::stdin().lines() {
         let line = line?;
         let len = u32::try_from(line.len())?;
-        if ring.wait_for_room(len, Some(Duration::from_secs(10)))? == Wakeup::TimedOut {
-            return Err("no BPF program has drained this ring for 10 s".into());
-        }
-        let mut reservation = ring.reserve(len)?;
+        let mut reservation = loop {
+            match ring.reserve(len) {
+                Err(ReserveError::Full { .. }) => {
+                    // A signal, SIGCONT included, ends a wait: look again.
+                    if ring.wait_for_room(len, Some(Duration::from_secs(10)))? == Wakeup::TimedOut {
+                        return Err("no BPF program has drained this ring for 10 s".into());
+                    }
+                }
+                reserved => break reserved?,
+            }
+        };
         reservation.copy_from_slice(line.as_bytes());
         reservation.submit(); // the next drain hands it over
     }

@@ -1,13 +1,15 @@
 //! The ways to a map's descriptor, with an error for each way to miss it.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use ringbuf_core::Capacity;
 
-use crate::{OpenError, sys};
+use crate::OpenError;
+use crate::sys::{self, Creation};
 
 /// The two map types, and so the two roles of user space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,14 @@ impl Kind {
         }
     }
 
+    /// How people call a map of this type.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "ring buffer map",
+            Self::UserRing => "user ring buffer map",
+        }
+    }
+
     /// The release of Linux that brought the type.
     pub(crate) const fn since(self) -> (u32, u32) {
         match self {
@@ -39,56 +49,93 @@ impl Kind {
 /// A descriptor of the same map, which is ours.
 pub(crate) fn duplicate(fd: impl AsFd) -> Result<OwnedFd, OpenError> {
     let fd = fd.as_fd().try_clone_to_owned();
-    fd.map_err(|error| OpenError::system("duplicate the descriptor", error))
+    fd.map_err(|error| OpenError::system("duplicate the descriptor".to_owned(), error))
 }
 
 /// The map with this id.
 pub(crate) fn by_id(id: u32) -> Result<OwnedFd, OpenError> {
+    let operation = || format!("open the BPF map with the id {id}");
     sys::get_by_id(id).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT) => OpenError::NoSuchId { id },
-        Some(libc::EPERM) => OpenError::Privilege {
-            operation: "open a BPF map by its id",
-            needs: "CAP_SYS_ADMIN: run as root, or open the map by a pinned path",
+        Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
+            operation: operation(),
+            advice: "run as root or with CAP_SYS_ADMIN, or open the map by a pinned path; in a \
+                     container, let the seccomp filter permit bpf()",
         },
-        _ => OpenError::system("open the map by its id", error),
+        _ => OpenError::system(operation(), error),
     })
 }
 
 /// The map that is pinned at `path`.
 pub(crate) fn by_pin(path: &Path) -> Result<OwnedFd, OpenError> {
     let no_pin = || OpenError::NoSuchPin { path: path.to_owned() };
+    let operation = || format!("open what is pinned at \"{}\"", path.display());
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| no_pin())?;
     sys::get_pinned(&name).map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR) => no_pin(),
-        // The kernel says EACCES of a file that is no pin at all.
+        // The kernel answers EACCES for a directory, and for a file outside bpffs.
+        Some(libc::EACCES) if path.is_dir() => {
+            OpenError::NotAMapPin { path: path.to_owned(), found: "a directory" }
+        }
         Some(libc::EACCES) if !sys::is_in_bpffs(&name) => no_pin(),
         Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
-            operation: "open what is pinned at this path",
-            needs: "a path in bpffs with read and write permission for this user, and CAP_BPF \
-                    where unprivileged BPF is disabled",
+            operation: operation(),
+            advice: "this user needs read and write permission on the pin, and CAP_BPF where \
+                     unprivileged BPF is disabled; in a container, let the seccomp filter permit \
+                     bpf()",
         },
-        _ => OpenError::system("open the pinned map", error),
+        _ => OpenError::system(operation(), error),
     })
 }
 
-/// A new map of `bytes`.
-pub(crate) fn create(kind: Kind, bytes: u64) -> Result<OwnedFd, OpenError> {
-    let capacity = Capacity::new(bytes, sys::page_size() as u64).map_err(OpenError::Capacity)?;
-    let max_entries = u32::try_from(capacity.bytes()).unwrap_or(u32::MAX);
-    let created = sys::create_ring(kind.map_type(), max_entries, c"ringbuf");
-    created.map_err(|error| creation_error(kind, error))
+/// Why what is pinned at `path` cannot be opened as a ring.
+pub(crate) fn pinned(path: &Path, error: OpenError) -> OpenError {
+    match error {
+        OpenError::NotAMap => OpenError::NotAMapPin {
+            path: path.to_owned(),
+            found: "a BPF program, link or BTF object",
+        },
+        other => other,
+    }
 }
 
-fn creation_error(kind: Kind, error: std::io::Error) -> OpenError {
+/// A new map, of the kind and capacity that `creation` says.
+pub(crate) fn create(
+    kind: Kind,
+    capacity: Capacity,
+    creation: &Creation,
+) -> Result<OwnedFd, OpenError> {
+    sys::create(creation).map_err(|error| {
+        // The size is sound. Either the type is unknown, or an option is refused.
+        let plain = Creation { map_flags: 0, numa_node: None, token: None, ..creation.clone() };
+        let with_options =
+            creation.map_flags != 0 || creation.numa_node.is_some() || creation.token.is_some();
+        let refused = with_options && sys::create(&plain).is_ok();
+        creation_error(kind, capacity, refused, error)
+    })
+}
+
+fn creation_error(kind: Kind, capacity: Capacity, refused: bool, error: io::Error) -> OpenError {
+    let operation = format!("create a {} of {capacity}", kind.name());
     match error.raw_os_error() {
-        Some(libc::EPERM) => OpenError::Privilege {
-            operation: "create a BPF map",
-            needs: "CAP_BPF (or root); before Linux 5.11 also a large enough \
-                    RLIMIT_MEMLOCK (`ulimit -l unlimited`)",
+        Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
+            operation,
+            advice: "run as root or with CAP_BPF; before Linux 5.11 raise RLIMIT_MEMLOCK, too \
+                     (`ulimit -l unlimited`); in a container, let the seccomp filter permit bpf()",
         },
-        // The size is sound, so it is the type that is unknown.
-        Some(libc::EINVAL | libc::ENOSYS) => OpenError::UnsupportedKernel { since: kind.since() },
-        _ => OpenError::system("create a ring buffer map", error),
+        Some(libc::EINVAL) if !refused => OpenError::UnsupportedKernel { since: kind.since() },
+        Some(libc::EINVAL) => OpenError::refused(
+            operation,
+            error,
+            "this kernel refuses a flag, the NUMA node or the token: try without",
+        ),
+        Some(libc::ENOMEM) => OpenError::refused(
+            operation,
+            error,
+            "the kernel allocates all of it at once: ask for a smaller ring, free memory, or \
+             raise the memory limit of this cgroup (memory.max)",
+        ),
+        _ => OpenError::system(operation, error),
     }
 }
 
@@ -96,17 +143,41 @@ fn creation_error(kind: Kind, error: std::io::Error) -> OpenError {
 mod tests {
     use super::*;
 
+    fn errno(number: i32) -> io::Error {
+        io::Error::from_raw_os_error(number)
+    }
+
     #[test]
     fn an_unknown_type_names_the_release_that_brought_it() {
+        let capacity = Capacity::new(1 << 16, 4096).unwrap();
         for (kind, text) in [
             (Kind::Ring, "no ring buffer maps: they need Linux 5.8"),
             (Kind::UserRing, "no user ring buffer maps: they need Linux 6.1"),
         ] {
-            for errno in [libc::EINVAL, libc::ENOSYS] {
-                let error = creation_error(kind, std::io::Error::from_raw_os_error(errno));
-                assert!(matches!(error, OpenError::UnsupportedKernel { .. }), "{error:?}");
-                assert!(error.to_string().contains(text), "{error}");
-            }
+            let error = creation_error(kind, capacity, false, errno(libc::EINVAL));
+            assert!(matches!(error, OpenError::UnsupportedKernel { .. }), "{error:?}");
+            assert!(error.to_string().contains(text), "{error}");
         }
+    }
+
+    /// Each names the size, what is wrong and what to do.
+    #[test]
+    fn refusals_to_create_name_the_size_and_the_causes() {
+        let capacity = Capacity::new(1 << 16, 4096).unwrap();
+        for (number, refused, text) in [
+            (libc::EPERM, false, "root or with CAP_BPF"),
+            (libc::EACCES, false, "seccomp filter permit bpf()"),
+            (libc::ENOMEM, false, "memory.max"),
+            (libc::EINVAL, true, "NUMA node"),
+            (libc::EMFILE, false, "ulimit -n"),
+            (libc::E2BIG, false, "Argument list too long"),
+        ] {
+            let error = creation_error(Kind::UserRing, capacity, refused, errno(number));
+            let said = error.to_string();
+            assert!(said.contains("create a user ring buffer map of 64 KiB"), "{said}");
+            assert!(said.contains(text), "{said}");
+        }
+        let error = creation_error(Kind::Ring, capacity, false, errno(libc::ENOSYS));
+        assert!(matches!(error, OpenError::NoBpf), "{error}");
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ringbuf_core::{CapacityError, Corrupt};
 
+use crate::LeftOpen;
 use crate::door::Kind;
 use crate::sys;
 
@@ -44,13 +45,19 @@ pub enum OpenError {
     Frozen,
     /// A size that no ring buffer map can have.
     Capacity(CapacityError),
+    /// A name that no map can have.
+    #[non_exhaustive]
+    MapName {
+        /// The name asked for.
+        name: String,
+    },
     /// Not permitted.
     #[non_exhaustive]
     Privilege {
         /// What was tried.
-        operation: &'static str,
-        /// What it needs.
-        needs: &'static str,
+        operation: String,
+        /// What to do about it.
+        advice: &'static str,
     },
     /// No map has this id.
     #[non_exhaustive]
@@ -58,11 +65,19 @@ pub enum OpenError {
         /// The id.
         id: u32,
     },
-    /// Nothing is pinned at this path, or it is no path in bpffs.
+    /// Nothing is pinned at this path, or the path is not in bpffs.
     #[non_exhaustive]
     NoSuchPin {
         /// The path.
         path: PathBuf,
+    },
+    /// Something else than a map is at this path.
+    #[non_exhaustive]
+    NotAMapPin {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
     },
     /// This process has a consumer of this map already.
     #[non_exhaustive]
@@ -76,7 +91,13 @@ pub enum OpenError {
         /// The id of the map.
         id: u32,
     },
-    /// The kernel has no maps of this type, or no bpf(2) at all.
+    /// An earlier producer of this user ring ended with reservations open: every
+    /// drain stops there. [`LeftOpen::recover`] discards them.
+    LeftOpen(LeftOpen),
+    /// There is no bpf(2) here (`ENOSYS`): the kernel was built without it, or a
+    /// sandbox hides it.
+    NoBpf,
+    /// The kernel has no maps of this type.
     #[non_exhaustive]
     UnsupportedKernel {
         /// The release of Linux that brought them: `(5, 8)` for ring buffers,
@@ -89,20 +110,31 @@ pub enum OpenError {
     #[non_exhaustive]
     System {
         /// What was tried.
-        operation: &'static str,
-        /// What the system said.
+        operation: String,
+        /// What the system reported.
         source: io::Error,
+        /// What to do about it; empty if that is not known.
+        advice: &'static str,
     },
 }
 
 impl OpenError {
     /// An error of the system, by its errno where that has one meaning.
-    pub(crate) fn system(operation: &'static str, source: io::Error) -> Self {
+    pub(crate) fn system(operation: String, source: io::Error) -> Self {
         match source.raw_os_error() {
-            Some(libc::EBADF) => Self::ClosedFd,
-            Some(libc::ENOSYS) => Self::UnsupportedKernel { since: Kind::Ring.since() },
-            _ => Self::System { operation, source },
+            // Some kernels answer EBADFD where others answer EBADF.
+            Some(libc::EBADF | libc::EBADFD) => Self::ClosedFd,
+            Some(libc::ENOSYS) => Self::NoBpf,
+            Some(libc::EMFILE | libc::ENFILE) => {
+                Self::refused(operation, source, "raise the limit of open files (`ulimit -n`)")
+            }
+            _ => Self::refused(operation, source, ""),
         }
+    }
+
+    /// An error of the system, with what to do about it.
+    pub(crate) fn refused(operation: String, source: io::Error, advice: &'static str) -> Self {
+        Self::System { operation, source, advice }
     }
 }
 
@@ -122,7 +154,7 @@ impl fmt::Display for OpenError {
             ),
             Self::WrongType { map_type } => write!(
                 f,
-                "this map is no ring buffer, but of type {map_type} ({}): \
+                "this map is not a ring buffer, but of type {map_type} ({}): \
                  open one of type BPF_MAP_TYPE_RINGBUF ({})",
                 type_name(*map_type),
                 sys::MAP_TYPE_RINGBUF
@@ -133,7 +165,7 @@ impl fmt::Display for OpenError {
             ),
             Self::NotAUserRing { map_type } => write!(
                 f,
-                "this map is no user ring buffer, but of type {map_type} ({}): \
+                "this map is not a user ring buffer, but of type {map_type} ({}): \
                  open one of type BPF_MAP_TYPE_USER_RINGBUF ({})",
                 type_name(*map_type),
                 sys::MAP_TYPE_USER_RINGBUF
@@ -154,8 +186,11 @@ impl fmt::Display for OpenError {
                  open the ring before freezing it, or do not freeze it",
             ),
             Self::Capacity(error) => error.fmt(f),
-            Self::Privilege { operation, needs } => {
-                write!(f, "not permitted to {operation}: it needs {needs}")
+            Self::MapName { name } => {
+                write!(f, "a map cannot be named {name:?}: use ASCII letters, digits, '_' and '.'")
+            }
+            Self::Privilege { operation, advice } => {
+                write!(f, "not permitted to {operation}: {advice}")
             }
             Self::NoSuchId { id } => write!(
                 f,
@@ -168,6 +203,11 @@ impl fmt::Display for OpenError {
                  (`mount -t bpf bpf /sys/fs/bpf`)",
                 path.display()
             ),
+            Self::NotAMapPin { path, found } => write!(
+                f,
+                "\"{}\" is {found}, not a pinned map: give the path of the map's own pin",
+                path.display()
+            ),
             Self::SecondConsumer { id } => write!(
                 f,
                 "this process already reads ring buffer map {id}: a ring has one consumer; \
@@ -178,6 +218,12 @@ impl fmt::Display for OpenError {
                 "this process already produces into user ring buffer map {id}: a ring has one \
                  producer; drop the other, or share it"
             ),
+            Self::LeftOpen(left) => left.fmt(f),
+            Self::NoBpf => f.write_str(
+                "the system call bpf() is not available: the kernel was built without \
+                 CONFIG_BPF_SYSCALL, or a sandbox (seccomp) hides the call; let the sandbox \
+                 permit bpf()",
+            ),
             Self::UnsupportedKernel { since: since @ (major, minor) } => {
                 let kind = if *since == Kind::UserRing.since() { "user ring" } else { "ring" };
                 write!(
@@ -186,14 +232,9 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
-            Self::System { operation, source } => {
+            Self::System { operation, source, advice } => {
                 write!(f, "could not {operation}: {source}")?;
-                match source.raw_os_error() {
-                    Some(libc::EMFILE | libc::ENFILE) => {
-                        f.write_str("; raise the limit of open files (`ulimit -n`)")
-                    }
-                    _ => Ok(()),
-                }
+                if advice.is_empty() { Ok(()) } else { write!(f, "; {advice}") }
             }
         }
     }
@@ -206,16 +247,8 @@ impl fmt::Debug for OpenError {
     }
 }
 
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Capacity(error) => Some(error),
-            Self::Corrupt(corrupt) => Some(corrupt),
-            Self::System { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+/// The text holds that of the cause, so `source` has nothing to add.
+impl Error for OpenError {}
 
 /// The name of a map type, as people know it.
 fn type_name(map_type: u32) -> &'static str {

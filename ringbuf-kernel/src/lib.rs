@@ -47,8 +47,10 @@ mod claim;
 mod door;
 mod error;
 mod exhausted;
+mod left_open;
 mod mapping;
 mod maps;
+mod options;
 mod owner;
 mod ringbuf;
 mod sleep;
@@ -58,7 +60,9 @@ mod width;
 
 pub use error::OpenError;
 pub use exhausted::Exhausted;
+pub use left_open::LeftOpen;
 pub use mapping::{Mapping, UserMapping};
+pub use options::MapOptions;
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
     AlignedBytes, Armed, Backend, Batch, Capacity, CapacityError, Consumer, ConsumerMemory,

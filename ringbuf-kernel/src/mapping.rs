@@ -248,6 +248,11 @@ unsafe impl ProducerMemory for UserMapping {
         unsafe { self.view.write_header(at, header, page) }
     }
 
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        unsafe { self.view.load_header(at, order) }
+    }
+
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
         // SAFETY: as the caller vouches.
         unsafe { self.view.store_header(at, header, order) }

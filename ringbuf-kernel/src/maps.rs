@@ -2,6 +2,7 @@
 //! claimed.
 
 use std::cell::RefCell;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
@@ -38,11 +39,13 @@ impl Opened {
     pub(crate) fn new(fd: OwnedFd, kind: Kind, claiming: Claiming) -> Result<Self, OpenError> {
         let info = sys::info(&fd).map_err(|error| match error.raw_os_error() {
             Some(libc::EINVAL) => OpenError::NotAMap,
-            Some(libc::EPERM) => OpenError::Privilege {
-                operation: "ask what this file descriptor is",
-                needs: "CAP_BPF, or kernel.unprivileged_bpf_disabled=0, on kernels before 5.19",
+            Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
+                operation: "ask the kernel about this map".to_owned(),
+                advice: "before Linux 5.19 this needs CAP_BPF, or \
+                         kernel.unprivileged_bpf_disabled=0; in a container, let the seccomp \
+                         filter permit bpf()",
             },
-            _ => OpenError::system("ask what this file descriptor is", error),
+            _ => OpenError::system("ask the kernel about this map".to_owned(), error),
         })?;
         sys::is_map(&fd).map_err(|why| match why {
             NotReadable::NotAMap => OpenError::NotAMap,
@@ -109,22 +112,28 @@ impl Maps {
         let rest_len = usize::try_from(capacity.bytes())
             .ok()
             .and_then(|size| size.checked_mul(2)?.checked_add(page))
-            .ok_or_else(|| OpenError::System {
-                operation: "map the ring",
-                source: std::io::Error::other("it is larger than the address space"),
+            .ok_or_else(|| {
+                let source = io::Error::other("it is larger than the address space");
+                OpenError::refused(format!("map a ring of {capacity}"), source, "")
             })?;
+        let not_mapped = |error| not_mapped(capacity, error);
+        let not_writable = |error: io::Error| match error.raw_os_error() {
+            Some(libc::EACCES) if !sys::is_writable(&fd) => OpenError::ReadOnlyFd,
+            Some(libc::EPERM) if sys::is_frozen(&fd) => OpenError::Frozen,
+            _ => not_mapped(error),
+        };
         let (mut first, mut rest) = (MmapOptions::new(), MmapOptions::new());
         first.len(page);
         rest.offset(page as u64).len(rest_len);
         let (consumer, rest, events) = match kind {
             Kind::Ring => {
                 let consumer = first.map_raw(file).map_err(not_writable)?;
-                let rest = rest.map_raw_read_only(file).map_err(not_readable)?;
+                let rest = rest.map_raw_read_only(file).map_err(not_mapped)?;
                 (consumer, rest, libc::EPOLLIN)
             }
             Kind::UserRing => {
                 let rest = rest.map_raw(file).map_err(not_writable)?;
-                let consumer = first.map_raw_read_only(file).map_err(not_readable)?;
+                let consumer = first.map_raw_read_only(file).map_err(not_mapped)?;
                 (consumer, rest, libc::EPOLLOUT)
             }
         };
@@ -156,20 +165,31 @@ impl Maps {
     }
 }
 
-fn no_owner(error: std::io::Error) -> OpenError {
-    OpenError::system("map the page that tells a child of fork", error)
+fn no_owner(error: io::Error) -> OpenError {
+    OpenError::system("map the page that tells a child of fork".to_owned(), error)
 }
 
-fn not_writable(error: std::io::Error) -> OpenError {
+fn not_mapped(capacity: Capacity, error: io::Error) -> OpenError {
+    let operation = format!("map a ring of {capacity} (mmap)");
     match error.raw_os_error() {
-        Some(libc::EACCES) => OpenError::ReadOnlyFd,
-        Some(libc::EPERM) => OpenError::Frozen,
-        _ => OpenError::system("map the writable pages", error),
+        Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
+            operation,
+            advice: "a sandbox refuses it: let its seccomp filter, or SELinux, permit mmap() of \
+                     BPF maps",
+        },
+        Some(libc::ENOMEM) => OpenError::refused(
+            operation,
+            error,
+            "it takes two times its size of addresses: raise the limits of this process \
+             (`ulimit -v`, vm.max_map_count)",
+        ),
+        Some(libc::EAGAIN) => OpenError::refused(
+            operation,
+            error,
+            "this process locks its memory (mlockall): raise RLIMIT_MEMLOCK (`ulimit -l`)",
+        ),
+        _ => OpenError::system(operation, error),
     }
-}
-
-fn not_readable(error: std::io::Error) -> OpenError {
-    OpenError::system("map the read-only pages", error)
 }
 
 #[cfg(test)]

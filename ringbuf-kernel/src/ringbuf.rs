@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Acquire;
 
 use ringbuf_core::{Capacity, Consumer, ConsumerMemory, RingMemory, WaitPolicy, Width};
 
-use crate::door::{self, Kind};
+use crate::door;
 use crate::maps::Claiming;
-use crate::{Exhausted, Mapping, OpenError};
+use crate::{Exhausted, MapOptions, Mapping, OpenError};
 
 /// The consumer of a `BPF_MAP_TYPE_RINGBUF` map.
 ///
@@ -94,17 +94,23 @@ impl RingBuf {
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::take(door::by_pin(path.as_ref())?, Claiming::Once)
+        let path = path.as_ref();
+        Self::take(door::by_pin(path)?, Claiming::Once).map_err(|error| door::pinned(path, error))
     }
 
-    /// A new ring of `bytes`: a power of two, a multiple of the page size. Give
-    /// its descriptor to a loader (`bpf_map__reuse_fd` and its likes).
+    /// Creates a map of `bytes`, a power of two and a multiple of the page size,
+    /// named `ringbuf`. To choose the name and more, use
+    /// [`MapOptions`](crate::MapOptions), above all for a map that a loader finds by
+    /// its name (`bpf_map__reuse_fd`).
     ///
     /// # Errors
-    /// [`OpenError::Capacity`], [`OpenError::Privilege`],
-    /// [`OpenError::UnsupportedKernel`], and what memory shortage brings.
+    /// As of [`MapOptions::create`](crate::MapOptions::create).
     pub fn create(bytes: u64) -> Result<Self, OpenError> {
-        Self::take(door::create(Kind::Ring, bytes)?, Claiming::Once)
+        MapOptions::new(bytes).create()
+    }
+
+    pub(crate) fn created(fd: OwnedFd) -> Result<Self, OpenError> {
+        Self::take(fd, Claiming::Once)
     }
 
     fn take(fd: OwnedFd, claiming: Claiming) -> Result<Self, OpenError> {

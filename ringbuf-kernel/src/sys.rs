@@ -1,9 +1,13 @@
 //! The few commands of bpf(2) that a reader or a producer needs.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use ringbuf_core::Capacity;
+
+use crate::door::Kind;
 
 /// Map types, with the kernel's numbers (include/uapi/linux/bpf.h).
 pub(crate) const MAP_TYPE_RINGBUF: u32 = 27;
@@ -38,9 +42,38 @@ impl MapInfo {
     }
 }
 
-/// `BPF_MAP_CREATE` of a ring buffer map, of either type, of `bytes`.
-pub(crate) fn create_ring(map_type: u32, bytes: u32, name: &CStr) -> io::Result<OwnedFd> {
+/// What `BPF_MAP_CREATE` is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Creation {
+    pub(crate) map_type: u32,
+    pub(crate) max_entries: u32,
+    pub(crate) map_flags: u32,
+    pub(crate) numa_node: Option<u32>,
+    pub(crate) token: Option<RawFd>,
+    pub(crate) name: CString,
+}
+
+impl Creation {
+    /// Without options, named `ringbuf`.
+    pub(crate) fn plain(kind: Kind, capacity: Capacity) -> Self {
+        Self {
+            map_type: kind.map_type(),
+            max_entries: u32::try_from(capacity.bytes()).unwrap_or(u32::MAX),
+            map_flags: 0,
+            numa_node: None,
+            token: None,
+            name: c"ringbuf".to_owned(),
+        }
+    }
+}
+
+/// `BPF_MAP_CREATE`.
+pub(crate) fn create(creation: &Creation) -> io::Result<OwnedFd> {
+    const F_NUMA_NODE: u32 = 1 << 2;
+    const F_TOKEN_FD: u32 = 1 << 16;
+    /// The kernel takes what it does not know as long as it is zero.
     #[repr(C)]
+    #[derive(Default)]
     struct Attr {
         map_type: u32,
         key_size: u32,
@@ -50,21 +83,32 @@ pub(crate) fn create_ring(map_type: u32, bytes: u32, name: &CStr) -> io::Result<
         inner_map_fd: u32,
         numa_node: u32,
         map_name: [u8; 16],
+        map_ifindex: u32,
+        btf_fd: u32,
+        btf_key_type_id: u32,
+        btf_value_type_id: u32,
+        btf_vmlinux_value_type_id: u32,
+        map_extra: [u32; 2],
+        value_type_btf_obj_fd: i32,
+        map_token_fd: i32,
     }
-    let mut map_name = [0; 16];
-    for (to, from) in map_name.iter_mut().take(15).zip(name.to_bytes()) {
+    let mut attr = Attr {
+        map_type: creation.map_type,
+        max_entries: creation.max_entries,
+        map_flags: creation.map_flags,
+        ..Attr::default()
+    };
+    if let Some(node) = creation.numa_node {
+        attr.numa_node = node;
+        attr.map_flags |= F_NUMA_NODE;
+    }
+    if let Some(token) = creation.token {
+        attr.map_token_fd = token;
+        attr.map_flags |= F_TOKEN_FD;
+    }
+    for (to, from) in attr.map_name.iter_mut().take(15).zip(creation.name.to_bytes()) {
         *to = *from;
     }
-    let attr = Attr {
-        map_type,
-        key_size: 0,
-        value_size: 0,
-        max_entries: bytes,
-        map_flags: 0,
-        inner_map_fd: 0,
-        numa_node: 0,
-        map_name,
-    };
     bpf(MAP_CREATE, &attr).map(owned)
 }
 
@@ -130,6 +174,20 @@ pub(crate) fn is_map(fd: impl AsFd) -> Result<(), NotReadable> {
         // ENOTSUPP of a ring, EFAULT or ENOENT of maps that have keys.
         _ => Ok(()),
     }
+}
+
+/// Whether the map is frozen (`BPF_MAP_FREEZE`), as far as procfs tells.
+pub(crate) fn is_frozen(fd: impl AsFd) -> bool {
+    let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+    let info = std::fs::read_to_string(path);
+    info.map_or(true, |info| info.lines().any(|line| line == "frozen:\t1"))
+}
+
+/// Whether the descriptor lets its owner store into the map.
+pub(crate) fn is_writable(fd: impl AsFd) -> bool {
+    // SAFETY: asks for the flags of a descriptor.
+    let flags = unsafe { libc::fcntl(fd.as_fd().as_raw_fd(), libc::F_GETFL) };
+    flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 
 /// Whether `path` is in a bpffs.

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::Acquire;
 
 use ringbuf_core::{Capacity, Producer, ProducerMemory, RingMemory};
 
-use crate::door::{self, Kind};
+use crate::door;
 use crate::maps::Claiming;
-use crate::{Exhausted, OpenError, UserMapping, exhausted};
+use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, exhausted};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
 ///
@@ -23,8 +23,9 @@ use crate::{Exhausted, OpenError, UserMapping, exhausted};
 /// or of no process, may be under way at any time; nothing here blocks it.
 ///
 /// Producing starts at the stored producer position, which outlives processes.
-/// So does a reservation that its process left open: it stalls every drain of
-/// that map for ever, and the map has to be made anew.
+/// So does a reservation that its process left open, and every drain stops there.
+/// Opening such a ring reports [`OpenError::LeftOpen`], and
+/// [`LeftOpen::recover`] discards what was left.
 ///
 /// Lengths and positions are in bytes. A sample has at most 2^24 - 1 of them,
 /// and at most the capacity less 8: more is refused before anything is written,
@@ -48,13 +49,15 @@ use crate::{Exhausted, OpenError, UserMapping, exhausted};
 /// use ringbuf_kernel::{ReserveError, UserRingBuf, Wakeup};
 ///
 /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
-/// let mut reservation = match ring.reserve(5) {
-///     Err(ReserveError::Full { .. }) => {
-///         let wakeup = ring.wait_for_room(5, Some(Duration::from_secs(1)))?;
-///         assert_eq!(wakeup, Wakeup::Ready, "nobody drains this ring");
-///         ring.reserve(5)?
+/// let mut reservation = loop {
+///     match ring.reserve(5) {
+///         Err(ReserveError::Full { .. }) => {
+///             // A signal, SIGCONT included, ends a wait: look again.
+///             let wakeup = ring.wait_for_room(5, Some(Duration::from_secs(1)))?;
+///             assert_ne!(wakeup, Wakeup::TimedOut, "nobody drains this ring");
+///         }
+///         reserved => break reserved?,
 ///     }
-///     other => other?,
 /// };
 /// reservation.copy_from_slice(b"hello");
 /// reservation.submit(); // the next drain hands it over
@@ -78,12 +81,14 @@ impl UserRingBuf {
         Self::take(door::duplicate(fd)?, Claiming::Once)
     }
 
-    /// As [`open`](Self::open), but other producers of the map in this process
-    /// are not looked for, and do not see this one: for a library whose handles
-    /// follow other rules, as libbpf's do.
+    /// As [`open`](Self::open), but does not look for other producers of the map in
+    /// this process, nor for reservations that an earlier one left open, and other
+    /// openings do not see this one. For a library whose handles follow other rules,
+    /// as libbpf's do.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but for [`OpenError::SecondProducer`].
+    /// As [`open`](Self::open), but for [`OpenError::SecondProducer`] and
+    /// [`OpenError::LeftOpen`].
     ///
     /// # Safety
     /// **P1** No other producer of this map reserves while this one lives.
@@ -105,25 +110,37 @@ impl UserRingBuf {
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::take(door::by_pin(path.as_ref())?, Claiming::Once)
+        let path = path.as_ref();
+        Self::take(door::by_pin(path)?, Claiming::Once).map_err(|error| door::pinned(path, error))
     }
 
-    /// A new user ring of `bytes`: a power of two, a multiple of the page size.
-    /// Give its descriptor to a loader (`bpf_map__reuse_fd` and its likes).
+    /// Creates a map of `bytes`, a power of two and a multiple of the page size,
+    /// named `ringbuf`. To choose the name and more, use
+    /// [`MapOptions`](crate::MapOptions), above all for a map that a loader finds by
+    /// its name (`bpf_map__reuse_fd`).
     ///
     /// # Errors
-    /// [`OpenError::Capacity`], [`OpenError::Privilege`],
-    /// [`OpenError::UnsupportedKernel`] before Linux 6.1, and what memory
-    /// shortage brings.
+    /// As of [`MapOptions::create_user`](crate::MapOptions::create_user).
     pub fn create(bytes: u64) -> Result<Self, OpenError> {
-        Self::take(door::create(Kind::UserRing, bytes)?, Claiming::Once)
+        MapOptions::new(bytes).create_user()
+    }
+
+    pub(crate) fn created(fd: OwnedFd) -> Result<Self, OpenError> {
+        Self::take(fd, Claiming::Once)
     }
 
     fn take(fd: OwnedFd, claiming: Claiming) -> Result<Self, OpenError> {
-        Self::over(UserMapping::take(fd, claiming)?)
+        let ring = Self::over(UserMapping::take(fd, claiming)?)?;
+        if claiming == Claiming::Once {
+            let open = ring.open_reservations().map_err(OpenError::Corrupt)?;
+            if open > 0 {
+                return Err(OpenError::LeftOpen(LeftOpen::new(&ring, open)?));
+            }
+        }
+        Ok(ring)
     }
 
-    fn over(mapping: UserMapping) -> Result<Self, OpenError> {
+    pub(crate) fn over(mapping: UserMapping) -> Result<Self, OpenError> {
         // SAFETY: P1: the mapping's claim admits no other in this process, or
         // the caller of `open_unclaimed` vouches; other processes: SAFETY.md,
         // assumption A1.
@@ -178,6 +195,11 @@ impl UserRingBuf {
     #[must_use]
     pub fn producer(&self) -> &Producer<UserMapping> {
         &self.producer
+    }
+
+    /// The producer itself, to call [`discard_open`](Producer::discard_open).
+    pub fn producer_mut(&mut self) -> &mut Producer<UserMapping> {
+        &mut self.producer
     }
 
     /// The id of the map.

@@ -4,9 +4,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use memmap2::MmapOptions;
-use ringbuf_core::Width;
+use ringbuf_core::{Capacity, Width};
 
-use crate::door::Kind;
+use crate::door::{self, Kind};
+use crate::sys::Creation;
 use crate::{OpenError, sys};
 
 /// The width of the kernel's `unsigned long`, and so of its positions.
@@ -31,21 +32,18 @@ pub fn kernel_width() -> Result<Width, OpenError> {
 
 /// Finds the width with a throw-away ring.
 fn probe() -> Result<Width, OpenError> {
+    let operation = || "find the kernel's word width with a throw-away ring".to_owned();
+    let error = |error| OpenError::system(operation(), error);
     let page = sys::page_size();
-    let error = |error| OpenError::system("find the kernel's word width", error);
-    let bytes = u32::try_from(page).unwrap_or(u32::MAX);
-    let ring =
-        sys::create_ring(sys::MAP_TYPE_RINGBUF, bytes, c"ringbuf_width").map_err(|source| {
-            match source.raw_os_error() {
-                Some(libc::EPERM) => OpenError::Privilege {
-                    operation: "find the kernel's word width with a throw-away map",
-                    needs: "CAP_BPF (or root), in a 32-bit process; before Linux 5.11 also a \
-                            large enough RLIMIT_MEMLOCK (`ulimit -l unlimited`)",
-                },
-                Some(libc::EINVAL) => OpenError::UnsupportedKernel { since: Kind::Ring.since() },
-                _ => error(source),
+    let capacity = Capacity::new(page as u64, page as u64).map_err(OpenError::Capacity)?;
+    let ring = door::create(Kind::Ring, capacity, &Creation::plain(Kind::Ring, capacity)).map_err(
+        |refused| match refused {
+            OpenError::Privilege { advice, .. } => {
+                OpenError::Privilege { operation: operation(), advice }
             }
-        })?;
+            other => other,
+        },
+    )?;
     let map = MmapOptions::new().len(page).map_raw(ring.as_raw_fd()).map_err(error)?;
     let high = map.as_mut_ptr().wrapping_add(4).cast::<u32>();
     // SAFETY: inside the mapped page, aligned; the map is ours alone.

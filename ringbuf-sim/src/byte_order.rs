@@ -175,6 +175,11 @@ unsafe impl<M: ProducerMemory> ProducerMemory for ByteOrdered<M> {
         unsafe { self.memory.write_header(at, self.header(header), page) };
     }
 
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        self.header(unsafe { self.memory.load_header(at, order) })
+    }
+
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
         // SAFETY: as the caller vouches.
         unsafe { self.memory.store_header(at, self.header(header), order) };
@@ -194,11 +199,6 @@ unsafe impl<M: KernelMemory> KernelMemory for ByteOrdered<M> {
 
     fn store_pending_pos(&self, position: Position, order: Ordering) {
         self.memory.store_pending_pos(self.position(position, self.memory.width()), order);
-    }
-
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
-        // SAFETY: as the caller vouches.
-        self.header(unsafe { self.memory.load_header(at, order) })
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {

@@ -15,13 +15,6 @@ pub unsafe trait KernelMemory: ProducerMemory {
     /// Stores `pending_pos`, which shares the producer page.
     fn store_pending_pos(&self, position: Position, order: Ordering);
 
-    /// Loads the length word at `at`, a header that any producer may commit
-    /// meanwhile.
-    ///
-    /// # Safety
-    /// A header stands at `at`: it was written and is not yet written over.
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header;
-
     /// Exchanges the length word at `at`: commits the record.
     ///
     /// # Safety
@@ -47,12 +40,6 @@ unsafe impl<K: Keep> KernelMemory for MappedProducer<K> {
 
     fn store_pending_pos(&self, position: Position, order: Ordering) {
         MappedProducer::store_pending_pos(self, position, order);
-    }
-
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
-        // SAFETY: the caller vouches that a header stands there, so no sample
-        // covers it.
-        Header::from_bits(unsafe { self.header_word(at) }.load(order))
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {

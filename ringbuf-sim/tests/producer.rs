@@ -3,11 +3,13 @@
 
 use std::mem::forget;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use ringbuf_core::{
-    Consumer, ConsumerMemory, CorruptReason, Next, Position, Producer, ReserveError, Width,
+    Consumer, ConsumerMemory, Corrupt, CorruptReason, Header, Next, Position, Producer,
+    ProducerMemory, ReserveError, RingMemory, SampleLen, Width,
 };
-use ringbuf_sim::{Flags, SimMemory, SimRing, SimUserRing};
+use ringbuf_sim::{DrainError, Flags, SimMemory, SimRing, SimUserRing};
 
 const CAPACITY: u32 = 64 * 1024;
 
@@ -148,4 +150,81 @@ fn a_forged_consumer_position_is_reported() {
     }
     assert_eq!(drain(&mut consumer), [8]);
     drop(ring);
+}
+
+/// What a producer that died has left: its open reservations stall every drain, and
+/// its successor discards them, across the end of the ring, at both widths.
+#[test]
+fn a_successor_discards_what_a_dead_producer_left_open() {
+    for (width, start) in [(Width::Bits64, 0), (Width::Bits64, 65_000), (Width::Bits32, 65_000)] {
+        let ring = SimUserRing::started_at(CAPACITY.into(), width, start).unwrap();
+        let drained = || {
+            let mut lens = Vec::new();
+            let count = ring.drain(Flags::ADAPTIVE, |sample| {
+                lens.push(sample.len());
+                ControlFlow::Continue(())
+            });
+            assert_eq!(count.unwrap(), lens.len() as u64);
+            lens
+        };
+        let dead = ring.producer().unwrap();
+        dead.reserve(100).unwrap().submit();
+        forget(dead.reserve(200).unwrap());
+        dead.reserve(300).unwrap().submit();
+        forget(dead.reserve(400).unwrap());
+        assert_eq!(dead.open_reservations(), Ok(2));
+        drop(dead);
+
+        let mut producer = ring.producer().unwrap();
+        producer.reserve(500).unwrap().submit();
+        assert_eq!(drained(), [100]);
+        assert_eq!((producer.open_reservations(), drained()), (Ok(2), vec![]));
+        assert_eq!((producer.discard_open(), producer.discard_open()), (Ok(2), Ok(0)));
+        assert_eq!(drained(), [300, 500]);
+        assert_eq!((producer.open_reservations(), producer.lag()), (Ok(0), 0));
+    }
+}
+
+/// Headers and positions that no producer leaves: nothing beyond what is produced is
+/// read or written.
+#[test]
+fn open_reservations_are_not_looked_for_behind_a_bad_header() {
+    let ring = SimUserRing::new(CAPACITY.into()).unwrap();
+    let mut producer = ring.producer().unwrap();
+    for len in [8, 16, 24] {
+        forget(producer.reserve(len).unwrap());
+    }
+    let at = Position::new(16, Width::Bits64).offset(producer.memory().capacity());
+    let bad = Header::busy(SampleLen::new(49).unwrap());
+    // SAFETY: the record is open, and nothing borrows it.
+    unsafe { producer.memory().store_header(at, bad, Ordering::Relaxed) };
+    let reason = |error: Corrupt| (error.position.get(), error.reason);
+    let found = producer.discard_open().map_err(reason);
+    let Err((16, CorruptReason::RecordTooLong { footprint: 64, available: 56, .. })) = found else {
+        panic!("{found:?}");
+    };
+    // The first was discarded, the others are as they were.
+    let error = ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(matches!(error, DrainError::BeyondProduced { .. }), "{error}");
+    assert_eq!(ring.consumer_pos().get(), 16);
+    let error = producer.open_reservations().unwrap_err();
+    assert!(matches!(error.reason, CorruptReason::RecordTooLong { .. }), "{error}");
+}
+
+/// Bytes of an earlier sample are lent again, unless they are asked to be zero.
+#[test]
+fn reserved_bytes_are_those_of_an_earlier_sample_or_zero() {
+    let ring = SimUserRing::new(4096).unwrap();
+    let producer = ring.producer().unwrap();
+    let drain = || ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(())).unwrap();
+    let mut first = producer.reserve(4088).unwrap();
+    first.fill(7);
+    first.submit();
+    drain();
+    let second = producer.reserve(4088).unwrap();
+    assert!(second.iter().all(|byte| *byte == 7));
+    second.submit();
+    drain();
+    assert!(producer.reserve_zeroed(4088).unwrap().iter().all(|byte| *byte == 0));
+    assert!(producer.reserve_zeroed(4089).is_err());
 }

@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+mod bpffs;
 mod cpu;
 mod epoll;
 mod gate;
@@ -19,8 +20,10 @@ mod maps;
 mod operations;
 mod ring;
 mod run;
+mod seccomp;
 mod user_drain;
 
+pub use bpffs::BpfFs;
 pub use cpu::{Pinned, online_cpus, pin_to_cpu, urgent};
 pub use epoll::{Epoll, Trigger, poll_now};
 pub use gate::{has_dynptr, has_pending_pos, has_tracepoint, live, live_since, refusal};
@@ -30,6 +33,7 @@ pub use operations::Operations;
 pub use ring::{BUSY, DISCARD, Header, RawRing};
 pub use ringbuf_portable::{disposable_kernel, kernel_release, note, page_size, skip};
 pub use run::test_run;
+pub use seccomp::{Call, with_failing};
 pub use user_drain::{Drained, UserDrain};
 
 /// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.

@@ -1,5 +1,4 @@
-//! Whatever is wrong with what a reader is given, it gets a typed error whose
-//! text says what to do.
+//! Bad input to a reader gives a typed error, and its text says what to do.
 
 use std::fs::File;
 use std::io;
@@ -25,8 +24,8 @@ macro_rules! assert_refused {
 }
 
 #[test]
-fn what_is_no_map() {
-    if !live("bad_input::what_is_no_map") {
+fn descriptors_that_are_not_maps() {
+    if !live("bad_input::descriptors_that_are_not_maps") {
         return;
     }
     let file = File::open("/dev/null").expect("/dev/null");
@@ -105,13 +104,13 @@ fn a_frozen_map() {
 }
 
 #[test]
-fn sizes_that_no_ring_has() {
-    use CapacityError::{NotPowerOfTwo, TooLarge, Zero};
-    if !live("bad_input::sizes_that_no_ring_has") {
+fn sizes_that_are_refused() {
+    use CapacityError::{BelowPage, NotPowerOfTwo, TooLarge, Zero};
+    if !live("bad_input::sizes_that_are_refused") {
         return;
     }
     assert_refused!(RingBuf::create(0), OpenError::Capacity(Zero), "a power of two");
-    assert_refused!(RingBuf::create(4095), OpenError::Capacity(NotPowerOfTwo { .. }), "4096");
+    assert_refused!(RingBuf::create(4095), OpenError::Capacity(BelowPage { .. }), "4096");
     assert_refused!(RingBuf::create(12288), OpenError::Capacity(NotPowerOfTwo { .. }), "16384");
     assert_refused!(RingBuf::create(1 << 32), OpenError::Capacity(TooLarge { .. }), "2 GiB");
     let page = page_size() as u64;
@@ -119,8 +118,8 @@ fn sizes_that_no_ring_has() {
 }
 
 #[test]
-fn ids_and_paths_of_nothing() {
-    if !live("bad_input::ids_and_paths_of_nothing") {
+fn ids_and_paths_without_a_map() {
+    if !live("bad_input::ids_and_paths_without_a_map") {
         return;
     }
     let id = u32::MAX - 1;

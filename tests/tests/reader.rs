@@ -12,7 +12,7 @@ use ringbuf_bpf::wakeup::types::emit;
 use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
 use ringbuf_kernel::{Armed, Mapping, Next, RingBuf, RingMemory, WaitPolicy, Wakeup};
 use ringbuf_tests::{
-    FORCE_WAKEUP, NO_WAKEUP, Operations, live, live_since, page_size, poll_now, test_run,
+    BpfFs, FORCE_WAKEUP, NO_WAKEUP, Operations, live, live_since, page_size, poll_now, test_run,
 };
 
 const LONG: Option<Duration> = Some(Duration::from_secs(10));
@@ -120,7 +120,7 @@ fn rings_open_by_id_and_by_pin() {
     drop(ring);
 
     let bpffs = BpfFs::mount();
-    let path = bpffs.0.path().join("ring");
+    let path = bpffs.path().join("ring");
     load.pin(&path);
     load.emit(1, 0);
     let mut ring = RingBuf::from_pin(&path).expect("by pin");
@@ -259,27 +259,4 @@ fn switches() -> i64 {
     unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
     // SAFETY: zeroed, then filled: plain numbers.
     unsafe { usage.assume_init() }.ru_nvcsw
-}
-
-/// A bpffs of our own, gone with the test.
-struct BpfFs(tempfile::TempDir);
-
-impl BpfFs {
-    fn mount() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = std::ffi::CString::new(dir.path().to_str().expect("UTF-8")).expect("no NUL");
-        let name = c"bpf".as_ptr();
-        // SAFETY: three C strings, alive for the call.
-        let mounted = unsafe { libc::mount(name, path.as_ptr(), name, 0, std::ptr::null()) };
-        assert_eq!(mounted, 0, "mount: {}", std::io::Error::last_os_error());
-        Self(dir)
-    }
-}
-
-impl Drop for BpfFs {
-    fn drop(&mut self) {
-        let path = std::ffi::CString::new(self.0.path().to_str().expect("UTF-8")).expect("no NUL");
-        // SAFETY: a C string.
-        unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) };
-    }
 }

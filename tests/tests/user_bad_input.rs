@@ -1,5 +1,5 @@
-//! Whatever is wrong with what a producer is given, it gets a typed error whose text says what to
-//! do; and who may map which page of a user ring.
+//! Bad input to a producer gives a typed error, and its text says what to do. Which pages of a
+//! user ring may be mapped how.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
@@ -26,8 +26,8 @@ macro_rules! assert_refused {
 }
 
 #[test]
-fn what_is_no_user_ring() {
-    if !live_since("user_bad_input::what_is_no_user_ring", (6, 1)) {
+fn maps_that_are_not_user_rings() {
+    if !live_since("user_bad_input::maps_that_are_not_user_rings", (6, 1)) {
         return;
     }
     let file = File::open("/dev/null").expect("/dev/null");
@@ -67,7 +67,7 @@ fn descriptors_with_too_few_rights() {
 }
 
 #[test]
-fn sizes_ids_and_paths_of_nothing() {
+fn sizes_ids_and_paths_that_are_refused() {
     use CapacityError::{BelowPage, NotPowerOfTwo, TooLarge};
     if !live_since("user_bad_input::sizes_ids_and_paths", (6, 1)) {
         return;
@@ -102,7 +102,7 @@ fn a_second_producer() {
 }
 
 #[test]
-fn positions_that_no_producer_leaves() {
+fn positions_out_of_range() {
     if !live_since("user_bad_input::positions", (6, 1)) {
         return;
     }
@@ -128,8 +128,8 @@ fn positions_that_no_producer_leaves() {
 
 /// Facts user_mmap2.*, on a ring of two pages: offset and length in pages.
 #[test]
-fn who_may_map_what() {
-    if !live_since("user_bad_input::who_may_map_what", (6, 1)) {
+fn pages_and_how_they_may_be_mapped() {
+    if !live_since("user_bad_input::pages_and_how_they_may_be_mapped", (6, 1)) {
         return;
     }
     let (page, file) =

@@ -100,7 +100,8 @@ fn a_ring_that_the_addresses_do_not_suffice_for_is_refused() {
     let refused = RingBuf::open(&map);
     drop(taken);
     match refused {
-        Err(OpenError::System { operation: "map the read-only pages", source, .. }) => {
+        Err(OpenError::System { operation, source, .. }) => {
+            assert_eq!(operation, "map a ring of 1 MiB (mmap)");
             assert_eq!(source.raw_os_error(), Some(libc::ENOMEM), "{source}");
         }
         other => panic!("{other:?}"),

@@ -169,9 +169,11 @@ fn live(test: &str) -> bool {
     } else {
         match RingBuf::create(1 << 20) {
             Ok(_) => None,
-            Err(error @ (OpenError::Privilege { .. } | OpenError::UnsupportedKernel { .. })) => {
-                Some(error.to_string())
-            }
+            Err(
+                error @ (OpenError::Privilege { .. }
+                | OpenError::NoBpf
+                | OpenError::UnsupportedKernel { .. }),
+            ) => Some(error.to_string()),
             Err(error) => panic!("{error}"),
         }
     };

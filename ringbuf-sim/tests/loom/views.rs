@@ -270,6 +270,10 @@ unsafe impl ProducerMemory for ProducerView {
         self.shared.headers[slot].store(header.to_bits(), Relaxed);
     }
 
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        self.shared.load_header(at, order)
+    }
+
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
         if !panicking() {
             let order = self.shared.order(Site::ProducerStoreHeader, order);
@@ -290,10 +294,6 @@ unsafe impl KernelMemory for ProducerView {
 
     /// Not a word of loom's: the kernel stores it for itself, under its lock.
     fn store_pending_pos(&self, _: Position, _: Ordering) {}
-
-    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
-        self.shared.load_header(at, order)
-    }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
         if !panicking() {

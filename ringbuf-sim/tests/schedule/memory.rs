@@ -256,6 +256,12 @@ unsafe impl ProducerMemory for KernelView<'_> {
         }
     }
 
+    unsafe fn load_header(&self, at: Offset, _: Ordering) -> Header {
+        self.0.step(Access::LoadHeader(at));
+        let header = self.0.shared.header(at);
+        if self.0.shared.has(Defect::IgnorePending) { header.submitted() } else { header }
+    }
+
     unsafe fn store_header(&self, at: Offset, header: Header, _: Ordering) {
         if self.0.step(Access::SwapHeader(at, header)) {
             self.0.commit(at, header);
@@ -277,12 +283,6 @@ unsafe impl KernelMemory for KernelView<'_> {
         if self.0.step(Access::StorePendingPos(position)) {
             self.0.check(|check| check.pending(position));
         }
-    }
-
-    unsafe fn load_header(&self, at: Offset, _: Ordering) -> Header {
-        self.0.step(Access::LoadHeader(at));
-        let header = self.0.shared.header(at);
-        if self.0.shared.has(Defect::IgnorePending) { header.submitted() } else { header }
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, _: Ordering) {

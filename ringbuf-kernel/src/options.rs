@@ -1,0 +1,112 @@
+//! [`MapOptions`]: a new map, with more than a size.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use ringbuf_core::Capacity;
+
+use crate::door::{self, Kind};
+use crate::sys::{self, Creation};
+use crate::{OpenError, RingBuf, UserRingBuf};
+
+/// How to create a map: its size, its name, and what else the kernel takes.
+///
+/// A loader finds maps by name, so give a map that goes through
+/// `bpf_map__reuse_fd` (libbpf, libbpf-rs) the name that it has in the BPF object:
+/// libbpf renames the object's map to the name of the one it gets.
+///
+/// The descriptor is closed on `exec`, as all descriptors of maps are.
+///
+/// ```no_run
+/// use ringbuf_kernel::MapOptions;
+///
+/// let events = MapOptions::new(1 << 20).name("events").numa_node(0).create()?;
+/// let commands = MapOptions::new(64 << 10).name("commands").create_user()?;
+/// # Ok::<(), ringbuf_kernel::OpenError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MapOptions<'fd> {
+    bytes: u64,
+    name: String,
+    numa_node: Option<u32>,
+    flags: u32,
+    token: Option<BorrowedFd<'fd>>,
+}
+
+impl<'fd> MapOptions<'fd> {
+    /// A map of `bytes` named `ringbuf`. The size must be a power of two and a
+    /// multiple of the page size; [`Capacity::at_least`] rounds up.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        Self { bytes, name: "ringbuf".to_owned(), numa_node: None, flags: 0, token: None }
+    }
+
+    /// The name: ASCII letters, digits, `_` and `.`. The kernel keeps the first 15
+    /// bytes, and libbpf completes a name of that length by the object's.
+    #[must_use]
+    pub fn name(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// The NUMA node whose memory the ring takes (`BPF_F_NUMA_NODE`).
+    #[must_use]
+    pub fn numa_node(self, node: u32) -> Self {
+        Self { numa_node: Some(node), ..self }
+    }
+
+    /// More flags of `BPF_MAP_CREATE`, as include/uapi/linux/bpf.h numbers them.
+    /// A map that cannot be read and written is refused at opening:
+    /// `BPF_F_RDONLY`, `BPF_F_WRONLY`, `BPF_F_RB_OVERWRITE`.
+    #[must_use]
+    pub fn flags(self, flags: u32) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// A BPF token (`BPF_TOKEN_CREATE`, Linux 6.9): its privilege instead of this
+    /// process's.
+    #[must_use]
+    pub fn token(self, token: BorrowedFd<'fd>) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// Creates a ring buffer map and opens it.
+    ///
+    /// # Errors
+    /// [`OpenError::Capacity`], [`OpenError::MapName`], [`OpenError::Privilege`],
+    /// [`OpenError::UnsupportedKernel`], [`OpenError::System`] with
+    /// `EINVAL` for an option that this kernel refuses, and with `ENOMEM`.
+    pub fn create(&self) -> Result<RingBuf, OpenError> {
+        RingBuf::created(self.map(Kind::Ring)?)
+    }
+
+    /// Creates a user ring buffer map and opens it.
+    ///
+    /// # Errors
+    /// As of [`create`](Self::create); user rings need Linux 6.1.
+    pub fn create_user(&self) -> Result<UserRingBuf, OpenError> {
+        UserRingBuf::created(self.map(Kind::UserRing)?)
+    }
+
+    fn map(&self, kind: Kind) -> Result<OwnedFd, OpenError> {
+        let page = sys::page_size() as u64;
+        let capacity = Capacity::new(self.bytes, page).map_err(OpenError::Capacity)?;
+        let creation = Creation {
+            map_flags: self.flags,
+            numa_node: self.numa_node,
+            token: self.token.map(|token| token.as_raw_fd()),
+            name: self.map_name()?,
+            ..Creation::plain(kind, capacity)
+        };
+        door::create(kind, capacity, &creation)
+    }
+
+    /// The name as the kernel takes it (`bpf_obj_name_cpy`, kernel/bpf/syscall.c).
+    fn map_name(&self) -> Result<CString, OpenError> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
+        let refused = || OpenError::MapName { name: self.name.clone() };
+        if !self.name.bytes().all(good) {
+            return Err(refused());
+        }
+        CString::new(self.name.as_str()).map_err(|_| refused())
+    }
+}
