@@ -1,12 +1,12 @@
 //! One consumer of a ring, or one producer of a user ring, in this process.
 //!
-//! A ring has one consumer position, and two readers would each let producers
-//! write over what the other is reading; two producers of a user ring would
-//! hand out the same space. The kernel does not watch over that, so the process
-//! remembers which maps it has: ids only, no rings.
+//! A ring has one consumer position. With two readers, each would let producers write
+//! over records that the other is reading. Two producers of a user ring would hand out
+//! the same space. The kernel does not prevent that, so the process remembers the ids of
+//! the maps that it has open.
 //!
-//! A child of `fork` begins with the claims of its parent, as with its rings:
-//! what one of those has lent may still be in use there.
+//! A child of `fork` starts with the claims of its parent, as with its rings, because it
+//! may still use records that those have lent.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};

@@ -19,22 +19,22 @@ pub enum OpenError {
     ClosedFd,
     /// The file descriptor is open, but not a BPF map.
     NotAMap,
-    /// A BPF map of another type than `BPF_MAP_TYPE_RINGBUF`, of which
-    /// [`RingBuf`](crate::RingBuf) is the reader.
+    /// The map's type is not `BPF_MAP_TYPE_RINGBUF`, which
+    /// [`RingBuf`](crate::RingBuf) reads.
     #[non_exhaustive]
     WrongType {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
     },
-    /// A BPF map of another type than `BPF_MAP_TYPE_USER_RINGBUF`, of which
-    /// [`UserRingBuf`](crate::UserRingBuf) is the producer.
+    /// The map's type is not `BPF_MAP_TYPE_USER_RINGBUF`, which
+    /// [`UserRingBuf`](crate::UserRingBuf) writes.
     #[non_exhaustive]
     NotAUserRing {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
     },
-    /// A ring buffer map in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19): there
-    /// producers write over unread records, so a borrowed sample is not stable.
+    /// The ring is in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19): producers write over
+    /// unread records, so a borrowed sample could change.
     Overwrite,
     /// The file descriptor was opened with `BPF_F_RDONLY`.
     ReadOnlyFd,
@@ -43,9 +43,9 @@ pub enum OpenError {
     /// The map is frozen (`BPF_MAP_FREEZE`): its pages can no longer be mapped
     /// writable.
     Frozen,
-    /// A size that no ring buffer map can have.
+    /// No ring buffer map can have this size.
     Capacity(CapacityError),
-    /// A name that no map can have.
+    /// No map can have this name.
     #[non_exhaustive]
     MapName {
         /// The name asked for.
@@ -71,7 +71,7 @@ pub enum OpenError {
         /// The path.
         path: PathBuf,
     },
-    /// Something else than a map is at this path.
+    /// The thing at this path is not a map.
     #[non_exhaustive]
     NotAMapPin {
         /// The path.
@@ -79,13 +79,13 @@ pub enum OpenError {
         /// What is there.
         found: &'static str,
     },
-    /// This process has a consumer of this map already.
+    /// This process already has a consumer of this map.
     #[non_exhaustive]
     SecondConsumer {
         /// The id of the map.
         id: u32,
     },
-    /// This process has a producer of this user ring buffer map already.
+    /// This process already has a producer of this user ring buffer map.
     #[non_exhaustive]
     SecondProducer {
         /// The id of the map.
@@ -94,8 +94,8 @@ pub enum OpenError {
     /// An earlier producer of this user ring ended with reservations open: every
     /// drain stops there. [`LeftOpen::recover`] discards them.
     LeftOpen(LeftOpen),
-    /// There is no bpf(2) here (`ENOSYS`): the kernel was built without it, or a
-    /// sandbox hides it.
+    /// The system call bpf(2) is not available (`ENOSYS`): the kernel was built without
+    /// it, or a sandbox hides it.
     NoBpf,
     /// The kernel has no maps of this type.
     #[non_exhaustive]
@@ -106,7 +106,7 @@ pub enum OpenError {
     },
     /// The positions in the map are out of range.
     Corrupt(Corrupt),
-    /// Anything else that the system refuses.
+    /// The system refused something for another reason.
     #[non_exhaustive]
     System {
         /// What was tried.
@@ -240,7 +240,7 @@ impl fmt::Display for OpenError {
     }
 }
 
-/// The text, so that a `main` that returns the error prints what to do.
+/// The same text as `Display`, so that a `main` that returns the error prints the advice.
 impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,16 +1,15 @@
-//! [`Exhausted`]: the rings of 32-bit kernels, which may end at 2^32 bytes.
+//! [`Exhausted`]: rings of 32-bit kernels that died after 2^32 bytes.
 
 use std::error::Error;
 use std::fmt;
 
 use ringbuf_core::{Capacity, Position, Width};
 
-/// A ring of a 32-bit kernel that has carried 2^32 bytes and is of no more use:
-/// the remedy is a new map.
+/// A ring of a 32-bit kernel has carried 2^32 bytes and is dead. Create a new map.
 ///
-/// The kernel compares positions there as if they never wrapped. No reader and
-/// no producer can help it, and nothing is lost that was accepted before. Rings
-/// of 64-bit kernels never come to this, whatever the width of the process.
+/// Such a kernel compares positions as if they never wrapped. No reader and no producer
+/// can repair that. Nothing that the ring accepted is lost. Rings of 64-bit kernels
+/// never die, also for 32-bit processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exhausted {
@@ -20,17 +19,16 @@ pub enum Exhausted {
     /// 6.12.110, 6.1.188).
     #[non_exhaustive]
     Ring {
-        /// Bytes that the kernel still accepts, headers and rounding included.
-        /// A record larger than that is refused, for ever.
+        /// Bytes that the kernel still accepts, headers and rounding included. It
+        /// refuses every larger record.
         room: u64,
-        /// Whether a reservation has been seen that a repaired kernel would
-        /// have counted otherwise. If not, the kernel may be one of those:
-        /// it looks the same until somebody reserves again. Programs that
-        /// report refused reservations meanwhile decide it.
+        /// Whether a later reservation proved it. If false, the kernel may be a
+        /// repaired one, which looks the same until somebody reserves again. If
+        /// programs report refused reservations meanwhile, the ring is dead.
         confirmed: bool,
     },
-    /// A user ring buffer map: no drain finds a sample any more. Every 32-bit
-    /// kernel from 6.1 to 7.3 has this defect.
+    /// A user ring buffer map: no drain finds a later sample. Every 32-bit kernel from
+    /// 6.1 to 7.3 has this defect.
     UserRing,
 }
 
@@ -54,7 +52,7 @@ impl fmt::Display for Exhausted {
 
 impl Error for Exhausted {}
 
-/// What tells an exhausted ring: it has to be looked at twice to be sure.
+/// Finds dead rings. It takes two looks to be sure.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watch {
     /// The producer position when the ring first looked like that.
@@ -63,13 +61,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Judges positions: `pending` is behind 2^32 for ever where `produced` and
+    /// Judges positions. In a dead ring `pending` stays before 2^32, and `produced` and
     /// `consumed` have passed it.
     ///
-    /// Each reservation on a repaired kernel first moves the pending position
-    /// over all that is committed, so over all that is consumed. One that came
-    /// after a look at which the consumer was past 2^32, and left the pending
-    /// position before it, was none of such a kernel.
+    /// On a repaired kernel each reservation first moves the pending position over all
+    /// committed records, so over all consumed ones. If the consumer was past 2^32 at
+    /// one look, and a later reservation left the pending position before 2^32, the
+    /// kernel is not repaired.
     pub(crate) fn look(
         &mut self,
         (produced, consumed, pending): (Position, Position, u32),
@@ -89,8 +87,8 @@ impl Watch {
     }
 }
 
-/// Judges the positions of a user ring: the kernel takes what stands behind
-/// 2^32 for something that it has consumed already.
+/// Judges the positions of a user ring: the kernel takes samples past 2^32 for samples
+/// that it has already consumed.
 pub(crate) fn user_ring(produced: Position, consumed: Position, width: Width) -> Option<Exhausted> {
     let wrapped = width == Width::Bits32 && produced.get() < consumed.get();
     wrapped.then_some(Exhausted::UserRing)

@@ -1,7 +1,8 @@
-//! Reader for the kernel's BPF ring buffer maps (`BPF_MAP_TYPE_RINGBUF`, Linux
-//! 5.8 and later), and producer for its user ring buffer maps, whatever loader
-//! made the map: a file descriptor from libbpf-rs or aya, a map id, or a path in
-//! bpffs.
+//! Reader for BPF ring buffer maps (`BPF_MAP_TYPE_RINGBUF`, Linux 5.8 and later),
+//! and producer for user ring buffer maps.
+//!
+//! Any loader may make the map. Open it by its file descriptor (from libbpf-rs or
+//! aya), by its id, or by its path in bpffs.
 //!
 //! ```no_run
 //! use ringbuf_kernel::RingBuf;
@@ -15,9 +16,9 @@
 //! }
 //! ```
 //!
-//! [`RingBuf`] is core's [`Consumer`] over the mapped pages: the code that the
-//! models explore. It waits as its [`WaitPolicy`] says: naps under dense traffic,
-//! which spares the traced program most notifications, and blocks in
+//! [`RingBuf`] is core's [`Consumer`] over the mapped pages: the models explore the
+//! same code. Its [`WaitPolicy`] says how it waits. The default naps while records
+//! come densely, which spares the traced program most notifications, and blocks in
 //! edge-triggered epoll otherwise.
 //!
 //! To spin for the lowest latency, set [`WaitPolicy::low_latency`] and call
@@ -32,13 +33,15 @@
 //! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
 //!
 //! # What others may do meanwhile
-//! BPF programs may produce, or drain, at any time: nothing here blocks them.
-//! One consumer owns the consumer position, one producer of a user ring the
-//! producer position: this crate refuses a second one in the same process.
-//! Another reader, in another process or of another library, is reported where
-//! the shared position shows it ([`CorruptReason::ConsumerMoved`]). A child of
-//! `fork` does not own a ring: dropping it there changes nothing, using it
-//! reports [`CorruptReason::Forked`], and [`RingBuf::take_over`] makes the child
+//! BPF programs may produce, or drain, at any time. Nothing here blocks them.
+//!
+//! A ring has one consumer, and a user ring has one producer. This crate refuses a
+//! second one in the same process. It cannot see a reader of another process or
+//! library. It reports such a reader if the shared position shows it
+//! ([`CorruptReason::ConsumerMoved`]).
+//!
+//! A child of `fork` does not own a ring. To drop the ring there changes nothing, and
+//! to use it reports [`CorruptReason::Forked`]. [`RingBuf::take_over`] makes the child
 //! the reader.
 
 #![warn(clippy::must_use_candidate)]

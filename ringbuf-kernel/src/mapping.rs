@@ -18,12 +18,11 @@ use crate::maps::{Claiming, Maps, Opened};
 use crate::sys::MapInfo;
 use crate::{OpenError, WaitError};
 
-/// A consumer's view of a mapped ring buffer map, its descriptor, and the sleeps
-/// of its reader: all of a [`RingBuf`](crate::RingBuf) but the protocol.
+/// The consumer's view of a mapped ring buffer map, its descriptor, and the sleeps of
+/// its reader: all of a [`RingBuf`](crate::RingBuf) except the protocol.
 ///
-/// For those who build their own reader, or wrap the memory to observe or to
-/// weaken single accesses in a test. While one lives, no other consumer of the
-/// map can be opened in this process.
+/// Use it to build a reader of your own, or to observe or weaken single accesses in a
+/// test. While it lives, this process cannot open another consumer of the map.
 #[derive(Debug)]
 pub struct Mapping {
     view: MappedConsumer<Maps>,
@@ -32,9 +31,9 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Maps the ring behind `fd`, which is duplicated: one writable page at
-    /// offset 0, and the producer page with both copies of the data read-only
-    /// behind it (`ringbuf_map_mmap_kern`, kernel/bpf/ringbuf.c, 5.8 to 7.3).
+    /// Duplicates `fd` and maps the ring behind it: one writable page at offset 0, then
+    /// the producer page and both copies of the data, read-only
+    /// (`ringbuf_map_mmap_kern`, kernel/bpf/ringbuf.c, 5.8 to 7.3).
     ///
     /// # Errors
     /// Every [`OpenError`] except those that name an id or a path.
@@ -61,12 +60,11 @@ impl Mapping {
     }
 }
 
-/// A producer's view of a mapped user ring buffer map, its descriptor, and the
-/// sleeps of its producer: all of a [`UserRingBuf`](crate::UserRingBuf) but the
-/// protocol.
+/// The producer's view of a mapped user ring buffer map, its descriptor, and the sleeps
+/// of its producer: all of a [`UserRingBuf`](crate::UserRingBuf) except the protocol.
 ///
-/// For those who build their own producer, or write in a test what none would.
-/// While one lives, no other producer of the map can be opened in this process.
+/// Use it to build a producer of your own, or to write bad bytes in a test. While it
+/// lives, this process cannot open another producer of the map.
 #[derive(Debug)]
 pub struct UserMapping {
     view: MappedProducer<Maps>,
@@ -74,9 +72,9 @@ pub struct UserMapping {
 }
 
 impl UserMapping {
-    /// Maps the user ring behind `fd`, which is duplicated: one read-only page
-    /// at offset 0, and the producer page with both copies of the data writable
-    /// behind it (`ringbuf_map_mmap_user`, kernel/bpf/ringbuf.c, 6.1 to 7.3).
+    /// Duplicates `fd` and maps the user ring behind it: one read-only page at offset 0,
+    /// then the producer page and both copies of the data, writable
+    /// (`ringbuf_map_mmap_user`, kernel/bpf/ringbuf.c, 6.1 to 7.3).
     ///
     /// # Errors
     /// Every [`OpenError`] except those that name an id or a path.
@@ -113,8 +111,8 @@ macro_rules! of_a_map {
                 self.info.name()
             }
 
-            /// The same map once more, in the place of this, which is of another
-            /// process.
+            /// Maps the same map again for this process, which takes it over from
+            /// another one.
             pub(crate) fn take_over(&self) -> Result<Self, OpenError> {
                 let successor = Self::take(door::duplicate(self)?, Claiming::Never)?;
                 successor.view.keep().succeed(self.view.keep());

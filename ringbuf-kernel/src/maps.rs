@@ -85,8 +85,8 @@ fn geometry(info: &MapInfo, page: usize, kind: Kind) -> Result<Capacity, OpenErr
 /// The two mappings, the descriptor behind them, and the claim that they are the
 /// only ones here.
 ///
-/// A child of `fork` inherits the mappings: unmapping there is its own affair,
-/// and reading cannot fault. What it must not do it asks [`Owner`] for.
+/// A child of `fork` inherits the mappings: it may unmap its own copies, and reading
+/// cannot fault. [`Owner`] says whether it may do more.
 #[derive(Debug)]
 pub(crate) struct Maps {
     consumer: MmapRaw,
@@ -98,8 +98,8 @@ pub(crate) struct Maps {
 }
 
 impl Maps {
-    /// Maps what the role of user space writes first: the kernel's answer to
-    /// that says what is wrong with the descriptor.
+    /// Maps the pages that user space writes first: if that fails, the kernel's answer
+    /// tells what is wrong with the descriptor.
     fn new(
         fd: OwnedFd,
         capacity: Capacity,
@@ -157,8 +157,8 @@ impl Maps {
         })
     }
 
-    /// Takes the place of `others`, which are of the same map and of another
-    /// process: they own it no longer, there nor here.
+    /// Takes the place of `others`, mappings of the same map from another process. They
+    /// no longer own it, in any process.
     pub(crate) fn succeed(&self, others: &Self) {
         others.owner.resign();
         self.claim.replace(others.claim.take());

@@ -1,5 +1,5 @@
-//! Whose a ring is: the process's that opened it, until a child of `fork` takes
-//! it over. A child has the same memory, and must not use it unasked.
+//! Which process owns a ring: the one that opened it, until a child of `fork` takes it
+//! over. A child has the same memory, and must not use it before that.
 
 use std::io;
 use std::mem;
@@ -15,8 +15,8 @@ use crate::sys;
 #[derive(Debug)]
 pub(crate) struct Owner {
     process: Process,
-    /// Whether a child took the ring over. The word is one and the same in all
-    /// processes that were forked since.
+    /// Whether a child took the ring over. All processes that were forked since share
+    /// this word.
     taken: SharedWord,
 }
 
@@ -32,8 +32,8 @@ impl Owner {
         self.process.is_current() && self.taken.get().load(Relaxed) == 0
     }
 
-    /// From now on nobody owns what was opened with this owner, in any process:
-    /// another opening takes its place.
+    /// From now on no process owns the ring by this owner: another opening takes its
+    /// place.
     pub(crate) fn resign(&self) {
         self.taken.get().store(1, Relaxed);
     }

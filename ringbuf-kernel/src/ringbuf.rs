@@ -1,4 +1,4 @@
-//! [`RingBuf`]: the reader that others embed.
+//! [`RingBuf`]: the reader to embed.
 
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -13,31 +13,32 @@ use crate::{Exhausted, MapOptions, Mapping, OpenError};
 
 /// The consumer of a `BPF_MAP_TYPE_RINGBUF` map.
 ///
-/// It derefs to core's [`Consumer`]: read by [`drain`](Consumer::drain),
+/// It derefs to core's [`Consumer`]. Read with [`drain`](Consumer::drain),
 /// [`for_each`](Consumer::for_each), [`next_record`](Consumer::next_record) or
-/// [`batch`](Consumer::batch), and [`wait`](Consumer::wait) as its
-/// [`WaitPolicy`] says.
+/// [`batch`](Consumer::batch). Wait with [`wait`](Consumer::wait); the
+/// [`WaitPolicy`] says how.
 ///
-/// Reading starts at the stored consumer position, which outlives processes: a
-/// map that was pinned is read on where the last reader stopped, and a record
-/// that was read but not published is delivered again. Dropping it publishes,
-/// and leaves the map as it is.
+/// Reading starts at the stored consumer position, which outlives processes. So a
+/// new reader of a pinned map goes on where the last one stopped. It delivers again
+/// the records that the last reader had read and not published. To drop the ring
+/// publishes, and leaves the map as it is.
 ///
 /// # One reader
 /// A second reader of the same map in this process is refused
-/// ([`OpenError::SecondConsumer`]). One that this library cannot see, of another
-/// process or another library, breaks assumption A1 of SAFETY.md: each takes
-/// records from the other, and what a record borrows may be written over. Opening
-/// is safe all the same, as memory-mapping a file is for memmap2 users who know
-/// that nobody truncates it: nothing in this process can be corrupted, since
-/// every length is checked, and what can be noticed for nothing is reported
+/// ([`OpenError::SecondConsumer`]). This library cannot see readers of another
+/// process or library. Two readers take records from each other, and the bytes of a
+/// borrowed record may change (assumption A1 of SAFETY.md).
+///
+/// Opening is safe all the same, as memmap2 is for a file that nobody truncates:
+/// every length is checked, so nothing else in this process can be corrupted. The
+/// library reports a second reader if the shared position shows it
 /// ([`CorruptReason::ConsumerMoved`](crate::CorruptReason::ConsumerMoved)).
 ///
 /// # Fork
-/// A child of `fork` does not own the ring. Dropping it there changes nothing;
-/// reading it reports [`CorruptReason::Forked`](crate::CorruptReason::Forked);
-/// [`take_over`](Self::take_over) makes the child its reader. A record that was
-/// lent before the fork may change in the child once the parent reads on.
+/// A child of `fork` does not own the ring. To drop it there changes nothing. To read
+/// it reports [`CorruptReason::Forked`](crate::CorruptReason::Forked).
+/// [`take_over`](Self::take_over) makes the child the reader. If a record was lent
+/// before the fork, its bytes may change in the child when the parent reads on.
 ///
 /// ```no_run
 /// use ringbuf_kernel::{RingBuf, WaitPolicy};
@@ -56,8 +57,8 @@ pub struct RingBuf {
 }
 
 impl RingBuf {
-    /// The ring behind a map's file descriptor, from whatever loader. The
-    /// descriptor is duplicated: the caller's may be closed afterwards.
+    /// Opens the ring behind a map's file descriptor, from any loader. The
+    /// descriptor is duplicated, so the caller may close its own.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the map or the descriptor.
@@ -65,22 +66,21 @@ impl RingBuf {
         Self::take(door::duplicate(fd)?, Claiming::Once)
     }
 
-    /// As [`open`](Self::open), but other consumers of the map in this process
-    /// are not looked for, and do not see this one: for a library whose handles
-    /// follow other rules, as libbpf's do.
+    /// As [`open`](Self::open), but does not look for other consumers of the map in
+    /// this process, and they do not see this one. For a library whose handles follow
+    /// other rules, as libbpf's do.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but for [`OpenError::SecondConsumer`].
+    /// As [`open`](Self::open), without [`OpenError::SecondConsumer`].
     ///
     /// # Safety
-    /// **C1** Use one consumer of this map at a time, and none while a record of
-    /// another is lent. After another one has read, do nothing with this one but
-    /// drop it.
+    /// **C1** Use one consumer of this map at a time, and none while another lends a
+    /// record. After another consumer has read, only drop this one.
     pub unsafe fn open_unclaimed(fd: impl AsFd) -> Result<Self, OpenError> {
         Self::take(door::duplicate(fd)?, Claiming::Never)
     }
 
-    /// The ring with this map id, as `bpftool map list` shows it. Needs
+    /// Opens the ring with this map id, as `bpftool map list` shows it. Needs
     /// `CAP_SYS_ADMIN`.
     ///
     /// # Errors
@@ -89,10 +89,11 @@ impl RingBuf {
         Self::take(door::by_id(id)?, Claiming::Once)
     }
 
-    /// The ring that is pinned at `path` in bpffs.
+    /// Opens the ring that is pinned at `path` in bpffs.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`OpenError::NoSuchPin`].
+    /// As [`open`](Self::open), and [`OpenError::NoSuchPin`] and
+    /// [`OpenError::NotAMapPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         Self::take(door::by_pin(path)?, Claiming::Once).map_err(|error| door::pinned(path, error))
@@ -125,25 +126,24 @@ impl RingBuf {
         Ok(Self { consumer })
     }
 
-    /// The same ring, which waits as `policy` says: see
-    /// [`Consumer::set_policy`].
+    /// The same ring with this policy of waiting: see [`Consumer::set_policy`].
     #[must_use]
     pub fn with_policy(mut self, policy: WaitPolicy) -> Self {
         self.consumer.set_policy(policy);
         self
     }
 
-    /// Makes this process, a child of `fork`, the reader of a ring that its
-    /// parent opened: for a daemon that opens its rings, reports errors, and then
-    /// forks. In the process that opened it, changes nothing.
+    /// Makes this process, a child of `fork`, the reader of a ring that its parent
+    /// opened. It is for a daemon that opens its rings, reports errors, and then
+    /// forks. In the process that opened the ring it does nothing.
     ///
-    /// Reading starts where the parent has published up to; what it read and did
-    /// not publish is delivered again. Counts start at 0. The policy stays; a
-    /// bare [`hold_back`](Consumer::hold_back) has to be set again.
+    /// Reading starts at the position that the parent published last. Records that the
+    /// parent read and did not publish are delivered again. Counts start at 0. The
+    /// policy stays; call a bare [`hold_back`](Consumer::hold_back) again.
     ///
-    /// The process that had it before owns it no longer: dropping it there changes
-    /// nothing, using it is an error. It must not be reading at this moment, in
-    /// another thread or in a batch: that it exits is the usual case.
+    /// The parent then no longer owns the ring: to drop it there changes nothing, and to
+    /// use it is an error. The parent must not be reading at this moment, in any thread.
+    /// Usually it exits.
     ///
     /// ```no_run
     /// # fn daemonize() {}
@@ -155,8 +155,8 @@ impl RingBuf {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Self::open). The ring is as before then, unless its positions
-    /// are out of range ([`OpenError::Corrupt`]).
+    /// As [`open`](Self::open). After an error the ring is as before, unless its
+    /// positions are out of range ([`OpenError::Corrupt`]).
     pub fn take_over(&mut self) -> Result<(), OpenError> {
         if self.consumer.memory().is_owned() {
             return Ok(());
@@ -169,12 +169,12 @@ impl RingBuf {
         Ok(())
     }
 
-    /// Whether the ring has come to its end, as those of most 32-bit kernels do
-    /// once 2^32 bytes went through: nothing arrives any more, and programs
-    /// report that they cannot reserve. Always `None` on a 64-bit kernel.
+    /// Whether the ring is dead. On most 32-bit kernels a ring dies after 2^32 bytes:
+    /// nothing arrives any more, and programs cannot reserve. Always `None` on a 64-bit
+    /// kernel.
     ///
-    /// Costs three loads. Ask when nothing has arrived for long, or now and
-    /// then: only a second look, after another record, can confirm it.
+    /// Costs three loads. Ask now and then, or when nothing has arrived for long. Only
+    /// a second look, after another record, can confirm it.
     #[must_use]
     pub fn exhausted(&self) -> Option<Exhausted> {
         let memory = self.consumer.memory();
@@ -198,8 +198,8 @@ impl RingBuf {
         self.consumer.memory().width()
     }
 
-    /// The consumer itself, for code that is generic over the memory: it reads
-    /// this ring or a simulated one. `&mut ring` derefs to the same.
+    /// The consumer itself, for code that reads real and simulated rings alike.
+    /// `&mut ring` derefs to the same.
     pub fn consumer_mut(&mut self) -> &mut Consumer<Mapping> {
         &mut self.consumer
     }
@@ -234,9 +234,9 @@ impl DerefMut for RingBuf {
 }
 
 impl AsFd for RingBuf {
-    /// The map's descriptor. It becomes readable (`EPOLLIN`) when a commit
-    /// finds the consumer caught up; it says so level-triggered even while the
-    /// head is busy, so wait edge-triggered.
+    /// The map's descriptor. It becomes readable (`EPOLLIN`) when a commit finds the
+    /// consumer caught up. Wait edge-triggered: level-triggered epoll reports it as
+    /// readable also while the head is busy.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.consumer.memory().as_fd()
     }

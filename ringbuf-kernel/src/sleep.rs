@@ -1,5 +1,5 @@
-//! The clock and the sleeps of a map: a timer that is not late by the thread's
-//! slack, and edge-triggered epoll.
+//! The clock and the sleeps of a map: a timer without the thread's timer slack, and
+//! edge-triggered epoll.
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -14,22 +14,21 @@ use ringbuf_core::{WaitHost, WakeCause};
 
 /// Waits for events of one map. Every sleep is in the calling thread.
 ///
-/// Edge-triggered: level-triggered epoll reports a ring with a busy head as
-/// readable, at once and without end. That is sound because the wait loop arms
-/// before it blocks: publish, full fence, look again, only then block.
+/// Epoll is edge-triggered, because level-triggered epoll reports a ring with a busy
+/// head as readable without end. Edges are enough because the wait loop arms before it
+/// blocks: it publishes, fences, looks again, and only then blocks.
 #[derive(Debug)]
 pub(crate) struct Sleeper {
     map: OwnedFd,
     events: libc::c_int,
-    /// Made by the first block. What has happened before it ends that one at
-    /// once.
+    /// Made by the first block. An event from before then ends that block at once.
     epoll: OnceCell<OwnedFd>,
     start: Instant,
 }
 
 impl Sleeper {
-    /// A sleeper that `events` of `map` wake. Nothing is registered before the
-    /// first [`block`](WaitHost::block).
+    /// A sleeper that wakes at `events` of `map`. It registers nothing before the first
+    /// [`block`](WaitHost::block).
     pub(crate) fn new(map: OwnedFd, events: libc::c_int) -> Self {
         Self { map, events, epoll: OnceCell::new(), start: Instant::now() }
     }
@@ -70,8 +69,8 @@ impl WaitHost for Sleeper {
         }
     }
 
-    /// The thread's timer slack, 50 us unless set otherwise, would double a
-    /// short nap: it is 1 ns for this sleep alone.
+    /// The thread's timer slack (50 us by default) would double a short nap, so it is
+    /// 1 ns during this sleep.
     fn nap(&self, time: Duration) -> Result<WakeCause, WaitError> {
         let nanos = time.subsec_nanos() as libc::c_long;
         let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
@@ -105,7 +104,7 @@ struct SlackOfOne {
 }
 
 impl SlackOfOne {
-    /// Of real-time threads timers have no slack, and nothing is changed.
+    /// Real-time threads have no timer slack: nothing is changed.
     fn begin() -> Option<Self> {
         // SAFETY: takes and gives plain numbers.
         let before = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
@@ -127,12 +126,12 @@ fn set_slack(nanos: libc::c_int) {
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanos as libc::c_ulong) };
 }
 
-/// The system would not let the thread wait for a ring.
+/// The system did not let the thread wait for a ring.
 #[non_exhaustive]
 pub struct WaitError {
     /// What was tried.
     pub operation: &'static str,
-    /// What the system reports.
+    /// The system's error.
     pub source: io::Error,
 }
 
@@ -149,14 +148,14 @@ impl fmt::Display for WaitError {
     }
 }
 
-/// The text, so that a `main` that returns the error prints what to do.
+/// The same text as `Display`, so that a `main` that returns the error prints the advice.
 impl fmt::Debug for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// The text holds that of the source: there is nothing below it to print.
+/// The text holds the cause, so `source` has nothing to add.
 impl Error for WaitError {}
 
 fn check(operation: &'static str, result: libc::c_int) -> Result<libc::c_int, WaitError> {

@@ -1,4 +1,4 @@
-//! [`UserRingBuf`]: the producer that others embed.
+//! [`UserRingBuf`]: the producer to embed.
 
 use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -13,36 +13,33 @@ use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, exhausted};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
 ///
-/// It derefs to core's [`Producer`]: [`reserve`](Producer::reserve), fill,
-/// submit; [`wait_for_room`](Producer::wait_for_room).
+/// It derefs to core's [`Producer`]: [`reserve`](Producer::reserve) bytes, fill them
+/// and submit. [`wait_for_room`](Producer::wait_for_room) waits while the ring is full.
 ///
-/// Samples go to BPF programs: one of them has to call
-/// `bpf_user_ringbuf_drain`, for submitting notifies nobody. Drains hand over
-/// samples in the order of reservation and stop at the first that is not yet
-/// committed, so commit soon, in whatever order. A drain of another process,
-/// or of no process, may be under way at any time; nothing here blocks it.
+/// BPF programs take the samples. One of them must call `bpf_user_ringbuf_drain`,
+/// because submitting notifies nobody. A drain hands over samples in the order of
+/// reservation and stops at the first that is not committed. So commit soon; the order
+/// of commits does not matter. A drain may run at any time, and nothing here blocks it.
 ///
 /// Producing starts at the stored producer position, which outlives processes.
 /// So does a reservation that its process left open, and every drain stops there.
 /// Opening such a ring reports [`OpenError::LeftOpen`], and
 /// [`LeftOpen::recover`] discards what was left.
 ///
-/// Lengths and positions are in bytes. A sample has at most 2^24 - 1 of them,
-/// and at most the capacity less 8: more is refused before anything is written,
-/// since the kernel would fail on it in every drain (`__bpf_user_ringbuf_peek`,
-/// kernel/bpf/ringbuf.c, 6.1 to 7.3). The ring may become exactly full. On a
-/// 32-bit kernel drains find nothing any more once 4 GiB have gone through: the
-/// kernel compares positions there as if they never wrapped. See
-/// [`exhausted`](Self::exhausted).
+/// Lengths and positions are in bytes. A sample has at most 2^24 - 1 bytes, and at most
+/// the capacity less 8. A longer one is refused before anything is written, because
+/// every drain would fail on it (`__bpf_user_ringbuf_peek`, kernel/bpf/ringbuf.c, 6.1
+/// to 7.3). The ring may become exactly full. On a 32-bit kernel the ring dies after
+/// 4 GiB: see [`exhausted`](Self::exhausted).
 ///
-/// The value can be sent to another thread, and is used by one at a time. A
-/// child of `fork` does not own it: dropping it or a reservation there stores
-/// nothing, reserving reports
-/// [`CorruptReason::Forked`](crate::CorruptReason::Forked), and
-/// [`take_over`](Self::take_over) makes the child the producer. But the bytes of a
-/// reservation that was open at the fork are shared: a child that writes them
-/// writes into its parent's record, and later over other records. Commit what is
-/// open before you fork.
+/// The value can be sent to another thread; one thread uses it at a time.
+///
+/// A child of `fork` does not own the ring. To drop it or a reservation there stores
+/// nothing, and to reserve reports
+/// [`CorruptReason::Forked`](crate::CorruptReason::Forked).
+/// [`take_over`](Self::take_over) makes the child the producer. Commit every
+/// reservation before you fork: its bytes are shared, and a child that writes them
+/// writes into the parent's records.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -64,16 +61,16 @@ use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, exhausted};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Without a kernel the same runs over `ringbuf_sim::SimUserRing`, for code
-/// that is generic over the memory of a [`Producer`].
+/// Code that is generic over the memory of a [`Producer`] runs over
+/// `ringbuf_sim::SimUserRing` as well, without a kernel.
 #[derive(Debug)]
 pub struct UserRingBuf {
     producer: Producer<UserMapping>,
 }
 
 impl UserRingBuf {
-    /// The user ring behind a map's file descriptor, from whatever loader. The
-    /// descriptor is duplicated: the caller's may be closed afterwards.
+    /// Opens the user ring behind a map's file descriptor, from any loader. The
+    /// descriptor is duplicated, so the caller may close its own.
     ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the map or the descriptor.
@@ -87,7 +84,7 @@ impl UserRingBuf {
     /// as libbpf's do.
     ///
     /// # Errors
-    /// As [`open`](Self::open), but for [`OpenError::SecondProducer`] and
+    /// As [`open`](Self::open), without [`OpenError::SecondProducer`] and
     /// [`OpenError::LeftOpen`].
     ///
     /// # Safety
@@ -96,7 +93,7 @@ impl UserRingBuf {
         Self::take(door::duplicate(fd)?, Claiming::Never)
     }
 
-    /// The user ring with this map id, as `bpftool map list` shows it. Needs
+    /// Opens the user ring with this map id, as `bpftool map list` shows it. Needs
     /// `CAP_SYS_ADMIN`.
     ///
     /// # Errors
@@ -105,10 +102,11 @@ impl UserRingBuf {
         Self::take(door::by_id(id)?, Claiming::Once)
     }
 
-    /// The user ring that is pinned at `path` in bpffs.
+    /// Opens the user ring that is pinned at `path` in bpffs.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`OpenError::NoSuchPin`].
+    /// As [`open`](Self::open), and [`OpenError::NoSuchPin`] and
+    /// [`OpenError::NotAMapPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         Self::take(door::by_pin(path)?, Claiming::Once).map_err(|error| door::pinned(path, error))
@@ -148,12 +146,12 @@ impl UserRingBuf {
         Ok(Self { producer })
     }
 
-    /// Makes this process, a child of `fork`, the producer of a ring that its
-    /// parent opened. In the process that opened it, changes nothing.
+    /// Makes this process, a child of `fork`, the producer of a ring that its parent
+    /// opened. In the process that opened the ring it does nothing.
     ///
-    /// Producing starts where the parent has reserved up to. A reservation that
-    /// the parent still has open is its own to commit; drains stop at it until
-    /// then. The parent owns the ring no longer: that it exits is the usual case.
+    /// Producing starts behind the parent's last reservation. The parent then no longer
+    /// owns the ring; usually it exits. A reservation that it left open stalls drains:
+    /// call [`discard_open`](Producer::discard_open).
     ///
     /// ```no_run
     /// # fn daemonize() {}
@@ -165,7 +163,7 @@ impl UserRingBuf {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Self::open). The ring is as before then.
+    /// As [`open`](Self::open). After an error the ring is as before.
     pub fn take_over(&mut self) -> Result<(), OpenError> {
         if !self.producer.memory().is_owned() {
             *self = Self::over(self.producer.memory().take_over()?)?;
@@ -173,9 +171,8 @@ impl UserRingBuf {
         Ok(())
     }
 
-    /// Whether the ring has come to its end, as those of 32-bit kernels do once
-    /// 2^32 bytes went through: what is submitted then is never drained. Always
-    /// `None` on a 64-bit kernel.
+    /// Whether the ring is dead. On a 32-bit kernel a user ring dies after 2^32 bytes:
+    /// no drain finds a later sample. Always `None` on a 64-bit kernel.
     pub fn exhausted(&self) -> Option<Exhausted> {
         let memory = self.producer.memory();
         exhausted::user_ring(
@@ -190,8 +187,8 @@ impl UserRingBuf {
         self.producer.memory().capacity()
     }
 
-    /// The producer itself, for code that is generic over the memory: it writes
-    /// this ring or a simulated one. `&ring` derefs to the same.
+    /// The producer itself, for code that writes real and simulated rings alike.
+    /// `&ring` derefs to the same.
     #[must_use]
     pub fn producer(&self) -> &Producer<UserMapping> {
         &self.producer
@@ -222,9 +219,9 @@ impl Deref for UserRingBuf {
 }
 
 impl AsFd for UserRingBuf {
-    /// The map's descriptor. It becomes writable (`EPOLLOUT`) when a drain has
-    /// consumed something; it says so level-triggered unless the ring is full to
-    /// the last byte, so wait edge-triggered, and look before each wait.
+    /// The map's descriptor. It becomes writable (`EPOLLOUT`) when a drain has consumed
+    /// something. Wait edge-triggered, and look before each wait: level-triggered epoll
+    /// reports it as writable unless the ring is full to the last byte.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.producer.memory().as_fd()
     }
