@@ -10,24 +10,26 @@ use core::ops::Deref;
 use crate::walk::{Area, Cursor, Step};
 use crate::{Armed, Consumer, ConsumerMemory, Corrupt, Position, SampleLen};
 
-/// A run of records held at once: read in place, given back together.
+/// Several records held at once: read in place, given back together.
 ///
-/// Any number of its [`Record`]s may live at the same time; none outlives it.
-/// Dropping it consumes what was read and gives the space back with one store
-/// (but for what [`Consumer::hold_back`] keeps). Space that a batch holds is
-/// space that producers lack, so do not keep one while waiting for something.
-/// Forgetting one (`mem::forget`) is safe: its records are delivered again.
+/// Any number of its [`Record`]s may live at the same time, but not longer than the
+/// batch. Dropping the batch consumes its records and gives their space back with
+/// one store. [`Consumer::hold_back`] may keep a part of it.
 ///
-/// To stop after `n` records, stop calling [`next`](Self::next), or bound it by
+/// Producers cannot use the space that a batch holds. So do not keep a batch while
+/// you wait. Forgetting a batch (`mem::forget`) is safe: its records are delivered
+/// again.
+///
+/// To stop after `n` records, stop calling [`next`](Self::next), or set
 /// [`max_records`](Self::max_records).
 ///
-/// Before you block in an event loop of your own, [`finish`](Self::finish) it:
-/// a batch lends its records until it ends, so it cannot arm any earlier.
+/// Before you block in your own event loop, call [`finish`](Self::finish). A batch
+/// lends its records until it ends, so it cannot arm earlier.
 pub struct Batch<'c, M: ConsumerMemory> {
     consumer: &'c mut Consumer<M>,
     cursor: Cell<Cursor>,
     delivered: Cell<u64>,
-    /// A copy: the loop keeps it in registers.
+    /// A copy, so that the loop keeps it in registers.
     area: Area<M>,
 }
 
@@ -37,12 +39,12 @@ pub struct Batch<'c, M: ConsumerMemory> {
 pub enum Next<'b, M: ConsumerMemory + 'b> {
     /// A committed record.
     Record(Record<'b, M>),
-    /// The next record is reserved and not yet committed: its commit will
-    /// notify an armed consumer. Records behind it wait, committed or not.
+    /// The next record is reserved but not committed. Its commit will notify an
+    /// armed consumer. Later records wait for it, even if they are committed.
     Busy,
     /// Everything produced has been read.
     Empty,
-    /// The batch's own bound is reached; there may be more in the next batch.
+    /// The batch has reached its limit. The next batch may find more.
     Limit,
 }
 
@@ -58,7 +60,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         }
     }
 
-    /// Bounds the batch to `records` records; discarded ones do not count.
+    /// Limits the batch to `records` records. Discarded records do not count.
     #[must_use]
     pub fn max_records(self, records: u64) -> Self {
         self.consumer.walk.max_records.set(records);
@@ -66,8 +68,8 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         self
     }
 
-    /// Bounds the batch to `bytes` of ring space: the record that reaches the
-    /// bound is the last, however long it is, delivered or skipped.
+    /// Limits the batch to `bytes` of ring space. The record that reaches the limit
+    /// is the last one, whatever its length, delivered or skipped.
     ///
     /// ```
     /// use ringbuf_core::Next;
@@ -90,13 +92,14 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         self
     }
 
-    /// The next record, in order; discarded ones are skipped.
+    /// Returns the next record in order. Skips discarded records.
     ///
-    /// Takes `&self`, so that records can be held together. Ends after a whole
-    /// ring at most: what a batch holds cannot be produced again.
+    /// Takes `&self`, so you can hold several records. A batch ends after at most
+    /// one whole ring, because producers cannot reuse the space that it holds.
     ///
     /// # Errors
-    /// [`Corrupt`], now and at each later call. Records before it were good.
+    /// [`Corrupt`]; each later call reports it again. All earlier records were
+    /// good.
     #[inline(always)]
     pub fn next(&self) -> Result<Next<'_, M>, Corrupt> {
         if let Some((position, len)) = self.plain() {
@@ -113,9 +116,9 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         }
     }
 
-    /// The records up to the end of the batch, whatever ends it:
-    /// [`Next::Empty`], [`Next::Busy`] or [`Next::Limit`]. The next call of
-    /// [`next`](Self::next) tells which.
+    /// Iterates over the records up to the end of the batch. The next call of
+    /// [`next`](Self::next) tells why it ended: [`Next::Empty`], [`Next::Busy`] or
+    /// [`Next::Limit`].
     ///
     /// ```
     /// use ringbuf_sim::{Flags, SimRing};
@@ -142,8 +145,8 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         })
     }
 
-    /// Ends the batch as dropping it does, then [arms](Consumer::arm): whether
-    /// blocking is safe. At [`Armed::Ready`] read another batch first.
+    /// Ends the batch as dropping does, then [arms](Consumer::arm). The result says
+    /// whether you may block. After [`Armed::Ready`], read another batch first.
     ///
     /// ```
     /// use ringbuf_core::{Armed, Next};
@@ -167,15 +170,15 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         let consumer = &mut *self.consumer;
         consumer.end_batch(self.cursor.get(), self.delivered.get());
         let armed = consumer.arm();
-        // What is dropped now is a batch that has not begun.
+        // The drop that follows sees a batch that has not begun.
         consumer.begin_batch(0);
         self.cursor.set(Cursor { position: consumer.consumed, window: 0 });
         self.delivered.set(0);
         armed
     }
 
-    /// The next plain record of the window that the last slow step opened;
-    /// `None` where another slow step is due.
+    /// Returns the next plain record of the window that the slow path opened.
+    /// Returns `None` if the slow path has to run again.
     #[inline(always)]
     pub(crate) fn plain(&self) -> Option<(Position, SampleLen)> {
         let (cursor, plain) = self.consumer.plain(self.cursor.get(), self.area);
@@ -183,7 +186,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         plain
     }
 
-    /// The next record of the window, if it is plain and of exactly this
+    /// Returns the next record of the window if it is plain and has exactly this
     /// length.
     #[inline(always)]
     pub(crate) fn alike(&self, len: SampleLen) -> Option<Position> {
@@ -197,27 +200,27 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     #[inline(always)]
     pub(crate) fn lend(&self, position: Position, len: SampleLen) -> Record<'_, M> {
         self.delivered.set(self.delivered.get() + 1);
-        // SAFETY: the walk saw the record committed with this length by an
-        // acquire load and checked that it lies in what is produced; this
-        // batch, which the sample borrows, releases it only when dropped.
+        // SAFETY: the walk saw the record committed with this length by an acquire
+        // load, and checked that it lies within the produced bytes. The sample
+        // borrows this batch, which releases the space only when dropped.
         unsafe { Record::lend(&self.consumer.memory, self.area, position, len) }
     }
 
-    /// Bytes of ring space that this batch holds.
+    /// Returns the bytes of ring space that this batch holds.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         self.cursor.get().position.distance(self.consumer.consumed, self.consumer.memory.width())
     }
 
-    /// Records delivered by this batch.
+    /// Returns the number of records that this batch delivered.
     #[inline]
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.delivered.get()
     }
 
-    /// Ends the batch without consuming: its records are delivered again,
-    /// unless the ring turns out corrupt in between.
+    /// Ends the batch without consuming it. Its records are delivered again, unless
+    /// the ring becomes corrupt first.
     ///
     /// ```
     /// use ringbuf_sim::{Flags, SimRing};
@@ -227,16 +230,16 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     /// let mut consumer = ring.consumer()?;
     /// let batch = consumer.batch();
     /// assert_eq!(batch.records().count(), 1);
-    /// batch.rewind(); // what they were written to cannot take them now
+    /// batch.rewind(); // you could not handle them now
     /// assert_eq!(consumer.batch().records().count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn rewind(self) {
-        // The consumer is as it was; nothing else is owned.
+        // The consumer has not changed, and the batch owns nothing else.
         let _ = ManuallyDrop::new(self);
     }
 
-    /// Sends every record through the slow path, which knows the bounds.
+    /// Sends every record through the slow path, which checks the limits.
     fn close_window(&self) {
         let Cursor { position, window } = self.cursor.get();
         self.consumer.walk.beyond.set(self.consumer.walk.beyond.get() + window);
@@ -261,14 +264,14 @@ impl<M: ConsumerMemory> fmt::Debug for Batch<'_, M> {
     }
 }
 
-/// One committed record, read in place: it derefs to its sample.
+/// One committed record, read in place. It dereferences to its sample.
 ///
-/// To hand samples to other threads of a scope, send
-/// [`into_sample`](Self::into_sample): the record itself stays in its thread.
+/// To use samples in other threads of a scope, send
+/// [`into_sample`](Self::into_sample). The record itself stays in its thread.
 ///
-/// The bytes do not change while it lives: the kernel writes over them only
+/// The bytes do not change while the record lives. The kernel overwrites them only
 /// after the batch is dropped. Over mapped memory the sample is an
-/// [`AlignedBytes`](crate::AlignedBytes): 8-aligned, always.
+/// [`AlignedBytes`](crate::AlignedBytes), which is always 8-aligned.
 pub struct Record<'b, M: ConsumerMemory + 'b> {
     sample: M::Sample<'b>,
     position: Position,
@@ -278,8 +281,8 @@ pub struct Record<'b, M: ConsumerMemory + 'b> {
 
 impl<'b, M: ConsumerMemory> Record<'b, M> {
     /// # Safety
-    /// As of [`ConsumerMemory::sample`], for as long as `'b`; the area is that of
-    /// the memory.
+    /// The conditions of [`ConsumerMemory::sample`] hold for `'b`. The area belongs
+    /// to this memory.
     #[inline(always)]
     pub(crate) unsafe fn lend(
         memory: &'b M,
@@ -287,24 +290,24 @@ impl<'b, M: ConsumerMemory> Record<'b, M> {
         position: Position,
         len: SampleLen,
     ) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         let sample = unsafe { memory.sample(data, position.offset(capacity), len) };
         Self { sample, position: position.wrap(memory.width()), len, batch: PhantomData }
     }
 
-    /// Where the record's header stands in the stream.
+    /// Returns the position of the record's header in the stream.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// Length of the sample in bytes; 0 is possible.
+    /// Returns the length of the sample in bytes. It can be 0.
     #[must_use]
     pub fn sample_len(&self) -> SampleLen {
         self.len
     }
 
-    /// The sample, for as long as the batch lives.
+    /// Returns the sample, which stays valid while the batch lives.
     #[must_use]
     pub fn into_sample(self) -> M::Sample<'b> {
         self.sample

@@ -2,34 +2,34 @@
 
 use core::ops::Deref;
 
-/// The bytes of a sample: a `[u8]` that begins on a multiple of 8, always.
+/// The bytes of a sample: a `[u8]` that always begins at a multiple of 8.
 ///
-/// So a view as any type of alignment 8 or less needs no copy, for example by
-/// `zerocopy` or `bytemuck`.
+/// So you can view it as any type of alignment 8 or less without a copy, for
+/// example with `zerocopy` or `bytemuck`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct AlignedBytes<'a>(&'a [u8]);
 
 impl<'a> AlignedBytes<'a> {
-    /// `bytes` begin on a multiple of 8.
+    /// `bytes` must begin at a multiple of 8.
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         debug_assert!(bytes.as_ptr().addr() % 8 == 0);
         Self(bytes)
     }
 
-    /// The bytes as aligned words in native byte order, and the up to seven
-    /// bytes that do not fill another word.
+    /// Returns the bytes as aligned words in native byte order, and the remaining
+    /// bytes, up to seven.
     #[must_use]
     pub fn words(self) -> (&'a [u64], &'a [u8]) {
-        // SAFETY: every bit pattern is a `u64`, and the slice is as live and
-        // as immutable as the bytes that it views.
+        // SAFETY: every bit pattern is a valid `u64`. The slice lives as long as
+        // the bytes and is equally immutable.
         let (unaligned, words, rest) = unsafe { self.0.align_to() };
         debug_assert!(unaligned.is_empty());
         (words, rest)
     }
 
-    /// The bytes, for as long as the batch lives.
+    /// Returns the bytes, which stay valid while the batch lives.
     #[inline]
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {

@@ -1,4 +1,4 @@
-//! [`Consumer`]: the one reader of a ring.
+//! [`Consumer`]: the only reader of a ring.
 
 use core::fmt;
 use core::sync::atomic::Ordering::{Release, SeqCst};
@@ -7,54 +7,57 @@ use crate::release::Hold;
 use crate::walk::{self, Head, Walk};
 use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position, WaitState};
 
-/// The one reader of a ring: it owns the consumer position.
+/// The only reader of a ring. It owns the consumer position.
 ///
-/// Two positions: everything before *consumed* was delivered; everything before
-/// *published* was given back to the producers. Consumed is private; published
-/// is the shared word. They differ while a [`Batch`] lives, and afterwards if
-/// the consumer [holds back](Self::hold_back).
+/// The consumer has two positions. It has delivered everything before the
+/// *consumed* position, which is private. It has given back to the producers
+/// everything before the *published* position, which is in shared memory. The two
+/// differ while a [`Batch`] lives. They also differ later if the consumer [holds
+/// back](Self::hold_back).
 ///
-/// Reading never blocks, never allocates, and reads no clock. There are two ways
-/// to wait when nothing is left:
+/// Reading never blocks, never allocates, and reads no clock. When the ring is
+/// empty, you can wait in two ways:
 ///
-/// - [`wait`](Self::wait), which blocks, naps or spins by a
-///   [`WaitPolicy`](crate::WaitPolicy) that holds back as well.
-/// - An event loop of your own. A consumer without a policy that holds nothing back
-///   is safe there (after a call of `wait`, [`clear_policy`](Self::clear_policy)):
-///   [`drain`](Self::drain), [`for_each`](Self::for_each) and
-///   [`next_record`](Self::next_record) arm by themselves when they find the
-///   end. Two calls leave that to you: after a [`Batch`], or after
-///   [`Drained::Limit`](crate::Drained::Limit), read on or [`arm`](Self::arm).
+/// - Call [`wait`](Self::wait). It blocks, naps or spins as a
+///   [`WaitPolicy`](crate::WaitPolicy) decides. The policy also decides how much is
+///   held back.
+/// - Use your own event loop. Set no policy and hold nothing back; after a call of
+///   `wait`, call [`clear_policy`](Self::clear_policy). [`drain`](Self::drain),
+///   [`for_each`](Self::for_each) and [`next_record`](Self::next_record) then arm
+///   by themselves at the end of the ring. After a [`Batch`] or
+///   [`Drained::Limit`](crate::Drained::Limit), read on or call [`arm`](Self::arm)
+///   yourself.
 ///
-/// Dropping it publishes what is consumed. In a child of `fork` it stores
-/// nothing: the ring is the parent's, and reading it reports
+/// Dropping the consumer publishes everything consumed. In a child of `fork` it
+/// stores nothing, because the ring belongs to the parent. Reading there reports
 /// [`CorruptReason::Forked`].
 #[derive(Debug)]
 pub struct Consumer<M: ConsumerMemory> {
     pub(crate) memory: M,
     /// The consumed position, not wrapped to the kernel's width.
     pub(crate) consumed: Position,
-    /// Bytes produced from there on, as last seen: always whole records.
+    /// Bytes produced from that position on, as last seen. They are always whole
+    /// records.
     pub(crate) available: u64,
     pub(crate) counts: Counts,
     pub(crate) walk: Walk,
-    /// The shared word, as this side stored it last.
+    /// The published position, as this consumer last stored it.
     pub(crate) published: Position,
     pub(crate) hold: Hold,
     pub(crate) waiting: Option<WaitState>,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
-    /// A consumer that starts at the stored consumer position, which outlives
-    /// processes: it reads on where the last consumer stopped.
+    /// Creates a consumer that starts at the stored consumer position. The position
+    /// outlives processes, so the new consumer continues after the last one.
     ///
     /// # Errors
-    /// [`Corrupt`] if the stored positions cannot be those of a ring.
+    /// [`Corrupt`] if the stored positions are impossible.
     ///
     /// # Safety
-    /// **C1** No other consumer of this ring exists, in this process or in any
-    /// other, for as long as this one lives: the kernel lets producers write
-    /// over whatever the stored consumer position has passed.
+    /// **C1** While this consumer lives, no other consumer of this ring exists, in
+    /// this process or in any other. The kernel lets producers overwrite everything
+    /// before the stored consumer position.
     pub unsafe fn new(memory: M) -> Result<Self, Corrupt> {
         let start = memory.initial_consumer_pos();
         if !start.is_aligned() {
@@ -73,8 +76,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         })
     }
 
-    /// A run of records, read in place and given back together. Nothing is
-    /// read until [`Batch::next`].
+    /// Begins a batch: records that are read in place and given back together. It
+    /// reads nothing until [`Batch::next`].
     #[inline]
     pub fn batch(&mut self) -> Batch<'_, M> {
         Batch::new(self, 0)
@@ -82,22 +85,23 @@ impl<M: ConsumerMemory> Consumer<M> {
 
     /// Gives all consumed space back to the producers now.
     ///
-    /// One `Release` store, if anything is unpublished. Pairs with the acquire
-    /// load of the consumer position in `__bpf_ringbuf_reserve`
-    /// (kernel/bpf/ringbuf.c): without it a producer could write over bytes
-    /// that this side is still reading. Models: `reuse`, `wrap`.
+    /// Makes one `Release` store if anything is unpublished. The store pairs with
+    /// the acquire load of the consumer position in `__bpf_ringbuf_reserve`
+    /// (kernel/bpf/ringbuf.c). Without it, a producer could overwrite bytes that
+    /// this consumer is still reading. Models: `reuse`, `wrap`.
     ///
-    /// Stores nothing in a child of `fork`, nor if the shared word is not what
-    /// this consumer stored last: then another one reads the ring, and each
-    /// later call reports [`CorruptReason::ConsumerMoved`].
+    /// Stores nothing in a child of `fork`. Also stores nothing if the shared
+    /// position differs from the position that this consumer stored last. In that
+    /// case another consumer reads the ring, and each later call reports
+    /// [`CorruptReason::ConsumerMoved`].
     #[inline]
     pub fn publish(&mut self) {
         self.hold.empty_looks = 0;
         self.store_published(self.consumed);
     }
 
-    /// Publishes a position that is consumed: the only store of the shared
-    /// word.
+    /// Publishes a consumed position. This is the only store of the shared consumer
+    /// position.
     #[inline(never)]
     pub(crate) fn store_published(&mut self, position: Position) {
         let position = position.wrap(self.memory.width());
@@ -109,7 +113,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         }
     }
 
-    /// Whether the shared word is ours to store, and is as we left it.
+    /// Returns true if this consumer may store the shared position, and nobody else
+    /// has changed it.
     fn is_sole_consumer(&self) -> bool {
         if !self.memory.is_owned() {
             return false;
@@ -123,12 +128,12 @@ impl<M: ConsumerMemory> Consumer<M> {
         !moved
     }
 
-    /// The last step before blocking: publishes, then looks once more.
+    /// Call this last before you block. It publishes, then looks once more.
     ///
-    /// [`Armed::Sleep`] promises that the next commit at this position
-    /// notifies, unless its program forbids it (`BPF_RB_NO_WAKEUP`) or an
-    /// earlier unread record did: so bound every wait. It cannot be called
-    /// while a [`Batch`] lives:
+    /// [`Armed::Sleep`] promises that the next commit at this position notifies.
+    /// There are two exceptions: its program forbids it (`BPF_RB_NO_WAKEUP`), or an
+    /// earlier unread record did not notify. So set a timeout for every wait. You
+    /// cannot call `arm` while a [`Batch`] lives:
     /// ```compile_fail
     /// # fn f<M: ringbuf_core::ConsumerMemory>(consumer: &mut ringbuf_core::Consumer<M>) {
     /// let batch = consumer.batch();
@@ -138,12 +143,13 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// ```
     ///
     /// # Ordering
-    /// Consumer: store consumer position; full fence; load producer position
-    /// and header. Producer (`bpf_ringbuf_commit`): exchange header, a full
-    /// barrier; load consumer position. Each stores before it loads, so at
-    /// least one sees the other. Without this fence both may see the past: the
-    /// record is committed, nobody announces it, the reader sleeps. Models:
-    /// `wakeup`, `wakeup_busy`; live test: `lost_wakeups`.
+    /// The consumer stores the consumer position, makes a full fence, then loads
+    /// the producer position and the header. The producer (`bpf_ringbuf_commit`)
+    /// exchanges the header, which is a full barrier, then loads the consumer
+    /// position. Each side stores before it loads, so at least one sees the store
+    /// of the other. Without this fence, both may read old values: the record is
+    /// committed, nobody notifies, and the reader sleeps. Models: `wakeup`,
+    /// `wakeup_busy`; live test: `lost_wakeups`.
     #[inline(never)]
     pub fn arm(&mut self) -> Armed {
         self.publish();
@@ -151,12 +157,12 @@ impl<M: ConsumerMemory> Consumer<M> {
         if !self.is_sole_consumer() || self.look() { Armed::Ready } else { Armed::Sleep }
     }
 
-    /// Whether there is something to read, to skip or to report, as of now.
-    /// Fences nothing: look again later, and before blocking [`arm`](Self::arm).
+    /// Returns true if there is something to read, to skip or to report now. Makes
+    /// no fence, so call [`arm`](Self::arm) before you block.
     ///
-    /// Loads the producer position only if all that is known of is consumed,
-    /// and then one header. Counts as a look that found nothing, if it did
-    /// ([`hold_back`](Self::hold_back)).
+    /// Loads the producer position only if all known records are consumed. Then it
+    /// loads at most one header. If it finds nothing, it counts as an empty look
+    /// (see [`hold_back`](Self::hold_back)).
     #[inline]
     #[must_use]
     pub fn is_ready(&mut self) -> bool {
@@ -167,8 +173,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         ready
     }
 
-    /// Whether something is known to be unread: the last batch stopped before a
-    /// record that is committed. Loads one header at most.
+    /// Returns true if something is known to be unread, because the last batch
+    /// stopped before a committed record. Loads one header at most.
     #[inline]
     #[must_use]
     pub fn known_ready(&self) -> bool {
@@ -188,17 +194,17 @@ impl<M: ConsumerMemory> Consumer<M> {
         let held = self.unpublished();
         match walk::look(&self.memory, self.consumed, held, &mut self.available) {
             Ok(Head::Empty | Head::Busy) => false,
-            // A corrupt ring is for the next read to report.
+            // The next read reports the corrupt ring.
             Ok(Head::Committed(_)) | Err(_) => true,
         }
     }
 
-    /// Bytes produced and not yet consumed, busy and discarded records
-    /// included, as of now.
+    /// Returns the bytes produced and not yet consumed. This includes busy and
+    /// discarded records.
     ///
     /// # Errors
-    /// [`Corrupt`] if the producer position is out of range, now and at each
-    /// later call.
+    /// [`Corrupt`] if the producer position is out of range. Each later call
+    /// reports it again.
     pub fn lag(&self) -> Result<u64, Corrupt> {
         if let Some(corrupt) = self.walk.corrupt.get() {
             return Err(corrupt);
@@ -210,27 +216,27 @@ impl<M: ConsumerMemory> Consumer<M> {
             .map_err(|corrupt| self.corrupted(corrupt))
     }
 
-    /// Bytes consumed and not yet given back to the producers.
+    /// Returns the bytes consumed and not yet given back to the producers.
     #[must_use]
     pub fn unpublished(&self) -> u64 {
         self.consumed.distance(self.published, self.memory.width())
     }
 
-    /// The consumed position: everything before it was delivered.
+    /// Returns the consumed position. Everything before it was delivered.
     #[inline]
     #[must_use]
     pub fn position(&self) -> Position {
         self.consumed.wrap(self.memory.width())
     }
 
-    /// How many records this consumer has passed, without those of a batch
-    /// that still lives.
+    /// Counts the records that this consumer has passed. A batch that still lives
+    /// is not included.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// The memory that it reads.
+    /// Returns the memory that the consumer reads.
     #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
@@ -243,17 +249,18 @@ impl<M: ConsumerMemory> Drop for Consumer<M> {
     }
 }
 
-/// What [`Consumer::arm`] found: whether blocking is safe.
+/// The result of [`Consumer::arm`]: may you block?
 #[must_use = "blocking after `Ready` may miss a record"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Armed {
-    /// Nothing to read: the next commit will notify. Block, with a bound.
+    /// There is nothing to read, and the next commit will notify. Block, with a
+    /// timeout.
     Sleep,
-    /// There is something to read, to skip or to report: do not block.
+    /// There is something to read, to skip or to report. Do not block.
     Ready,
 }
 
-/// Records that a consumer has passed.
+/// The records that a consumer has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

@@ -1,5 +1,5 @@
-//! Reading by callback, [`Consumer::for_each`], and one by one,
-//! [`Consumer::next_record`].
+//! Reading with a callback ([`Consumer::for_each`]), and one record at a time
+//! ([`Consumer::next_record`]).
 
 use core::convert::Infallible;
 use core::ops::ControlFlow;
@@ -7,36 +7,36 @@ use core::ops::ControlFlow;
 use crate::walk::{Area, Cursor, Step};
 use crate::{Armed, Batch, Consumer, ConsumerMemory, Corrupt, Next, Position, Record};
 
-/// What ended a [`Consumer::for_each`] that did not break.
+/// Why a [`Consumer::for_each`] ended, if the callback did not break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Drained {
     /// Everything produced has been read.
     Empty,
-    /// The next record is reserved and not yet committed: its commit will
-    /// notify an armed consumer. Records behind it wait, committed or not.
+    /// The next record is reserved but not committed. Its commit will notify an
+    /// armed consumer. Later records wait for it, even if they are committed.
     Busy,
-    /// As much as a whole ring has been read: there may be more. Drain again
-    /// before you block.
+    /// One whole ring has been read, and there may be more. Drain again before you
+    /// block.
     Limit,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
-    /// Reads what there is, record by record, and gives the space back as it
-    /// goes ([`hold_back`](Self::hold_back)).
+    /// Reads all available records, one by one. Gives their space back on the way
+    /// (see [`hold_back`](Self::hold_back)).
     ///
-    /// Ends when nothing committed is left, when `each` breaks (the record that
-    /// it was given is consumed), or after one capacity (the last window may go
-    /// beyond it, not beyond two), so that a producer that never rests cannot
-    /// keep it for ever. Never blocks. If `each` panics, the record that it was
-    /// given is consumed.
+    /// Ends in one of three cases: no committed record is left, `each` breaks, or
+    /// one capacity of bytes is read. The last window may exceed one capacity, but
+    /// never two. This limit ends the call even if a producer never stops. Never
+    /// blocks. If `each` breaks or panics, its current record is consumed.
     ///
     /// A consumer without a policy that holds nothing back [arms](Self::arm) before
-    /// it answers [`Drained::Empty`] or [`Drained::Busy`], and reads on if that
-    /// finds more: so you may block then. It costs one fence for each call.
+    /// it returns [`Drained::Empty`] or [`Drained::Busy`]. If that finds more
+    /// records, it reads on. So you may block after either result. This costs one
+    /// fence for each call.
     ///
-    /// It is the fastest way to read: runs of records of equal length take
-    /// about a dozen instructions each. To hold several records at once, use
+    /// This is the fastest way to read. Runs of records of equal length take about
+    /// a dozen instructions each. To hold several records at once, use
     /// [`batch`](Self::batch).
     ///
     /// ```
@@ -58,9 +58,10 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// ```
     ///
     /// # Errors
-    /// [`Corrupt`], now and at each later call. Records before it were good.
-    // Inlined always: what the callback captures can then stay in registers,
-    // where a call would carry it through memory from record to record.
+    /// [`Corrupt`]; each later call reports it again. All earlier records were
+    /// good.
+    // Always inlined, so that the variables of the callback stay in registers. A
+    // call would move them through memory for each record.
     #[inline(always)]
     pub fn for_each<B>(
         &mut self,
@@ -73,7 +74,7 @@ impl<M: ConsumerMemory> Consumer<M> {
             {
                 break Ok(ControlFlow::Continue(Drained::Limit));
             }
-            // A batch for each window: it is given back before the next look.
+            // One batch for each window, given back before the next look.
             let batch = Batch::new(self, self.hold.portion.unwrap_or(0));
             let end = match batch.next() {
                 Ok(Next::Record(first)) => match window(&batch, first, &mut each) {
@@ -94,7 +95,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         end
     }
 
-    /// As [`for_each`](Self::for_each), with a callback that never breaks.
+    /// Like [`for_each`](Self::for_each), but the callback never breaks.
     ///
     /// # Errors
     /// As [`for_each`](Self::for_each).
@@ -110,14 +111,15 @@ impl<M: ConsumerMemory> Consumer<M> {
         }
     }
 
-    /// The next record, lent until the next call; `None` if nothing committed is
-    /// left. The space of the one before is given back now. Never blocks.
+    /// Returns the next record, valid until the next call. Returns `None` if no
+    /// committed record is left. Gives back the space of the previous record. Never
+    /// blocks.
     ///
-    /// The loop of aya's `RingBuf::next`, unchanged: at the end it
-    /// [arms](Self::arm), as [`for_each`](Self::for_each) does, so you may block
-    /// after a `None`. Discarded records are skipped in one call, however many: it
-    /// ends at a record, or at the end. It stores a position for each record; a
-    /// drain, a batch or a policy that holds back is faster.
+    /// A loop over aya's `RingBuf::next` works unchanged. At the end of the ring
+    /// this call [arms](Self::arm), as [`for_each`](Self::for_each) does, so you
+    /// may block after `None`. One call skips any number of discarded records. This
+    /// call stores a position for each record; a drain, a batch or a policy that
+    /// holds back is faster.
     ///
     /// ```
     /// use ringbuf_sim::{Flags, SimRing};
@@ -130,7 +132,7 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    /// No two are lent at the same time:
+    /// You cannot hold two records at the same time:
     /// ```compile_fail,E0499
     /// # let ring = ringbuf_sim::SimRing::new(4096).unwrap();
     /// # let mut consumer = ring.consumer().unwrap();
@@ -140,9 +142,10 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// ```
     ///
     /// # Errors
-    /// [`Corrupt`], now and at each later call. Records before it were good.
+    /// [`Corrupt`]; each later call reports it again. All earlier records were
+    /// good.
     pub fn next_record(&mut self) -> Result<Option<Record<'_, M>>, Corrupt> {
-        // What was lent is out of use: its borrow of `self` has ended.
+        // The previous record is no longer in use: its borrow of `self` has ended.
         self.give_back();
         let mut armed_at = None;
         let (position, len) = loop {
@@ -162,17 +165,17 @@ impl<M: ConsumerMemory> Consumer<M> {
                 }
             }
         };
-        // SAFETY: the walk saw the record committed with this length by an
-        // acquire load and checked that it lies in what is produced; it is
-        // published by a later call that takes `&mut self` at the earliest, which
-        // the record borrows until then.
+        // SAFETY: the walk saw the record committed with this length by an acquire
+        // load, and checked that it lies within the produced bytes. Only a later
+        // call that takes `&mut self` publishes it, and the record borrows `self`
+        // until then.
         Ok(Some(unsafe { Record::lend(&self.memory, Area::of(&self.memory), position, len) }))
     }
 
-    /// Whether arming finds more, where the known records end. A consumer that
-    /// holds back or has a policy is armed before it blocks instead. Arms once at each position:
-    /// a header that is committed at one look and busy at the next is no
-    /// kernel's, and must not keep the reader here.
+    /// Arms at the end of the known records, and returns true if that finds more. A
+    /// consumer that holds back or has a policy arms before it blocks instead. Arms
+    /// once at each position: no kernel turns a committed header busy again, so
+    /// such memory must not keep the reader here.
     #[inline]
     fn finds_more(&mut self, armed_at: &mut Option<Position>) -> bool {
         self.hold.portion.is_none()
@@ -182,12 +185,12 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 }
 
-/// Records in a row of the guessed length that make it worth another try after
-/// one of another length.
+/// After a run of at least this many records of one length, a single record of
+/// another length does not change the guess.
 const RUN: u64 = 8;
 
-/// `first`, and the plain records behind it in its window: as long as they are
-/// of the same length by comparing headers with it, then one by one.
+/// Reads `first` and the plain records after it in its window. While records have
+/// the same length, it only compares headers. Then it reads them one by one.
 #[inline(always)]
 fn window<'b, M: ConsumerMemory, B>(
     batch: &'b Batch<'_, M>,

@@ -1,11 +1,11 @@
-//! What can go wrong, one small type for each operation.
+//! The errors of this crate: one small type for each operation.
 
 use core::error::Error;
 use core::fmt;
 
 use crate::Position;
 
-/// A size that no ring buffer map can have.
+/// The requested size is not possible for a ring buffer map.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CapacityError {
@@ -13,24 +13,24 @@ pub enum CapacityError {
     Zero,
     /// Not a power of two.
     NotPowerOfTwo {
-        /// The size asked for.
+        /// The requested size.
         bytes: u64,
     },
     /// Smaller than a page.
     BelowPage {
-        /// The size asked for.
+        /// The requested size.
         bytes: u64,
         /// The size of a page on this machine.
         page_size: u64,
     },
-    /// Above 2 GiB, the largest power of two that `max_entries` can hold.
+    /// More than 2 GiB, the largest power of two that `max_entries` can hold.
     TooLarge {
-        /// The size asked for.
+        /// The requested size.
         bytes: u64,
     },
-    /// A page size that is not a power of two, or below 8.
+    /// The page size is not a power of two, or it is below 8.
     PageSize {
-        /// The page size given.
+        /// The page size that was given.
         page_size: u64,
     },
 }
@@ -39,23 +39,25 @@ impl fmt::Display for CapacityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Zero => f.write_str(
-                "a ring buffer cannot have 0 bytes: give a power of two, at least one page",
+                "a ring buffer cannot have 0 bytes: use a power of two, at least one page",
             ),
             Self::NotPowerOfTwo { bytes } => {
                 write!(f, "{bytes} bytes is not a power of two: ")?;
                 match bytes.checked_next_power_of_two() {
-                    Some(next) => write!(f, "the next that works is {next}"),
-                    None => f.write_str("give a power of two"),
+                    Some(next) => write!(f, "use {next} instead"),
+                    None => f.write_str("use a power of two"),
                 }
             }
             Self::BelowPage { bytes, page_size } => write!(
                 f,
-                "{bytes} bytes is less than a page: the smallest ring here has {page_size} bytes"
+                "{bytes} bytes is less than one page: use at least {page_size} bytes on this machine"
             ),
             Self::TooLarge { bytes } => {
-                write!(f, "{bytes} bytes is too large: a ring has at most 2147483648 bytes (2 GiB)")
+                write!(f, "{bytes} bytes is too large: use at most 2147483648 bytes (2 GiB)")
             }
-            Self::PageSize { page_size } => write!(f, "{page_size} is not a page size"),
+            Self::PageSize { page_size } => {
+                write!(f, "{page_size} is not a page size: use a power of two, at least 8")
+            }
         }
     }
 }
@@ -69,22 +71,24 @@ impl fmt::Debug for CapacityError {
 
 impl Error for CapacityError {}
 
-/// The ring cannot be read on: it holds something that the kernel never writes
-/// there, or it is not this consumer's any more. Terminal: the consumer reports
-/// it again at every later call and delivers nothing more. ([`Forked`] is so in the
-/// child alone, until it takes the ring over.)
+/// The consumer cannot continue to read the ring. Either the ring holds something
+/// that the kernel never writes there, or it no longer belongs to this consumer.
+///
+/// This error is permanent: every later call reports it again and delivers nothing.
+/// [`Forked`] is an exception: it occurs only in the child, and ends when the child
+/// takes the ring over.
 ///
 /// [`Forked`]: CorruptReason::Forked
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Corrupt {
-    /// The consumer's position: everything before it was delivered.
+    /// The position of the consumer. Everything before it was delivered.
     pub position: Position,
-    /// What was found there.
+    /// What is wrong there.
     pub reason: CorruptReason,
 }
 
-/// What was wrong in a [`Corrupt`] ring.
+/// What is wrong in a [`Corrupt`] ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CorruptReason {
@@ -96,8 +100,8 @@ pub enum CorruptReason {
         /// The producer position.
         producer: Position,
     },
-    /// The producer position is behind the consumer's, or further ahead than
-    /// the kernel lets it come: the capacity less one header.
+    /// The producer position is behind the consumer position, or too far ahead. The
+    /// kernel allows at most the capacity less one header.
     #[non_exhaustive]
     ProducerOutOfRange {
         /// The producer position.
@@ -106,23 +110,24 @@ pub enum CorruptReason {
     /// A record is longer than what has been produced.
     #[non_exhaustive]
     RecordTooLong {
-        /// Bytes that the record claims, header and rounding included.
+        /// Bytes that the record claims to take, with header and rounding.
         footprint: u64,
-        /// Bytes produced from its position on.
+        /// Bytes produced from the start of this record on.
         available: u64,
     },
-    /// The stored consumer position is not the one that this consumer stored:
-    /// another one reads the same ring, here or in another process, and each
-    /// takes records from the other.
+    /// The stored consumer position is not the position that this consumer stored.
+    /// Another consumer reads the same ring, here or in another process. Each takes
+    /// records from the other.
     #[non_exhaustive]
     ConsumerMoved {
         /// The stored consumer position.
         found: Position,
-        /// The one that this consumer stored last.
+        /// The position that this consumer stored last.
         stored: Position,
     },
-    /// The ring belongs to another process: this one is a child of `fork` that has
-    /// not taken it over, or its child has. Nothing is wrong with the ring.
+    /// The ring belongs to another process. Either this process is a child of
+    /// `fork` and has not taken the ring over, or its own child has. Nothing is
+    /// wrong with the ring.
     Forked,
 }
 
@@ -133,34 +138,35 @@ impl fmt::Display for Corrupt {
             CorruptReason::ConsumerMisaligned => write!(
                 f,
                 "corrupt ring buffer: the consumer position {at} is not a multiple of 8; \
-                 check whether another program writes it, or create a new map"
+                 check whether another program writes this position, or create a new map"
             ),
             CorruptReason::ProducerMisaligned { producer } => write!(
                 f,
                 "corrupt ring buffer at consumer position {at}: the producer position {producer} \
-                 is not a multiple of 8; check whether another program writes it"
+                 is not a multiple of 8; check whether another program writes this position"
             ),
             CorruptReason::ProducerOutOfRange { producer } => write!(
                 f,
                 "corrupt ring buffer at consumer position {at}: the producer position {producer} \
-                 is behind it or further ahead than the ring is large; check whether another process reads \
-                 this ring"
+                 is behind it, or ahead of it by more than the size of the ring; check whether \
+                 another process reads this ring"
             ),
             CorruptReason::RecordTooLong { footprint, available } => write!(
                 f,
-                "corrupt ring buffer at consumer position {at}: a record of {footprint} bytes \
-                 where {available} were produced; check whether another process reads this ring"
+                "corrupt ring buffer at consumer position {at}: the record there claims {footprint} \
+                 bytes, but only {available} were produced; check whether another process reads \
+                 this ring"
             ),
             CorruptReason::ConsumerMoved { found, stored } => write!(
                 f,
-                "another process reads this ring, or another library in this one: the consumer \
-                 position is {found}, and this reader stored {stored} last; \
-                 stop one of the two readers and open the ring again"
+                "another process or another library reads this ring: the consumer position is \
+                 {found}, but this reader stored {stored} last; stop one of the two readers, then \
+                 open the ring again"
             ),
             CorruptReason::Forked => f.write_str(
                 "this ring was opened before fork() and belongs to another process: open the \
-                 ring after the fork, or call take_over() (not for a simulated ring) where the \
-                 other process no longer uses it",
+                 ring after the fork; or, if the other process no longer uses it, call take_over() \
+                 (a simulated ring does not have this call)",
             ),
         }
     }
@@ -175,25 +181,26 @@ impl fmt::Debug for Corrupt {
 
 impl Error for Corrupt {}
 
-/// Why [`Producer::reserve`](crate::Producer::reserve) gave no space.
+/// Why [`Producer::reserve`](crate::Producer::reserve) failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReserveError {
-    /// No ring of this size can ever take the sample, or the kernel would
-    /// refuse it for ever (`E2BIG`).
+    /// The sample never fits into a ring of this size, or the kernel always refuses
+    /// its length (`E2BIG`).
     #[non_exhaustive]
     TooLarge {
-        /// Bytes asked for.
+        /// Bytes requested.
         len: u32,
         /// The largest sample that this ring takes, in bytes.
         max: u32,
     },
-    /// No room now (`ENOSPC`): try again once the consumer has released some.
+    /// There is no space now (`ENOSPC`). Try again after the consumer has released
+    /// some.
     #[non_exhaustive]
     Full {
-        /// Bytes that the record takes, header and rounding included.
+        /// Bytes that the record takes, with header and rounding.
         footprint: u64,
-        /// Bytes that are free.
+        /// Bytes that are free now.
         free: u64,
     },
     /// The consumer position is out of range.
@@ -205,13 +212,13 @@ impl fmt::Display for ReserveError {
         match self {
             Self::TooLarge { len, max } => write!(
                 f,
-                "a sample of {len} bytes is too large: this ring takes at most {max}; \
-                 make the ring larger or split the sample"
+                "a sample of {len} bytes is too large: this ring takes at most {max} bytes; \
+                 use a larger ring, or split the sample"
             ),
             Self::Full { footprint, free } => write!(
                 f,
-                "the ring is full: {footprint} bytes needed, {free} free; \
-                 try again once the consumer has made progress"
+                "the ring is full: the record needs {footprint} bytes, but only {free} are free; \
+                 try again after the consumer has read some records"
             ),
             Self::Corrupt(corrupt) => corrupt.fmt(f),
         }

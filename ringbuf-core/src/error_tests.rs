@@ -1,4 +1,4 @@
-//! What people read of an error: each text says what is wrong, with which figures.
+//! The text of each error names its figures and the problem.
 
 extern crate std;
 
@@ -16,7 +16,7 @@ fn errors_name_their_figures() {
     let cases: [(&dyn Error, &[&str]); 14] = [
         (&CapacityError::Zero, &["0 bytes"]),
         (&CapacityError::NotPowerOfTwo { bytes: 12288 }, &["12288", "16384"]),
-        (&CapacityError::NotPowerOfTwo { bytes: u64::MAX }, &["give a power of two"]),
+        (&CapacityError::NotPowerOfTwo { bytes: u64::MAX }, &["use a power of two"]),
         (&CapacityError::BelowPage { bytes: 2048, page_size: 4096 }, &["2048", "4096"]),
         (&CapacityError::TooLarge { bytes: 1 << 40 }, &["1099511627776", "2 GiB"]),
         (&CapacityError::PageSize { page_size: 3 }, &["3 is not a page size"]),
@@ -24,19 +24,19 @@ fn errors_name_their_figures() {
         (&misaligned, &["position 0x40", "0x1234", "multiple of 8"]),
         (
             &corrupt(CorruptReason::ProducerOutOfRange { producer }),
-            &["0x1234", "further ahead than the ring is large"],
+            &["0x1234", "more than the size of the ring"],
         ),
         (
             &corrupt(CorruptReason::RecordTooLong { footprint: 24, available: 16 }),
-            &["24 bytes where 16", "another process"],
+            &["24 bytes, but only 16", "another process"],
         ),
         (
             &corrupt(CorruptReason::ConsumerMoved { found: producer, stored: position(0x48) }),
-            &["position is 0x1234", "stored 0x48 last", "another process reads this ring"],
+            &["position is 0x1234", "stored 0x48 last", "another process or another library"],
         ),
         (&corrupt(CorruptReason::Forked), &["before fork()", "take_over()"]),
-        (&ReserveError::TooLarge { len: 99, max: 88 }, &["99", "at most 88"]),
-        (&ReserveError::Full { footprint: 24, free: 16 }, &["24 bytes needed, 16 free"]),
+        (&ReserveError::TooLarge { len: 99, max: 88 }, &["99", "at most 88 bytes"]),
+        (&ReserveError::Full { footprint: 24, free: 16 }, &["needs 24 bytes, but only 16"]),
     ];
     for (error, parts) in cases {
         let text = error.to_string();

@@ -7,10 +7,10 @@
 //!        +-------------------+-------------------+----------------
 //! bit     31 busy | 30 discard | 29..0 length of the sample in bytes
 //! ```
-//! Native byte order. The record takes `8 + length` bytes rounded up to a
-//! multiple of 8. Unchanged from Linux 5.8 to 7.3 (`struct bpf_ringbuf_hdr`,
-//! kernel/bpf/ringbuf.c; `BPF_RINGBUF_BUSY_BIT`, `BPF_RINGBUF_DISCARD_BIT`,
-//! include/uapi/linux/bpf.h).
+//! Both words are in native byte order. The record takes `8 + length` bytes,
+//! rounded up to a multiple of 8. The format has not changed from Linux 5.8 to 7.3
+//! (`struct bpf_ringbuf_hdr`, kernel/bpf/ringbuf.c; `BPF_RINGBUF_BUSY_BIT`,
+//! `BPF_RINGBUF_DISCARD_BIT`, include/uapi/linux/bpf.h).
 
 use crate::Offset;
 
@@ -29,80 +29,81 @@ use crate::Offset;
 pub struct Header(u32);
 
 impl Header {
-    /// Set from reserve to commit: the sample may be half written.
+    /// Set from reserve to commit. The sample may be incomplete.
     pub const BUSY_BIT: u32 = 1 << 31;
-    /// Set by a discard: the record is skipped.
+    /// Set by a discard. The consumer skips the record.
     pub const DISCARD_BIT: u32 = 1 << 30;
     /// Bytes of a record header.
     pub const SIZE: u64 = 8;
 
-    /// The header of a record that has just been reserved.
+    /// Returns the header of a newly reserved record.
     #[inline]
     #[must_use]
     pub const fn busy(len: SampleLen) -> Self {
         Self(len.0 | Self::BUSY_BIT)
     }
 
-    /// The header with these bits, as loaded from shared memory: every value
-    /// is possible there, none is trusted.
+    /// Returns the header with these bits, as loaded from shared memory. Every
+    /// value is possible there, and none is trusted.
     #[inline]
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
-    /// The word as it stands in memory.
+    /// Returns the word as it is in memory.
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u32 {
         self.0
     }
 
-    /// This header once its record is submitted.
+    /// Returns this header after its record is submitted.
     #[inline]
     #[must_use]
     pub const fn submitted(self) -> Self {
         Self(self.0 & !Self::BUSY_BIT)
     }
 
-    /// This header once its record is discarded. The length stays, so that the
-    /// record can be skipped.
+    /// Returns this header after its record is discarded. The length stays, so that
+    /// the consumer can skip the record.
     #[inline]
     #[must_use]
     pub const fn discarded(self) -> Self {
         Self(self.submitted().0 | Self::DISCARD_BIT)
     }
 
-    /// Whether the record is reserved and not yet committed.
+    /// Returns true if the record is reserved but not committed.
     #[inline]
     #[must_use]
     pub const fn is_busy(self) -> bool {
         self.0 & Self::BUSY_BIT != 0
     }
 
-    /// Whether the record is to be skipped.
+    /// Returns true if the consumer must skip the record.
     #[inline]
     #[must_use]
     pub const fn is_discarded(self) -> bool {
         self.0 & Self::DISCARD_BIT != 0
     }
 
-    /// Length of the sample in bytes.
+    /// Returns the length of the sample in bytes.
     #[inline]
     #[must_use]
     pub const fn len(self) -> SampleLen {
         SampleLen(self.0 & SampleLen::MAX)
     }
 
-    /// Length of the sample, of a header whose flags are known to be clear:
-    /// one instruction less.
+    /// Returns the length of the sample if both flags are known to be clear. This
+    /// saves one instruction.
     #[inline]
     pub(crate) const fn plain_len(self) -> SampleLen {
         debug_assert!(self.0 <= SampleLen::MAX);
         SampleLen(self.0)
     }
 
-    /// Bytes that the record takes in the ring, header and rounding included.
+    /// Returns the bytes that the record takes in the ring, with header and
+    /// rounding.
     #[inline]
     #[must_use]
     pub const fn footprint(self) -> u64 {
@@ -116,11 +117,11 @@ impl Header {
 pub struct SampleLen(u32);
 
 impl SampleLen {
-    /// The 30 bits that the length word has for it
+    /// The largest length. The length word has 30 bits for it
     /// (`RINGBUF_MAX_RECORD_SZ`, kernel/bpf/ringbuf.c).
     pub const MAX: u32 = u32::MAX / 4;
 
-    /// The length `bytes`; `None` if the length word cannot hold it.
+    /// Returns a length of `bytes`, or `None` if the length word cannot hold it.
     #[inline]
     #[expect(clippy::as_conversions, reason = "checked to fit; try_from is not const")]
     #[must_use]
@@ -128,14 +129,14 @@ impl SampleLen {
         if bytes > Self::MAX as u64 { None } else { Some(Self(bytes as u32)) }
     }
 
-    /// Length in bytes.
+    /// Returns the length in bytes.
     #[inline]
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// Length in bytes, for slices.
+    /// Returns the length in bytes, for slices.
     #[inline]
     #[expect(clippy::as_conversions, reason = "30 bits fit every usize that Linux runs on")]
     #[must_use]
@@ -143,8 +144,8 @@ impl SampleLen {
         self.0 as usize
     }
 
-    /// Bytes that a record with such a sample takes in the ring: header and
-    /// sample, rounded up to a multiple of 8.
+    /// Returns the bytes that a record with this sample takes in the ring: header
+    /// and sample, rounded up to a multiple of 8.
     #[inline]
     #[expect(clippy::as_conversions, reason = "a widening; u64::from is not const")]
     #[must_use]
@@ -154,23 +155,24 @@ impl SampleLen {
     }
 }
 
-/// The second word of a header: how many pages the header lies behind the
-/// start of the kernel's `struct bpf_ringbuf`.
+/// The second word of a header. It counts the pages from the start of the kernel's
+/// `struct bpf_ringbuf` to the header.
 ///
-/// The kernel finds the ring from a sample's address with it. Consumers ignore
-/// it; a faithful producer writes it; a user ring's producer writes 0.
+/// The kernel uses it to find the ring of a sample. Consumers ignore it. A
+/// simulated kernel writes it. The producer of a user ring writes 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct PageOffset(u32);
 
 impl PageOffset {
-    /// What a user ring's producer writes: the kernel ignores the word there.
+    /// The value that the producer of a user ring writes. The kernel ignores it
+    /// there.
     pub const NONE: Self = Self(0);
 
-    /// The page offset of a record at `at` where pages have `page_size` bytes:
-    /// one page of kernel-private fields, the consumer page and the producer
-    /// page come before the data (`bpf_ringbuf_rec_pg_off`, 5.8 to 7.3).
-    /// `page_size` is a power of two.
+    /// Returns the page offset of a record at `at`, if a page has `page_size`
+    /// bytes. Three pages come before the data: the kernel's private fields, the
+    /// consumer page and the producer page (`bpf_ringbuf_rec_pg_off`, 5.8 to 7.3).
+    /// `page_size` must be a power of two.
     #[inline]
     #[expect(clippy::as_conversions, reason = "an offset is below 2^31")]
     #[must_use]
@@ -178,14 +180,14 @@ impl PageOffset {
         Self(3 + (at.get() >> (page_size.trailing_zeros() & 63)) as u32)
     }
 
-    /// The word as it stands in memory.
+    /// Returns the word as it is in memory.
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u32 {
         self.0
     }
 
-    /// The word that stands in memory, whatever it is.
+    /// Returns the page offset with these bits, as loaded from memory.
     #[inline]
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {

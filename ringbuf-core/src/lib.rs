@@ -1,29 +1,36 @@
-//! The BPF ring buffer protocol: one implementation, generic over the memory
-//! that it runs on.
+//! The BPF ring buffer protocol: one implementation, generic over the memory below
+//! it.
 //!
-//! `BPF_MAP_TYPE_RINGBUF` (Linux 5.8) is a queue of records of any length from
-//! many BPF programs to one reader in user space; `BPF_MAP_TYPE_USER_RINGBUF`
-//! (Linux 6.1) is its mirror. Both are a pair of ever-growing positions, a
-//! power-of-two data area mapped twice in a row, and a header of eight bytes
-//! before each record. This crate holds that protocol and every decision about
-//! it, and nothing else: no system call, no clock, no lock, no allocation. It
-//! answers *is there a record?*, *may I sleep?*, *how far behind am I?*
+//! `BPF_MAP_TYPE_RINGBUF` (Linux 5.8) is a queue of records of any length. Many BPF
+//! programs write it; one reader in user space reads it.
+//! `BPF_MAP_TYPE_USER_RINGBUF` (Linux 6.1) works in the other direction.
 //!
-//! | role | type | its memory | position that it owns |
+//! Both consist of two positions that only grow, a data area that is mapped twice
+//! in a row, and a header of eight bytes before each record. The size of the data
+//! area is a power of two.
+//!
+//! This crate contains the protocol and all decisions about it. It makes no system
+//! call, reads no clock, takes no lock and allocates nothing. It answers three
+//! questions: *is there a record?* *may I sleep?* *how far behind am I?*
+//!
+//! | role | type | trait of its memory | position that it owns |
 //! |---|---|---|---|
 //! | consumer | [`Consumer`], [`Batch`], [`Record`] | [`ConsumerMemory`] | consumer position |
 //! | producer | [`Producer`], [`Reservation`] | [`ProducerMemory`] | producer position |
 //!
-//! The two `unsafe` traits are the seam. Each method takes the memory ordering
-//! as an argument, so the literal `Acquire` that a model checker explores is
-//! the literal that runs on the kernel's pages: a backing only forwards.
-//! [`MappedConsumer`] and [`MappedProducer`] are the backings over mapped
-//! memory; `ringbuf-sim` and `ringbuf-kernel` both use them.
+//! A backing implements one of the two `unsafe` traits. Each method takes the
+//! memory ordering as an argument, and the backing passes it on unchanged. So a
+//! model checker explores exactly the ordering that runs on the kernel's pages.
+//!
+//! [`MappedConsumer`] and [`MappedProducer`] are the backings over mapped memory.
+//! Both `ringbuf-sim` and `ringbuf-kernel` use them.
 //!
 //! # Words
-//! A *record* is a header and a *sample* (the bytes). *Reserve*, then *submit*
-//! or *discard* (either is a *commit*). *Lag* is produced minus consumed, in
-//! bytes. A producer *notifies*; a consumer *arms* before it sleeps.
+//! A *record* is a header followed by a *sample*, which holds your bytes. A
+//! producer *reserves* a record, then *submits* or *discards* it; both are a
+//! *commit*. A record is *busy* until its commit. The *lag* is the number of bytes
+//! produced and not yet consumed. A producer *notifies* the consumer; a consumer
+//! *arms* before it sleeps.
 //!
 //! # Example
 //! ```
@@ -39,16 +46,19 @@
 //!     assert_eq!(&record[..], b"hello");
 //! }
 //! drop(batch); // gives the space back
-//! assert_eq!(consumer.arm(), Armed::Sleep); // nothing left: a notification will come
+//! assert_eq!(consumer.arm(), Armed::Sleep); // the ring is empty: the next commit notifies
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Waiting
-//! [`Consumer::wait`] is the one wait loop: it decides by a [`WaitPolicy`] whether
-//! to spin, to nap or to block, over a [`WaitHost`] that has a clock and sleeps. To
-//! spin well, set [`WaitPolicy::low_latency`] and call `wait`; a bare loop of
-//! `drain` is notified for nearly every record. In an event loop of your own,
-//! reading to the end is enough: a consumer without a policy arms by itself.
+//! [`Consumer::wait`] is the wait loop. A [`WaitPolicy`] decides whether it spins,
+//! naps or blocks. A [`WaitHost`] gives it a clock and ways to sleep.
+//!
+//! To spin, set [`WaitPolicy::low_latency`] and call `wait`. If you only call
+//! `drain` in a loop, nearly every record notifies you.
+//!
+//! In your own event loop, read to the end before you block. A consumer without a
+//! policy then arms by itself.
 #![no_std]
 #![warn(clippy::must_use_candidate)]
 #![cfg_attr(

@@ -1,8 +1,7 @@
-//! The backings over mapped memory: every raw pointer of the protocol.
+//! The backings over mapped memory. They contain every raw pointer of the protocol.
 //!
 //! The kernel's map and the simulator's memfd have the same pages, so both use
-//! these: one set of forwarders to trust and to test. `K` is whatever keeps the
-//! mapping alive.
+//! these backings. `K` keeps the mapping alive.
 
 mod pages;
 
@@ -19,7 +18,7 @@ use crate::{
     RingMemory, SampleLen, WaitHost, WakeCause, Width,
 };
 
-/// A consumer's view of mapped memory: consumer page writable, the rest
+/// A consumer's view of mapped memory. The consumer page is writable, the rest
 /// read-only.
 #[derive(Debug)]
 pub struct MappedConsumer<K> {
@@ -27,8 +26,8 @@ pub struct MappedConsumer<K> {
     keep: K,
 }
 
-/// A producer's view of mapped memory: producer page and data writable, the
-/// consumer page read-only.
+/// A producer's view of mapped memory. The producer page and the data are writable,
+/// the consumer page read-only.
 #[derive(Debug)]
 pub struct MappedProducer<K> {
     pages: Pages,
@@ -38,15 +37,15 @@ pub struct MappedProducer<K> {
 macro_rules! new_view {
     ($view:ident, $writable:literal) => {
         impl<K> $view<K> {
-            /// A view of three places in mapped memory; `keep` keeps the
+            /// Creates a view of three places in mapped memory. `keep` keeps the
             /// mappings alive.
             ///
             /// # Safety
-            /// M1 to M6 of [`RingMemory`]: both positions are the first
-            /// word of their page; `data` is followed by its mirror, so
-            /// `2 * capacity` bytes are mapped there;
+            /// M1 to M6 of [`RingMemory`] hold. Both positions are the first word
+            /// of their page. The mirror of `data` follows it, so `2 * capacity`
+            /// bytes are mapped there. All of it lives as long as `keep`. This part
+            /// is mapped writable:
             #[doc = $writable]
-            /// is mapped writable; all of it lives as long as `keep`.
             pub unsafe fn new(
                 consumer_page: NonNull<u8>,
                 producer_page: NonNull<u8>,
@@ -65,14 +64,14 @@ macro_rules! new_view {
                 Self { pages, keep }
             }
 
-            /// What keeps the mappings alive.
+            /// Returns the value that keeps the mappings alive.
             pub fn keep(&self) -> &K {
                 &self.keep
             }
         }
 
-        // SAFETY: M1 to M5 hold by the contract of `new`; M6: plain fields that
-        // nothing changes.
+        // SAFETY: M1 to M5 hold by the contract of `new`. M6: nothing changes these
+        // plain fields.
         unsafe impl<K> RingMemory for $view<K> {
             #[inline]
             fn capacity(&self) -> Capacity {
@@ -109,8 +108,8 @@ macro_rules! new_view {
 new_view!(MappedConsumer, "the consumer page");
 new_view!(MappedProducer, "the producer page and the data");
 
-// SAFETY: M1 to M5 hold by the contract of `MappedConsumer::new`; the methods
-// of `Pages` do one access each, as named, with the ordering given (M3).
+// SAFETY: M1 to M5 hold by the contract of `MappedConsumer::new`. Each method of
+// `Pages` makes the one access that it names, with the ordering given (M3).
 unsafe impl<K> ConsumerMemory for MappedConsumer<K> {
     type Sample<'a>
         = AlignedBytes<'a>
@@ -146,18 +145,18 @@ unsafe impl<K> ConsumerMemory for MappedConsumer<K> {
 
     #[inline]
     unsafe fn load_header(&self, data: DataStart, at: Offset, order: Ordering) -> Header {
-        // SAFETY: M2: the caller vouches that the data are this memory's.
+        // SAFETY: M2: the caller guarantees that the data belong to this memory.
         let word = unsafe { data.word(at) };
         Header::from_bits(acquired(word.load(Ordering::Relaxed), order))
     }
 
     #[inline]
     unsafe fn sample(&self, data: DataStart, at: Offset, len: SampleLen) -> AlignedBytes<'_> {
-        // SAFETY: M2: the caller vouches that the data are this memory's.
+        // SAFETY: M2: the caller guarantees that the data belong to this memory.
         let start = unsafe { data.sample_ptr(at) };
-        // SAFETY: M1 and M2 make the bytes readable and contiguous; the caller
-        // vouches that the record is committed and unreleased, so nobody
-        // writes them meanwhile (M5).
+        // SAFETY: M1 and M2 make the bytes readable and contiguous. The caller
+        // guarantees that the record is committed and not released, so nobody
+        // writes the bytes (M5).
         AlignedBytes::new(unsafe { slice::from_raw_parts(start, len.index()) })
     }
 
@@ -202,17 +201,18 @@ unsafe impl<K> ProducerMemory for MappedProducer<K> {
 
     unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> &mut [u8] {
         let start = self.pages.sample_ptr(at);
-        // SAFETY: M1 and M2 make the bytes writable and contiguous; the caller
-        // vouches that the record is its own, uncommitted, and lent once.
+        // SAFETY: M1 and M2 make the bytes writable and contiguous. The caller
+        // guarantees that it owns the record, has not committed it, and lends the
+        // sample once.
         unsafe { slice::from_raw_parts_mut(start, len.index()) }
     }
 }
 
 impl<K> MappedConsumer<K> {
-    /// The low word of the pending position: where, in the kernel's view, the
-    /// oldest record that is not committed begins. It is the second word of the
-    /// producer page on kernels that keep one (6.10 and stable backports), and
-    /// 0 on others.
+    /// Returns the low word of the pending position. The kernel keeps there the
+    /// position of its oldest uncommitted record. The pending position is the
+    /// second word of the producer page on kernels that have it (6.10 and stable
+    /// backports). On other kernels this word is 0.
     pub fn pending_pos_low(&self) -> u32 {
         // SAFETY: the producer page is a whole page, mapped readable (M1).
         let word = unsafe { self.pages.producer_pos.byte_add(self.pages.second_position()) };
@@ -225,18 +225,18 @@ impl<K> MappedConsumer<K> {
 }
 
 impl<K> MappedProducer<K> {
-    /// The length word at `at`, for those who play the kernel: it reads the
-    /// headers of others (`pending_pos`) and exchanges its own.
+    /// Returns the length word at `at`, for a simulated kernel. It reads the
+    /// headers of other records (`pending_pos`) and exchanges its own.
     ///
     /// # Safety
-    /// `at` is an offset of this ring (made with its capacity), and no sample
-    /// that covers the place is lent out while the reference lives.
+    /// `at` is an offset of this ring, made with its capacity. No sample that
+    /// covers this word is lent while the reference lives.
     pub unsafe fn header_word(&self, at: Offset) -> &AtomicU32 {
         self.pages.word(at)
     }
 
-    /// Stores a position into the second word of the producer page, where
-    /// kernels with `pending_pos` keep it (6.10 and stable backports).
+    /// Stores a position into the second word of the producer page. Kernels with
+    /// `pending_pos` keep it there (6.10 and stable backports).
     pub fn store_pending_pos(&self, position: Position, order: Ordering) {
         // SAFETY: the producer page is a whole page, mapped writable (M1).
         let word = unsafe { self.pages.producer_pos.byte_add(self.pages.second_position()) };

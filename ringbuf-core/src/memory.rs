@@ -1,10 +1,10 @@
-//! The seam: what the protocol asks of the memory that it runs on.
+//! The traits that a memory backing implements.
 //!
-//! Two traits by role, because the kernel gives two sets of permissions. A
-//! consumer can store the consumer position and nothing else; a producer the
-//! producer position, headers and samples. Each method means one access, and
-//! the [`Ordering`] is an argument: the protocol chooses it, a backing forwards
-//! it.
+//! There is one trait for each role, because the kernel gives each role other
+//! permissions. A consumer can store only the consumer position. A producer can
+//! store the producer position, headers and samples. Each method makes one access,
+//! and takes the [`Ordering`] as an argument. The protocol chooses the ordering;
+//! the backing passes it on.
 
 use core::sync::atomic::Ordering;
 
@@ -12,110 +12,111 @@ use crate::{
     AlignedBytes, Capacity, Header, Offset, PageOffset, Position, SampleLen, WaitHost, Width,
 };
 
-/// What all roles see of a ring: its shape, and whose it is.
+/// What every role needs to know about a ring: its shape and its owner.
 ///
 /// # Safety
-/// The backing keeps, for as long as it lives (SAFETY.md cites these numbers):
-/// - **M1** The words and the data area are readable, and the own ones
+/// While the backing lives, it guarantees these invariants (SAFETY.md cites their
+/// numbers):
+/// - **M1** The words and the data area are readable. The words of the own role are
 ///   writable.
-/// - **M2** The data area has `capacity` bytes, starts on a multiple of 8, and
-///   is followed by a second copy of itself: a record that begins anywhere in
-///   the first copy is contiguous.
-/// - **M3** A method does exactly the access that its name says, at least as
-///   strongly ordered as asked. Where Rust promises only `Relaxed` loads
-///   (memory mapped read-only), an acquire is a relaxed load followed by
-///   `fence(Acquire)`.
+/// - **M2** The data area has `capacity` bytes and starts at a multiple of 8. A
+///   second copy of it follows. So a record that begins anywhere in the first copy
+///   is contiguous.
+/// - **M3** A method makes exactly the access that it names, at least as strongly
+///   ordered as requested. Rust promises only `Relaxed` loads on memory mapped
+///   read-only. There, an acquire is a relaxed load followed by `fence(Acquire)`.
 /// - **M4** Positions are as wide as the kernel's `unsigned long`
 ///   ([`Width`]), in native byte order.
-/// - **M5** Nobody but the owner of the other role, and the kernel, stores into
-///   this memory.
-/// - **M6** [`capacity`](Self::capacity), [`width`](Self::width) and the place of
-///   the data never change: callers keep copies of them.
+/// - **M5** Only the owner of the other role and the kernel store into this memory.
+/// - **M6** [`capacity`](Self::capacity), [`width`](Self::width) and the address of
+///   the data never change. Callers keep copies of them.
 pub unsafe trait RingMemory {
-    /// Size of the data area.
+    /// Returns the size of the data area.
     fn capacity(&self) -> Capacity;
 
-    /// Width of the positions.
+    /// Returns the width of the positions.
     fn width(&self) -> Width;
 
-    /// Whether this process may use the ring. False in a child of `fork`: the
-    /// parent reads on, so the child must store nothing.
+    /// Returns true if this process may use the ring. Returns false in a child of
+    /// `fork`: the parent continues to use the ring, so the child must store
+    /// nothing.
     ///
-    /// A consumer or producer asks before each store, and before each look that
-    /// may lend bytes. Answers at once, without a system call if it can.
+    /// A consumer or producer calls this before each store, and before each look
+    /// that may lend bytes. It must be fast, without a system call if possible.
     fn is_owned(&self) -> bool {
         true
     }
 }
 
-/// What a consumer may touch: the consumer position read and write, the
-/// producer position and the data read-only.
+/// The memory that a consumer may access. The consumer position is writable; the
+/// producer position and the data are read-only.
 ///
 /// # Safety
-/// M1 to M6 of [`RingMemory`].
+/// M1 to M6 of [`RingMemory`] hold.
 pub unsafe trait ConsumerMemory: RingMemory {
-    /// The bytes of a committed record: `&[u8]` or a wrapper of it over mapped
-    /// memory, tracked cells under a model checker.
+    /// The bytes of a committed record. Over mapped memory this is `&[u8]` or a
+    /// wrapper of it; under a model checker it is tracked cells.
     type Sample<'a>
     where
         Self: 'a;
 
-    /// Where the data area is: a copy that a loop over records keeps in a
-    /// register. It never changes (M6).
+    /// The address of the data area. A loop over records keeps a copy in a
+    /// register. The address never changes (M6).
     type Data: Copy;
 
-    /// Where the data area is.
+    /// Returns the address of the data area.
     fn data(&self) -> Self::Data;
 
-    /// The consumer position as the last consumer left it. Read once, when a
-    /// consumer starts; from then on the consumer keeps its own copy.
+    /// Returns the stored consumer position. A consumer calls this once, when it
+    /// starts. Then it keeps its own copy.
     fn initial_consumer_pos(&self) -> Position;
 
-    /// The consumer position as it stands in shared memory. The caller is the
-    /// only one that stores it, so any other value than the one it stored last
-    /// shows a second consumer (C1 is broken).
+    /// Returns the consumer position in shared memory. Only the caller stores it.
+    /// So a value that the caller did not store last shows a second consumer, which
+    /// breaks C1.
     fn stored_consumer_pos(&self) -> Position;
 
     /// Loads the producer position. The producer may move it at any time.
     fn load_producer_pos(&self, order: Ordering) -> Position;
 
-    /// Stores the consumer position: the space before it goes back to the
+    /// Stores the consumer position. This gives the space before it back to the
     /// producers.
     ///
     /// # Safety
-    /// The caller is the ring's only consumer (C1), and no sample before
-    /// `position` is lent out: producers will write over it.
+    /// The caller is the only consumer of the ring (C1). No sample before
+    /// `position` is lent, because producers will overwrite it.
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering);
 
-    /// Loads the length word of the header at `at`. Its producer may commit it
-    /// at any time.
+    /// Loads the length word of the header at `at`. Its producer may commit it at
+    /// any time.
     ///
     /// # Safety
-    /// `data` is this memory's own [`data`](Self::data). At least [`Header::SIZE`] bytes at `at` are produced and not released.
+    /// `data` is the [`data`](Self::data) of this memory. At least [`Header::SIZE`]
+    /// bytes at `at` are produced and not released.
     unsafe fn load_header(&self, data: Self::Data, at: Offset, order: Ordering) -> Header;
 
-    /// The sample behind the header at `at`.
+    /// Returns the sample after the header at `at`.
     ///
     /// # Safety
-    /// `data` is this memory's own [`data`](Self::data). The record at `at` is
-    /// committed with the length `len`, was seen so by an
-    /// acquire load of its header, lies wholly in what is produced, and is not
-    /// released while the sample lives.
+    /// `data` is the [`data`](Self::data) of this memory. The record at `at` is
+    /// committed with the length `len`, and an acquire load of its header showed
+    /// this. The record lies within the produced bytes, and is not released while
+    /// the sample lives.
     unsafe fn sample(&self, data: Self::Data, at: Offset, len: SampleLen) -> Self::Sample<'_>;
 
-    /// A memory fence.
+    /// Makes a memory fence.
     fn fence(&self, order: Ordering);
 }
 
-/// A ring that a reader is written for once: mapped pages that can also wait.
-/// Real and simulated rings are both.
+/// A ring in mapped pages that can also wait. Real and simulated rings implement
+/// it, so you write a reader once for both.
 ///
 /// ```
 /// use std::time::Duration;
 /// use ringbuf_core::{Backend, Consumer};
 /// use ringbuf_sim::{Flags, SimRing};
 ///
-/// /// Over `&mut RingBuf` live, over `&mut SimRing::consumer` in a test.
+/// /// Takes `&mut RingBuf` in the program, `&mut sim.consumer()?` in a test.
 /// fn first_byte<B: Backend>(
 ///     ring: &mut Consumer<B>,
 /// ) -> Result<Option<u8>, Box<dyn std::error::Error>>
@@ -142,39 +143,39 @@ impl<M> Backend for M where
 {
 }
 
-/// What a producer may touch: the producer position, the headers and the
-/// samples read and write, the consumer position read-only.
+/// The memory that a producer may access. The producer position, the headers and
+/// the samples are writable; the consumer position is read-only.
 ///
 /// # Safety
-/// M1 to M6 of [`RingMemory`], for the producer's words.
-/// - **M7** What a [`SampleMut`](Self::SampleMut) dereferences to is the bytes
-///   themselves, not a handle that can be taken out: it is reachable until the
-///   record is committed and not longer.
+/// M1 to M6 of [`RingMemory`] hold for the producer's words.
+/// - **M7** A [`SampleMut`](Self::SampleMut) dereferences to the bytes themselves,
+///   not to a handle that a caller can take out. The bytes are reachable until the
+///   record is committed, and no longer.
 pub unsafe trait ProducerMemory: RingMemory {
     /// The bytes of a reserved record.
     type SampleMut<'a>
     where
         Self: 'a;
 
-    /// The producer position as the last producer left it. Read once, when a
-    /// producer starts; from then on the producer keeps its own copy.
+    /// Returns the stored producer position. A producer calls this once, when it
+    /// starts. Then it keeps its own copy.
     fn initial_producer_pos(&self) -> Position;
 
     /// Loads the consumer position. The consumer may move it at any time.
     fn load_consumer_pos(&self, order: Ordering) -> Position;
 
-    /// Stores the producer position: the records before it exist.
+    /// Stores the producer position. The records before it now exist.
     ///
     /// # Safety
-    /// The caller is the ring's only producer (P1), and a header stands at each
-    /// record before `position`: the consumer will read there.
+    /// The caller is the only producer of the ring (P1). Each record before
+    /// `position` has a header, because the consumer will read it.
     unsafe fn store_producer_pos(&self, position: Position, order: Ordering);
 
-    /// Writes both words of the header at `at`, unordered: the store of the
+    /// Writes both words of the header at `at`, unordered. The store of the
     /// producer position that follows publishes them.
     ///
     /// # Safety
-    /// The record at `at` is reserved by the caller and not yet published.
+    /// The caller has reserved the record at `at` and not yet published it.
     unsafe fn write_header(&self, at: Offset, header: Header, page: PageOffset);
 
     /// Loads the length word of the header at `at`. Where a ring has several
@@ -184,16 +185,16 @@ pub unsafe trait ProducerMemory: RingMemory {
     /// A header stands at `at`: it was written and is not yet written over.
     unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header;
 
-    /// Stores the length word of the header at `at`: commits the record.
+    /// Stores the length word of the header at `at`. This commits the record.
     ///
     /// # Safety
-    /// The record at `at` is reserved by the caller and not yet committed.
+    /// The caller has reserved the record at `at` and not yet committed it.
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering);
 
-    /// The sample behind the header at `at`, to be filled.
+    /// Returns the sample after the header at `at`, for the caller to fill.
     ///
     /// # Safety
-    /// The record at `at` is reserved by the caller with the length `len`, is
-    /// not committed while the sample lives, and no other sample of it lives.
+    /// The caller has reserved the record at `at` with the length `len`. The record
+    /// is not committed while the sample lives, and no other sample of it lives.
     unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> Self::SampleMut<'_>;
 }

@@ -1,14 +1,14 @@
-//! Where things are: [`Position`], [`Offset`], and the [`Capacity`] that
-//! relates them.
+//! Places in the ring: [`Position`], [`Offset`], and the [`Capacity`] that connects
+//! them.
 
 use core::fmt;
 
 use crate::CapacityError;
 
-/// The width of the kernel's `unsigned long`, in which positions are stored.
+/// The width of the kernel's `unsigned long`. Positions have this width.
 ///
-/// It is the *kernel's* width, not the process's: a 32-bit process on a 64-bit
-/// kernel shares 64-bit positions.
+/// This is the width of the *kernel*, not of the process. A 32-bit process on a
+/// 64-bit kernel sees 64-bit positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
     /// A 32-bit kernel: positions wrap at 2^32.
@@ -18,7 +18,7 @@ pub enum Width {
 }
 
 impl Width {
-    /// The bits that a position of this width can have.
+    /// The bits that a position of this width uses.
     #[inline]
     const fn mask(self) -> u64 {
         match self {
@@ -28,80 +28,80 @@ impl Width {
     }
 }
 
-/// A place in the endless stream of bytes: it grows for the life of the map
-/// and wraps at the kernel's word width.
+/// A place in the endless stream of bytes. It grows while the map lives, and wraps
+/// at the word width of the kernel.
 ///
-/// A position is never compared with `<`: [`Position::distance`] is the only
+/// Never compare positions with `<`. [`Position::distance`] is the only
 /// subtraction, and it is modular.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[repr(transparent)]
 pub struct Position(u64);
 
 impl Position {
-    /// The position `value`, reduced to `width`.
+    /// Returns the position `value`, reduced to `width`.
     #[inline]
     #[must_use]
     pub const fn new(value: u64, width: Width) -> Self {
         Self(value & width.mask())
     }
 
-    /// The value as it stands in the shared word, zero-extended to 64 bits.
+    /// Returns the value as it is in shared memory, zero-extended to 64 bits.
     #[inline]
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The position `bytes` further on.
+    /// Returns the position that is `bytes` ahead.
     #[inline]
     #[must_use]
     pub const fn advance(self, bytes: u64, width: Width) -> Self {
         self.advance_unwrapped(bytes).wrap(width)
     }
 
-    /// As [`advance`](Self::advance), but without the reduction to a width:
-    /// one instruction less for each record. Offsets and distances come out
-    /// the same; [`wrap`](Self::wrap) it before anybody sees it.
+    /// Like [`advance`](Self::advance), but without the reduction to a width. This
+    /// saves one instruction for each record. Offsets and distances are the same.
+    /// Call [`wrap`](Self::wrap) before the position leaves this crate.
     #[inline]
     pub(crate) const fn advance_unwrapped(self, bytes: u64) -> Self {
         Self(self.0.wrapping_add(bytes))
     }
 
-    /// The position `bytes` before this one.
+    /// Returns the position that is `bytes` before this one.
     #[inline]
     pub(crate) const fn retreat(self, bytes: u64, width: Width) -> Self {
         self.retreat_unwrapped(bytes).wrap(width)
     }
 
-    /// As [`retreat`](Self::retreat), without the reduction to a width.
+    /// Like [`retreat`](Self::retreat), but without the reduction to a width.
     #[inline]
     pub(crate) const fn retreat_unwrapped(self, bytes: u64) -> Self {
         Self(self.0.wrapping_sub(bytes))
     }
 
-    /// The position as a kernel of this width would store it.
+    /// Returns the position as a kernel of this width would store it.
     #[inline]
     pub(crate) const fn wrap(self, width: Width) -> Self {
         Self::new(self.0, width)
     }
 
-    /// How many bytes this position is ahead of `earlier`, modulo the width.
-    /// A position that is really behind is therefore very far ahead.
+    /// Returns by how many bytes this position is ahead of `earlier`, modulo the
+    /// width. If it is behind, the result is a very large number.
     #[inline]
     #[must_use]
     pub const fn distance(self, earlier: Position, width: Width) -> u64 {
         self.0.wrapping_sub(earlier.0) & width.mask()
     }
 
-    /// Whether a record may start here: each starts on a multiple of 8.
+    /// Returns true if a record may start here. Each record starts at a multiple of
+    /// 8.
     #[inline]
     #[must_use]
     pub const fn is_aligned(self) -> bool {
         self.0 & 7 == 0
     }
 
-    /// The place in the data area where a record at this position has its
-    /// header.
+    /// Returns the offset of the header of a record at this position.
     #[inline]
     #[must_use]
     pub const fn offset(self, capacity: Capacity) -> Offset {
@@ -115,23 +115,23 @@ impl fmt::Display for Position {
     }
 }
 
-/// A place in the data area, in bytes from its start: below the capacity and
-/// a multiple of 8, so a header there never straddles the end.
+/// A place in the data area, in bytes from its start. It is below the capacity and
+/// a multiple of 8, so a header never crosses the end.
 ///
-/// Only [`Position::offset`] makes one.
+/// Only [`Position::offset`] creates an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct Offset(u64);
 
 impl Offset {
-    /// Bytes from the start of the data area.
+    /// Returns the bytes from the start of the data area.
     #[inline]
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// Bytes from the start of the data area, for pointer arithmetic.
+    /// Returns the bytes from the start of the data area, for pointer arithmetic.
     #[inline]
     #[expect(clippy::as_conversions, reason = "an offset is below 2^31: it fits every usize")]
     #[must_use]
@@ -140,8 +140,8 @@ impl Offset {
     }
 }
 
-/// The size of the data area in bytes (`max_entries` of the map): a power of
-/// two and a multiple of the page size, 2 GiB at most.
+/// The size of the data area in bytes (`max_entries` of the map). It is a power of
+/// two, a multiple of the page size, and at most 2 GiB.
 ///
 /// ```
 /// use ringbuf_core::{Capacity, CapacityError};
@@ -153,16 +153,17 @@ impl Offset {
 pub struct Capacity(u32);
 
 impl Capacity {
-    /// The largest capacity of any kernel: the largest power of two that the
+    /// The largest capacity of any kernel. It is the largest power of two that the
     /// 32-bit `max_entries` can hold.
     pub const MAX: u64 = 1 << 31;
 
-    /// A capacity of `bytes` where pages have `page_size` bytes.
+    /// Returns a capacity of `bytes`, for pages of `page_size` bytes.
     ///
     /// # Errors
-    /// What the kernel answers `EINVAL` to (`ringbuf_map_alloc`,
-    /// kernel/bpf/ringbuf.c, 5.8 to 7.3): zero, not a power of two, not a
-    /// multiple of the page size; and a size that `max_entries` cannot hold.
+    /// Rejects the sizes for which the kernel returns `EINVAL`
+    /// (`ringbuf_map_alloc`, kernel/bpf/ringbuf.c, 5.8 to 7.3): zero, not a power
+    /// of two, or not a multiple of the page size. Also rejects a size that
+    /// `max_entries` cannot hold.
     pub const fn new(bytes: u64, page_size: u64) -> Result<Self, CapacityError> {
         if !page_size.is_power_of_two() || page_size < 8 {
             return Err(CapacityError::PageSize { page_size });
@@ -204,7 +205,7 @@ impl Capacity {
         Self::new(bytes.next_power_of_two(), page_size)
     }
 
-    /// The size of the data area in bytes.
+    /// Returns the size of the data area in bytes.
     #[inline]
     #[expect(clippy::as_conversions, reason = "u64::from is not const; a widening")]
     #[must_use]
@@ -212,8 +213,8 @@ impl Capacity {
         self.0 as u64
     }
 
-    /// The bits of a position that make its offset: below the capacity, and
-    /// without the lowest three, which are zero in every record's position.
+    /// The bits of a position that form its offset. They are below the capacity,
+    /// without the lowest three, which are zero in the position of every record.
     #[inline]
     const fn offset_mask(self) -> u64 {
         self.bytes() - 8
@@ -221,7 +222,7 @@ impl Capacity {
 }
 
 impl fmt::Display for Capacity {
-    /// In the largest unit that divides it: `64 KiB`, `2 GiB`.
+    /// Prints the capacity in the largest unit that divides it: `64 KiB`, `2 GiB`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes();
         match bytes.trailing_zeros() {

@@ -12,15 +12,15 @@ use crate::{
     SampleLen, WaitHost, WakeCause, Wakeup,
 };
 
-/// The one writer of a ring that user space fills
-/// (`BPF_MAP_TYPE_USER_RINGBUF`): it owns the producer position.
+/// The only writer of a user ring (`BPF_MAP_TYPE_USER_RINGBUF`). It owns the
+/// producer position.
 ///
-/// Reserve space, fill it, submit or discard it. Several reservations may be
-/// open at once and be committed in any order; the consumer sees them in the
-/// order in which they were reserved. Submitting notifies nobody: some BPF
-/// program has to call `bpf_user_ringbuf_drain`.
+/// Reserve space, fill it, then submit or discard it. Several reservations may be
+/// open at once, and you may commit them in any order. The consumer sees them in
+/// the order of their reservation. Submitting notifies nobody: a BPF program has to
+/// call `bpf_user_ringbuf_drain`.
 ///
-/// In a child of `fork` it reserves nothing ([`CorruptReason::Forked`]).
+/// In a child of `fork`, reserving fails ([`CorruptReason::Forked`]).
 ///
 /// ```
 /// use ringbuf_sim::SimUserRing;
@@ -39,20 +39,21 @@ pub struct Producer<M> {
 }
 
 impl<M: ProducerMemory> Producer<M> {
-    /// The largest sample that the kernel drains, in bytes (dynptrs have 24
-    /// bits of size; `__bpf_user_ringbuf_peek`, kernel/bpf/ringbuf.c, 6.1 to
-    /// 7.3). A longer one would block every drain.
+    /// The largest sample that the kernel drains, in bytes. A dynptr has 24 bits
+    /// for its size (`__bpf_user_ringbuf_peek`, kernel/bpf/ringbuf.c, 6.1 to 7.3).
+    /// A longer sample would block every drain.
     pub const MAX_SAMPLE: u32 = (1 << 24) - 1;
 
-    /// A producer that starts where the last one stopped.
+    /// Creates a producer that starts at the stored producer position.
     ///
     /// # Errors
-    /// [`Corrupt`] if no drain would accept the stored positions: a producer
-    /// position that is not a multiple of 8, or more than the capacity ahead.
+    /// [`Corrupt`] if no drain would accept the stored positions. This happens if
+    /// the producer position is not a multiple of 8, or is ahead by more than the
+    /// capacity.
     ///
     /// # Safety
-    /// **P1** No other producer of this ring exists, in this process or in any
-    /// other, for as long as this one lives: two would hand out the same space.
+    /// **P1** While this producer lives, no other producer of this ring exists, in
+    /// this process or in any other. Two producers would hand out the same space.
     pub unsafe fn new(memory: M) -> Result<Self, Corrupt> {
         let producer = memory.initial_producer_pos();
         let position = memory.load_consumer_pos(Acquire);
@@ -66,8 +67,8 @@ impl<M: ProducerMemory> Producer<M> {
         Ok(Self { memory, produced: Cell::new(producer) })
     }
 
-    /// The largest sample that this ring takes, in bytes: the kernel's limit,
-    /// or the capacity less one header.
+    /// Returns the largest sample that this ring takes, in bytes. This is the
+    /// kernel's limit, or the capacity less one header if that is smaller.
     #[must_use]
     pub fn max_sample(&self) -> u32 {
         let room = self.memory.capacity().bytes() - Header::SIZE;
@@ -76,9 +77,9 @@ impl<M: ProducerMemory> Producer<M> {
 
     /// Reserves `len` bytes. Never blocks.
     ///
-    /// The kernel sees the record as busy until it is committed, and drains
-    /// nothing behind it meanwhile. The bytes are whatever the ring held there
-    /// before: write all of them, or take
+    /// The kernel sees the record as busy until you commit it. Until then it drains
+    /// no later record. At first the bytes are
+    /// old content of the ring: write all of them, or call
     /// [`reserve_zeroed`](Self::reserve_zeroed).
     ///
     /// # Errors
@@ -86,34 +87,34 @@ impl<M: ProducerMemory> Producer<M> {
     /// [`ReserveError::Corrupt`] if the consumer position is out of range.
     ///
     /// # Ordering
-    /// The consumer position is loaded with Acquire: it pairs with the release
-    /// store in `__bpf_user_ringbuf_sample_release`; without it new bytes could
-    /// be written before the old ones were read. The producer position is
-    /// stored with Release: it pairs with the acquire load in
-    /// `__bpf_user_ringbuf_peek`; without it the kernel could take a header of
-    /// the last lap for this one. Models: `user_reuse`, `user_hand_over`.
+    /// The consumer position is loaded with Acquire. The load pairs with the
+    /// release store in `__bpf_user_ringbuf_sample_release`. Without it, this
+    /// producer could write new bytes before the kernel has read the old ones. The
+    /// producer position is stored with Release. The store pairs with the acquire
+    /// load in `__bpf_user_ringbuf_peek`. Without it, the kernel could take a
+    /// header of the last lap for this one. Models: `user_reuse`, `user_hand_over`.
     pub fn reserve(&self, len: u32) -> Result<Reservation<'_, M>, ReserveError> {
         let len = self.place(len)?;
         let (capacity, width) = (self.memory.capacity(), self.memory.width());
         let produced = self.produced.get();
         let at = produced.offset(capacity);
         let header = Header::busy(len);
-        // SAFETY: the record lies in free space (checked above), which only
-        // this producer hands out (P1), and is published two lines below.
+        // SAFETY: the record lies in free space (checked above). Only this producer
+        // hands out this space (P1). The record is published two lines below.
         unsafe { self.memory.write_header(at, header, PageOffset::NONE) };
         self.produced.set(produced.advance(len.footprint(), width));
         // SAFETY: P1 by the contract of `new`; the header was written above.
         unsafe { self.memory.store_producer_pos(self.produced.get(), Release) };
-        // SAFETY: reserved above with this length, given to this reservation
-        // alone, which commits only when nothing borrows the sample any more.
+        // SAFETY: reserved above with this length. Only this reservation uses the
+        // sample, and it commits only when nothing borrows the sample.
         let sample = unsafe { self.memory.sample_mut(at, len) };
         Ok(Reservation { producer: self, at, header, sample })
     }
 
     /// As [`reserve`](Self::reserve), with all bytes set to zero.
     ///
-    /// `reserve` lends whatever the ring held there before, which may be an earlier
-    /// sample: a byte that you do not write goes to the BPF program as it is.
+    /// `reserve` lends old content of the ring, often bytes of an earlier sample. The
+    /// BPF program gets each byte that you do not write.
     ///
     /// ```
     /// use ringbuf_sim::SimUserRing;
@@ -138,35 +139,36 @@ impl<M: ProducerMemory> Producer<M> {
         Ok(reservation)
     }
 
-    /// Whether [`reserve`](Self::reserve) of `len` bytes would not answer
-    /// [`ReserveError::Full`] now: the look before a wait for space, which helps
-    /// against nothing else.
+    /// Returns true unless [`reserve`](Self::reserve) of `len` bytes would fail now
+    /// with [`ReserveError::Full`]. Waiting for space helps only against this
+    /// error.
     #[must_use]
     pub fn has_room(&self, len: u32) -> bool {
         !matches!(self.place(len), Err(ReserveError::Full { .. }))
     }
 
-    /// Bytes produced and not yet consumed, open reservations included.
+    /// Returns the bytes produced and not yet consumed. This includes open
+    /// reservations.
     #[must_use]
     pub fn lag(&self) -> u64 {
         let consumed = self.memory.load_consumer_pos(Acquire);
         self.produced.get().distance(consumed, self.memory.width())
     }
 
-    /// The produced position.
+    /// Returns the produced position.
     #[must_use]
     pub fn position(&self) -> Position {
         self.produced.get()
     }
 
-    /// The memory that it writes.
+    /// Returns the memory that the producer writes.
     #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
     }
 
-    /// The checks of a reservation, which change nothing: the length, if there
-    /// is room for it.
+    /// Checks a reservation without changing anything. Returns the length if there
+    /// is space for it.
     fn place(&self, len: u32) -> Result<SampleLen, ReserveError> {
         let max = self.max_sample();
         let too_large = ReserveError::TooLarge { len, max };
@@ -188,16 +190,18 @@ impl<M: ProducerMemory> Producer<M> {
 }
 
 impl<M: ProducerMemory + WaitHost> Producer<M> {
-    /// The longest sleep between two looks for space that nobody announces.
+    /// The longest sleep between two looks for space, in case no notification
+    /// comes.
     pub const MAX_SLEEP: Duration = Duration::from_millis(100);
 
-    /// Waits until `len` bytes can be reserved, for `timeout` at most (`None`:
-    /// without end). Commit what is open first: no drain gets past it.
+    /// Waits until you can reserve `len` bytes, but no longer than `timeout`.
+    /// `None` means no limit. First commit all open reservations: no drain gets
+    /// past them.
     ///
-    /// Returns at once if waiting cannot help: there is room, or the
-    /// reservation will fail for another reason. Space that is drained with
-    /// `BPF_RB_NO_WAKEUP`, or by a drain that still runs, announces nothing, so
-    /// no sleep is longer than [`MAX_SLEEP`](Self::MAX_SLEEP).
+    /// Returns at once if waiting cannot help: there is space already, or the
+    /// reservation fails for another reason. A drain with `BPF_RB_NO_WAKEUP`, or a
+    /// drain that still runs, does not notify. So no sleep is longer than
+    /// [`MAX_SLEEP`](Self::MAX_SLEEP).
     ///
     /// ```
     /// use std::time::Duration;
@@ -208,24 +212,24 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
     /// let producer = ring.producer()?;
     /// producer.reserve(4000)?.submit();
     /// assert_eq!(producer.wait_for_room(80, None)?, Wakeup::Ready);
-    /// // Nobody drains:
+    /// // No program drains the ring:
     /// assert_eq!(producer.wait_for_room(96, Some(Duration::ZERO))?, Wakeup::TimedOut);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Ordering
-    /// No fence is needed here, unlike before a consumer's sleep: a drain
-    /// notifies whenever it consumed anything, whatever the producer does, and
-    /// after it has released the space. So an edge that arrives after the look
-    /// ends the sleep, and the look that follows an edge sees what the drain
-    /// released. Model: `user_space`. Edge-triggered, because poll reports a
-    /// ring as writable unless it is full to the last byte.
+    /// This needs no fence, unlike the sleep of a consumer. A drain notifies if it
+    /// consumed anything, whatever the producer does, and only after it has
+    /// released the space. So a notification after the look ends the sleep, and the
+    /// next look sees the released space. Model: `user_space`. The wait is
+    /// edge-triggered, because poll reports a ring as writable unless it is
+    /// completely full.
     ///
     /// # Errors
-    /// What the system's clock and sleeps report.
+    /// An error of the system's clock or sleeps.
     pub fn wait_for_room(&self, len: u32, timeout: Option<Duration>) -> Result<Wakeup, M::Error> {
         let start = self.memory.now();
-        // A time too far to represent is without end.
+        // A deadline too far to represent means no limit.
         let deadline = timeout.map_or(Duration::MAX, |timeout| start.saturating_add(timeout));
         let mut left = deadline.saturating_sub(start);
         loop {
@@ -243,15 +247,16 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
     }
 }
 
-/// Reserved space: fill it, then submit or discard it. It derefs to its bytes.
+/// Reserved space. Fill it, then submit or discard it. It dereferences to its
+/// bytes.
 ///
-/// The bytes are whatever the ring held there before: write all of them.
-/// Dropping it discards, but not in a child of `fork`, which stores nothing. The
-/// bytes are the parent's there, too: a child must not write them.
-/// Forgetting it (`mem::forget`) is safe, but leaves a busy record that stalls
-/// the consumer until [`Producer::discard_open`].
+/// At first the bytes are old content of the ring, so write all of them. Dropping
+/// the reservation discards the record. In a child of `fork`, dropping stores
+/// nothing; the child must not write the bytes, because they belong to the parent.
+/// Forgetting the reservation (`mem::forget`) is safe, but leaves a busy record
+/// that stalls the consumer until [`Producer::discard_open`].
 ///
-/// The bytes cannot be taken out of it, so they end with it:
+/// You cannot take the bytes out of the reservation, so they end with it:
 /// ```compile_fail,E0277
 /// # let ring = ringbuf_sim::SimUserRing::new(4096).unwrap();
 /// # let producer = ring.producer().unwrap();
@@ -272,8 +277,8 @@ pub struct Reservation<'p, M: ProducerMemory> {
     sample: M::SampleMut<'p>,
 }
 
-/// A reservation without its lifetime, for a caller that must hand it through C
-/// code: plain numbers. See [`Reservation::into_raw`].
+/// A reservation as plain numbers, without its lifetime. Use it to pass a
+/// reservation through C code. See [`Reservation::into_raw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawReservation {
     at: Offset,
@@ -281,19 +286,19 @@ pub struct RawReservation {
 }
 
 impl<'p, M: ProducerMemory> Reservation<'p, M> {
-    /// Commits the record: the consumer will deliver it.
+    /// Commits the record. The consumer will deliver it.
     pub fn submit(self) {
         ManuallyDrop::new(self).commit(Header::submitted);
     }
 
-    /// Commits the record as one to skip.
+    /// Commits the record as discarded. The consumer will skip it.
     pub fn discard(self) {
         drop(self);
     }
 
-    /// Keeps the record reserved and gives up the lifetime: to be made whole
-    /// again by [`from_raw`](Self::from_raw). If that never happens the record
-    /// stays busy, as if forgotten.
+    /// Keeps the record reserved, but gives up the lifetime.
+    /// [`from_raw`](Self::from_raw) restores the reservation. Without that call the
+    /// record stays busy.
     ///
     /// ```
     /// use ringbuf_core::Reservation;
@@ -304,7 +309,7 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
     /// let mut reservation = producer.reserve(5)?;
     /// reservation.copy_from_slice(b"hello");
     /// let raw = reservation.into_raw(); // through C code, as plain numbers
-    /// // SAFETY: it comes from this producer, and is made whole once.
+    /// // SAFETY: it comes from this producer, and is restored once.
     /// let reservation = unsafe { Reservation::from_raw(&producer, raw) };
     /// assert_eq!(&reservation[..], b"hello");
     /// reservation.submit();
@@ -318,33 +323,32 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
         RawReservation { at: this.at, header: this.header }
     }
 
-    /// The reservation that [`into_raw`](Self::into_raw) took apart.
+    /// Restores a reservation from the result of [`into_raw`](Self::into_raw).
     ///
     /// # Safety
-    /// `raw` comes from a reservation of this producer, and is made whole again
-    /// once: the record is not committed yet
-    /// ([`discard_open`](Producer::discard_open) commits it, too), and nothing borrows
-    /// its bytes.
+    /// `raw` comes from a reservation of this producer, and you restore it only
+    /// once. The record is not committed yet, and nothing borrows its bytes.
+    /// [`discard_open`](Producer::discard_open) commits it as well.
     #[must_use]
     pub unsafe fn from_raw(producer: &'p Producer<M>, raw: RawReservation) -> Self {
         let RawReservation { at, header } = raw;
-        // SAFETY: reserved with this length, not committed, and lent to this
-        // reservation alone: the caller vouches.
+        // SAFETY: the caller guarantees that the record is reserved with this
+        // length and not committed, and that only this reservation uses it.
         let sample = unsafe { producer.memory.sample_mut(at, header.len()) };
         Self { producer, at, header, sample }
     }
 
     /// Stores the committed length word.
     ///
-    /// Release: it pairs with the acquire load of the header in
-    /// `__bpf_user_ringbuf_peek`; without it the kernel could read the sample
-    /// before it is written. A store is enough where libbpf exchanges: the
-    /// producer needs neither the old value nor a barrier after it, since no
-    /// drain is announced from here. Model: `user_hand_over`.
+    /// The store is Release. It pairs with the acquire load of the header in
+    /// `__bpf_user_ringbuf_peek`. Without it, the kernel could read the sample
+    /// before it is written. libbpf exchanges the word; a store is enough. The
+    /// producer needs neither the old value nor a barrier after it, because
+    /// committing notifies nobody. Model: `user_hand_over`.
     fn commit(&self, how: fn(Header) -> Header) {
         if self.producer.memory.is_owned() {
-            // SAFETY: reserved by this producer, and committed once: `submit` and
-            // `drop` both end the reservation.
+            // SAFETY: reserved by this producer, and committed only once: both
+            // `submit` and `drop` end the reservation.
             unsafe { self.producer.memory.store_header(self.at, how(self.header), Release) };
         }
     }

@@ -1,21 +1,21 @@
-//! When consumed space goes back to the producers: the rule, and [`Hold`], its
-//! state.
+//! The rule that decides when consumed space goes back to the producers, and its
+//! state, [`Hold`].
 
 use crate::walk::{Cursor, MAX_WINDOW};
 use crate::{Consumer, ConsumerMemory};
 
-/// Looks in a row that find nothing, after which all is published.
+/// After this many empty looks in a row, everything is published.
 const EMPTY_LOOKS: u32 = 64;
 
 /// What a consumer holds back.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// The portion that a drain may leave unpublished between two windows.
-    /// `None`: nothing is held back.
+    /// The bytes that a drain may leave unpublished between two windows. `None`
+    /// means that nothing is held back.
     pub(crate) portion: Option<u64>,
     /// The widest window of a batch.
     pub(crate) max_window: u64,
-    /// Looks in a row that found nothing.
+    /// The number of empty looks in a row.
     pub(crate) empty_looks: u32,
 }
 
@@ -26,33 +26,35 @@ impl Default for Hold {
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
-    /// Holds back the last two records: a commit then finds the consumer caught
-    /// up only if nothing else was read for long, so an awake reader is hardly
-    /// ever notified.
+    /// Holds back the last two records. A commit then rarely finds the consumer
+    /// caught up, so it rarely notifies an awake reader.
     ///
-    /// A commit notifies whenever the published position stands exactly at its
-    /// record, whether or not anybody sleeps, and the traced program pays for
-    /// it. One record short is not enough: the commit of that record may not
-    /// have looked yet.
+    /// A commit notifies if the published position is exactly at its record, even
+    /// if nobody sleeps. The traced program pays for this. Holding back one record
+    /// is not enough: the commit of that record may not have compared the positions
+    /// yet.
     ///
     /// # The rule
-    /// Wherever a batch or a drain ends, the consumer publishes the beginning of
-    /// the last record but one that it passed, or everything if more than an
-    /// eighth of the ring would stay unpublished. Within one drain it does so
-    /// whenever `portion` bytes are unpublished: under saturation the shared
-    /// word is stored once a portion. Everything is published by
-    /// [`publish`](Self::publish), by [`arm`](Self::arm), by dropping the
-    /// consumer, once the ring is [`Corrupt`](crate::Corrupt), and after 64 looks
-    /// in a row that found nothing (a batch, [`is_ready`](Self::is_ready), or a
-    /// drain, whose last look counts).
+    /// When a batch or a drain ends, the consumer publishes the start of the
+    /// second-to-last record that it passed. It publishes everything if more than
+    /// an eighth of the ring would stay unpublished. During a drain it publishes
+    /// each time `portion` bytes are unpublished. So a busy producer sees one store
+    /// of the shared position for each portion.
     ///
-    /// So producers see a ring that is smaller by two records while the reader
-    /// keeps up, and by about one and a half portions while a drain runs. `portion`
-    /// counts as half the capacity at most.
+    /// Everything is published:
+    /// - by [`publish`](Self::publish), by [`arm`](Self::arm), and when the
+    ///   consumer is dropped;
+    /// - when the ring is [`Corrupt`](crate::Corrupt);
+    /// - after 64 empty looks in a row. A batch, [`is_ready`](Self::is_ready) and
+    ///   the last look of a drain all count as looks.
     ///
-    /// A consumer that holds back must [`arm`](Self::arm) before it blocks, or
-    /// [`wait`](Self::wait), which does: drains no longer do it by themselves.
-    /// [`release_at_once`](Self::release_at_once) is the default again.
+    /// So producers can use two records less of the ring while the reader keeps up.
+    /// While a drain runs they can use about one and a half portions less. The
+    /// largest `portion` is half the capacity; a larger value counts as that.
+    ///
+    /// Drains no longer arm by themselves. So a consumer that holds back must call
+    /// [`wait`](Self::wait), or call [`arm`](Self::arm) before it blocks.
+    /// [`release_at_once`](Self::release_at_once) restores the default.
     ///
     /// ```
     /// use ringbuf_sim::{Flags, SimRing};
@@ -75,16 +77,16 @@ impl<M: ConsumerMemory> Consumer<M> {
         self.hold.max_window = (portion / 2).clamp(8, MAX_WINDOW);
     }
 
-    /// Gives space back with every batch, which is the default, and what is
-    /// held back now.
+    /// Gives back everything now, and from now on all space at the end of each
+    /// batch. This is the default.
     pub fn release_at_once(&mut self) {
         self.hold = Hold::default();
         self.publish();
     }
 
-    /// The end of a batch that read up to `cursor`: consumes, and publishes by
-    /// the rule. A call, with all that it needs by value: inlined where a
-    /// callback may unwind it would hold the loop's state in memory.
+    /// Ends a batch that read up to `cursor`: consumes, and publishes by the rule.
+    /// This is a call with all arguments by value. If it were inlined next to a
+    /// callback that may unwind, the state of the loop would stay in memory.
     #[inline(never)]
     pub(crate) fn end_batch(&mut self, cursor: Cursor, delivered: u64) {
         self.consume(cursor, delivered);
@@ -117,7 +119,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         if self.unpublished() == 0 {
             return;
         }
-        // A ring that is known to be corrupt is not walked any more, nor read.
+        // If the ring is known to be corrupt, do not walk or read it.
         if self.walk.corrupt.get().is_some() {
             return self.publish();
         }
@@ -130,8 +132,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         }
     }
 
-    /// The same between two windows of a drain, where it need not be exact: short
-    /// of the last window.
+    /// Does the same between two windows of a drain. It need not be exact there, so
+    /// it keeps the last window.
     fn give_back_within(&mut self) {
         let keep = self.consumed.distance(self.window_start(), self.memory.width());
         if keep <= self.memory.capacity().bytes() / 8 && keep < self.unpublished() {
@@ -141,8 +143,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         }
     }
 
-    /// A look found nothing. After many in a row the producers get everything:
-    /// what they want to write may not fit beside what is held back.
+    /// Counts an empty look. After many in a row, gives everything back to the
+    /// producers: their next record may not fit beside the bytes held back.
     #[inline]
     pub(crate) fn count_empty_look(&mut self) {
         if self.hold.portion.is_some() {

@@ -1,4 +1,4 @@
-//! From header to header: the one place that loads the producer position and
+//! The walk from header to header. Only this module loads the producer position and
 //! headers.
 //!
 //! ```text
@@ -11,11 +11,12 @@
 //!          |              |            |  path walks here      |
 //!          |              |            |<----- available ----->|
 //! ```
-//! *Published* is the shared word. *Consumed* is private to the consumer, and
-//! moves when a batch ends. A batch has a [`Cursor`]: its *position*, and the
-//! *window* of known bytes that the fast path may walk without asking anything.
-//! Where the window ends, the slow path ([`Consumer::step`]) takes one record by
-//! the whole algorithm and opens the next window out of what lies *beyond*.
+//! *Published* is the position in shared memory. *Consumed* is private to the
+//! consumer, and moves when a batch ends. A batch has a [`Cursor`]. Its *position*
+//! is the next record. Its *window* is the number of known bytes that the fast path
+//! may walk without a check. At the end of the window, the slow path
+//! ([`Consumer::step`]) handles one record with the whole algorithm. Then it opens
+//! the next window from the bytes *beyond*.
 
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Acquire;
@@ -25,17 +26,17 @@ use crate::{
     Capacity, Consumer, ConsumerMemory, Corrupt, CorruptReason, Header, Position, SampleLen,
 };
 
-/// What stands at a position.
+/// The state of the record at a position.
 pub(crate) enum Head {
     Empty,
     Busy,
     Committed(Header),
 }
 
-/// What stands at `position`, `held` bytes into what is not yet published,
-/// given that `available` bytes are known to be produced from there on. Loads
-/// the producer position only if none are: one shared line less for each
-/// record.
+/// Returns the state of the record at `position`. `held` is the number of
+/// unpublished bytes before `position`. `available` bytes are known to be produced
+/// from there on. Loads the producer position only if this is 0, which saves a load
+/// of a shared line for most records.
 pub(crate) fn look<M: ConsumerMemory>(
     memory: &M,
     position: Position,
@@ -52,8 +53,8 @@ pub(crate) fn look<M: ConsumerMemory>(
             return Ok(Head::Empty);
         }
     }
-    // SAFETY: `available` is above 0 and a multiple of 8, since all positions
-    // are aligned: a header is produced here. Nobody releases it but us (C1).
+    // SAFETY: `available` is above 0 and a multiple of 8, because all positions are
+    // aligned. So a header is produced here. Only this consumer releases it (C1).
     let header = unsafe { header(memory, Area::of(memory), position) };
     if header.is_busy() {
         return Ok(Head::Busy);
@@ -69,12 +70,12 @@ pub(crate) fn look<M: ConsumerMemory>(
 
 /// Loads the header at `position`.
 ///
-/// Pairs with the exchange in `bpf_ringbuf_commit` (kernel/bpf/ringbuf.c): the
-/// sample was written before it. Without Acquire the sample may be read before
-/// its bytes arrive. Models: `hand_over`, `two_producers`.
+/// Pairs with the exchange in `bpf_ringbuf_commit` (kernel/bpf/ringbuf.c), which
+/// comes after the sample is written. Without Acquire, the consumer may read the
+/// sample before its bytes arrive. Models: `hand_over`, `two_producers`.
 ///
 /// # Safety
-/// `area` is that of the memory. At least a header is produced at `position`, and
+/// `area` belongs to this memory. At least a header is produced at `position`, and
 /// not released.
 #[inline(always)]
 pub(crate) unsafe fn header<M: ConsumerMemory>(
@@ -82,11 +83,11 @@ pub(crate) unsafe fn header<M: ConsumerMemory>(
     Area { data, capacity }: Area<M>,
     position: Position,
 ) -> Header {
-    // SAFETY: as the caller vouches; the area is that of the memory.
+    // SAFETY: the caller guarantees it, and that the area belongs to this memory.
     unsafe { memory.load_header(data, position.offset(capacity), Acquire) }
 }
 
-/// Where the data of a memory is, and how large: a copy for a loop's registers.
+/// The address and the size of the data: a copy for the registers of a loop.
 pub(crate) struct Area<M: ConsumerMemory> {
     pub(crate) data: M::Data,
     pub(crate) capacity: Capacity,
@@ -107,15 +108,15 @@ impl<M: ConsumerMemory> Clone for Area<M> {
 
 impl<M: ConsumerMemory> Copy for Area<M> {}
 
-/// Bytes produced from `position` on: loads the producer position, and
-/// believes it only if it is aligned and no further ahead of the published position
-/// than the kernel lets it come: the capacity less one header
-/// (`__bpf_ringbuf_reserve`). The `held` bytes before `position` are not yet
-/// published.
+/// Returns the bytes produced from `position` on. Loads the producer position, and
+/// accepts it only if two conditions hold. It must be aligned. It must not be
+/// further ahead of the published position than the kernel allows: the capacity
+/// less one header (`__bpf_ringbuf_reserve`). The `held` bytes before `position`
+/// are not yet published.
 ///
-/// Pairs with the release store at the end of `__bpf_ringbuf_reserve`: the
-/// header was written before it. Without Acquire the header may be one of the
-/// last lap. Models: `hand_over`, `reuse`.
+/// Pairs with the release store at the end of `__bpf_ringbuf_reserve`, which comes
+/// after the header is written. Without Acquire, the header may be one of the last
+/// lap. Models: `hand_over`, `reuse`.
 pub(crate) fn refresh<M: ConsumerMemory>(
     memory: &M,
     position: Position,
@@ -127,7 +128,7 @@ pub(crate) fn refresh<M: ConsumerMemory>(
     let reason = if !producer.is_aligned() {
         CorruptReason::ProducerMisaligned { producer }
     } else if available > most {
-        // Producers pass that only if somebody else gave them space.
+        // Producers get this far only if somebody else gave them space.
         let published = position.retreat(held, memory.width());
         match memory.stored_consumer_pos() {
             stored if stored == published => CorruptReason::ProducerOutOfRange { producer },
@@ -139,25 +140,25 @@ pub(crate) fn refresh<M: ConsumerMemory>(
     Err(Corrupt { position: position.wrap(memory.width()), reason })
 }
 
-/// Tells the compiler that the path it stands on is the rare one.
+/// Tells the compiler that this path is rare.
 #[cold]
 #[inline]
 fn unlikely() {}
 
-/// Where a batch stands. Passed by value, so that a loop over records keeps it
-/// in registers.
+/// The state of a batch. It is passed by value, so that a loop over records keeps
+/// it in registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor {
     /// Not wrapped to the kernel's width.
     pub(crate) position: Position,
-    /// Bytes from there on in which the fast path may walk. Records lie
-    /// wholly within it, but for the last of a window that was cut: that one is
-    /// for the slow path.
+    /// The bytes from there on that the fast path may walk. All records lie within
+    /// the window. An exception is the last record of a window that was cut; the
+    /// slow path handles it.
     pub(crate) window: u64,
 }
 
 impl Cursor {
-    /// Past a record of this footprint, which lies in the window.
+    /// Moves past a record of this footprint, which lies in the window.
     #[inline]
     fn pass(self, footprint: u64) -> Self {
         let position = self.position.advance_unwrapped(footprint);
@@ -165,16 +166,16 @@ impl Cursor {
     }
 }
 
-/// The widest window: a drain gives space back after each, and begins with
-/// another guess of the common length.
+/// The widest window. After each window, a drain gives space back and guesses the
+/// common length again.
 ///
-/// No word with the busy or the discard bit is a footprint within it, so that one
-/// comparison tells a plain record from all else.
+/// A word with the busy or the discard bit, taken as a footprint, is larger than
+/// this. So one comparison recognizes a plain record.
 pub(crate) const MAX_WINDOW: u64 = 128 << 10;
 const _: () = assert!(MAX_WINDOW <= 1 << 30);
 
-/// What only the slow path touches; it lives in the consumer, not in the batch,
-/// to leave the registers to the loop.
+/// The state of the slow path. It is in the consumer, not in the batch, so that the
+/// loop can use the registers.
 #[derive(Debug)]
 pub(crate) struct Walk {
     pub(crate) passed: Cell<Passed>,
@@ -184,7 +185,8 @@ pub(crate) struct Walk {
     pub(crate) corrupt: Cell<Option<Corrupt>>,
     pub(crate) max_records: Cell<u64>,
     pub(crate) max_bytes: Cell<u64>,
-    /// Bytes that this batch may leave unpublished, less one.
+    /// The batch leaves fewer than this many bytes unpublished. 0 leaves that to
+    /// the rule.
     pub(crate) portion: Cell<u64>,
 }
 
@@ -201,7 +203,8 @@ impl Walk {
         }
     }
 
-    /// A new batch, without bounds, that knows of `available` bytes.
+    /// Begins a new batch without limits. `available` bytes are known to be
+    /// produced.
     #[inline]
     pub(crate) fn begin(&self, available: u64, portion: u64) {
         self.beyond.set(available);
@@ -212,7 +215,7 @@ impl Walk {
     }
 }
 
-/// What the slow path found.
+/// The result of the slow path.
 pub(crate) enum Step {
     Record(SampleLen),
     Busy,
@@ -222,13 +225,13 @@ pub(crate) enum Step {
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
-    /// The next plain record in the window, if one is next: committed, not
-    /// discarded. Discarded ones before it are skipped; all else is for
-    /// [`step`](Self::step). Returns where the walk stands then, and the
+    /// Returns the next record if it is plain and in the window. A plain record is
+    /// committed and not discarded. Skips discarded records before it. Leaves
+    /// everything else to [`step`](Self::step). Returns the new cursor, and the
     /// record's position and length.
     ///
-    /// The sum of the word and 15, rounded down, is the footprint only if both
-    /// flags are clear; with a flag set it is beyond every window.
+    /// The word plus 15, rounded down to a multiple of 8, is the footprint if both
+    /// flags are clear. With a flag set, it is larger than every window.
     #[inline(always)]
     pub(crate) fn plain(
         &self,
@@ -236,8 +239,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         area: Area<M>,
     ) -> (Cursor, Option<(Position, SampleLen)>) {
         while cursor.window != 0 {
-            // SAFETY: the window is the beginning of whole records, so a header
-            // is produced wherever it is positive (T2).
+            // SAFETY: the window is the first part of a run of whole records. So a
+            // header is produced at the cursor while the window is not 0 (T2).
             let header = unsafe { header(&self.memory, area, cursor.position) };
             let footprint = (u64::from(header.to_bits()) + 15) & !7;
             if footprint <= cursor.window {
@@ -254,12 +257,12 @@ impl<M: ConsumerMemory> Consumer<M> {
         (cursor, None)
     }
 
-    /// Where the walk stands after the record at `cursor`, if that is in the
-    /// window, plain, and of exactly this length.
+    /// Returns the cursor after the record at `cursor` if that record is in the
+    /// window, plain, and has exactly this length.
     ///
-    /// The place of the next header then depends on nothing that this one
-    /// holds: the processor predicts the comparison and runs ahead, where
-    /// [`plain`](Self::plain) waits for each length to arrive.
+    /// The address of the next header then does not depend on this header. The
+    /// processor predicts the comparison and runs ahead. [`plain`](Self::plain) has
+    /// to wait for each length to arrive.
     #[inline(always)]
     pub(crate) fn alike(&self, cursor: Cursor, area: Area<M>, len: SampleLen) -> Option<Cursor> {
         if cursor.window < len.footprint() {
@@ -270,9 +273,9 @@ impl<M: ConsumerMemory> Consumer<M> {
         (header.to_bits() == len.get()).then(|| cursor.pass(len.footprint()))
     }
 
-    /// The next record, by the whole algorithm: skips discarded ones, looks
-    /// for more, reports what is wrong, obeys the bounds. Returns the cursor
-    /// after the record, and where the record stands.
+    /// Returns the next record, with the whole algorithm: it skips discarded
+    /// records, looks for more, reports errors and obeys the limits. Returns the
+    /// cursor after the record, and the position of the record.
     #[cold]
     #[inline(never)]
     pub(crate) fn step(&self, cursor: Cursor, delivered: u64) -> (Cursor, Position, Step) {
@@ -303,11 +306,12 @@ impl<M: ConsumerMemory> Consumer<M> {
                 continue;
             }
             let window = if max_records == u64::MAX {
-                // The record that crosses the bound comes back here.
+                // The slow path handles the record that crosses the limit.
                 let left = max_bytes.saturating_sub(position.distance(self.consumed, width));
                 self.widest_window(available).min(left)
             } else {
-                // A batch that counts its records comes back for each.
+                // The slow path handles each record of a batch with a limit of
+                // records.
                 0
             };
             walk.beyond.set(available - window);
@@ -317,16 +321,16 @@ impl<M: ConsumerMemory> Consumer<M> {
         (Cursor { position, window: 0 }, position, found)
     }
 
-    /// The beginning of a batch, which leaves less than `portion` bytes
-    /// unpublished when it ends.
+    /// Begins a batch that leaves fewer than `portion` bytes unpublished when it
+    /// ends.
     #[inline]
     pub(crate) fn begin_batch(&self, portion: u64) {
         self.walk.passed.set(self.passed());
         self.walk.begin(self.available, portion);
     }
 
-    /// Remembers what is wrong with the ring: it is reported at each later call.
-    /// Only that it belongs to another process is not remembered: that can change.
+    /// Remembers the error, so that each later call reports it again. Does not
+    /// remember [`CorruptReason::Forked`], because that can change.
     pub(crate) fn corrupted(&self, corrupt: Corrupt) -> Corrupt {
         if corrupt.reason != CorruptReason::Forked {
             self.walk.corrupt.set(Some(corrupt));

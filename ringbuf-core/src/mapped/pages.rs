@@ -1,11 +1,11 @@
-//! The pointers into mapped pages, and the accesses through them.
+//! Pointers into mapped pages, and the accesses through them.
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::{Capacity, Offset, Position, Width};
 
-/// Where the words and the data are.
+/// The addresses of the words and the data.
 #[derive(Debug)]
 pub(super) struct Pages {
     pub(super) consumer_pos: NonNull<u64>,
@@ -15,16 +15,16 @@ pub(super) struct Pages {
     pub(super) width: Width,
 }
 
-// SAFETY: the pointers are to shared memory that any thread may access, by
-// atomic operations or under the contracts of the role traits; nothing in here
-// is bound to a thread.
+// SAFETY: the pointers point to shared memory. Any thread may access it, with
+// atomic operations or under the contracts of the role traits. Nothing here is
+// bound to a thread.
 unsafe impl Send for Pages {}
 
-// SAFETY: as above: the safe methods are single atomic operations.
+// SAFETY: as above; the safe methods are single atomic operations.
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// Loads this side's own position: that page is writable, so an atomic load
+    /// Loads the position of the own role. Its page is writable, so an atomic load
     /// of any width is allowed.
     #[inline]
     pub(super) fn load_own(&self, word: NonNull<u64>) -> Position {
@@ -35,9 +35,9 @@ impl Pages {
         Position::new(value, self.width)
     }
 
-    /// Loads the other side's position, whose page is mapped read-only: there
-    /// Rust promises atomic loads of the process's own word width only. So a
-    /// 32-bit process on a 64-bit kernel loads the low word, and takes the rest
+    /// Loads the position of the other role. Its page is mapped read-only, and
+    /// there Rust promises atomic loads only of the process's word width. So a
+    /// 32-bit process on a 64-bit kernel loads the low word. It takes the high word
     /// from its own position, which is at most one ring away.
     #[inline]
     pub(super) fn load_foreign(
@@ -56,8 +56,8 @@ impl Pages {
         Position::new(acquired(value, order), self.width)
     }
 
-    /// Stores a position, in one piece also where a process is narrower than
-    /// its kernel.
+    /// Stores a position with one store, even if the process is narrower than the
+    /// kernel.
     #[inline]
     #[expect(clippy::as_conversions, reason = "a position of a 32-bit kernel has 32 bits")]
     pub(super) fn store_position(&self, word: NonNull<u64>, position: Position, order: Ordering) {
@@ -67,7 +67,8 @@ impl Pages {
         }
     }
 
-    /// The word as wide as the kernel's: a wider load would read its neighbour.
+    /// Returns the word in the kernel's width. A wider load would read the next
+    /// word, too.
     #[inline]
     pub(super) fn position_word(&self, word: NonNull<u64>) -> PositionWord<'_> {
         match self.width {
@@ -78,7 +79,7 @@ impl Pages {
         }
     }
 
-    /// Where the second position of a page is, in bytes.
+    /// Returns the offset of the second position of a page, in bytes.
     pub(super) fn second_position(&self) -> usize {
         match self.width {
             Width::Bits32 => 4,
@@ -86,23 +87,23 @@ impl Pages {
         }
     }
 
-    /// The length word of the header at `at`.
+    /// Returns the length word of the header at `at`.
     #[inline]
     pub(super) fn word(&self, at: Offset) -> &AtomicU32 {
         // SAFETY: M2 of these pages, by the contract of the view's `new`.
         unsafe { self.data.word(at) }
     }
 
-    /// The page-offset word of the header at `at`.
+    /// Returns the page-offset word of the header at `at`.
     #[inline]
     pub(super) fn second_word(&self, at: Offset) -> &AtomicU32 {
-        // SAFETY: a header has 8 bytes and never straddles the end.
+        // SAFETY: a header has 8 bytes and never crosses the end.
         let word = unsafe { self.data.0.add(at.index() + 4) };
         // SAFETY: M1; 4-aligned, since the header is 8-aligned.
         unsafe { word.cast().as_ref() }
     }
 
-    /// The first byte behind the header at `at`.
+    /// Returns the first byte after the header at `at`.
     #[inline]
     pub(super) fn sample_ptr(&self, at: Offset) -> *mut u8 {
         // SAFETY: M2 of these pages, by the contract of the view's `new`.
@@ -110,11 +111,11 @@ impl Pages {
     }
 }
 
-/// Where the data area of mapped memory begins.
+/// The start of the data area in mapped memory.
 #[derive(Clone, Copy, Debug)]
 pub struct DataStart(NonNull<u8>);
 
-// SAFETY: an address, which is used under the contracts of the role traits.
+// SAFETY: an address. Its users follow the contracts of the role traits.
 unsafe impl Send for DataStart {}
 // SAFETY: as above.
 unsafe impl Sync for DataStart {}
@@ -124,11 +125,11 @@ impl DataStart {
         Self(data)
     }
 
-    /// The length word of the header at `at`.
+    /// Returns the length word of the header at `at`.
     ///
     /// # Safety
-    /// M1 and M2 hold of the data here, with the capacity that `at` was made with,
-    /// for as long as the word is used.
+    /// M1 and M2 hold for the data here while the word is in use, with the capacity
+    /// that made `at`.
     #[inline]
     pub(super) unsafe fn word<'a>(self, at: Offset) -> &'a AtomicU32 {
         // SAFETY: an offset is below the capacity, so in bounds (M2).
@@ -137,10 +138,10 @@ impl DataStart {
         unsafe { word.cast().as_ref() }
     }
 
-    /// The first byte behind the header at `at`.
+    /// Returns the first byte after the header at `at`.
     ///
     /// # Safety
-    /// As of [`word`](Self::word).
+    /// The conditions of [`word`](Self::word) hold.
     #[inline]
     pub(super) unsafe fn sample_ptr(self, at: Offset) -> *mut u8 {
         // SAFETY: at most the capacity, so inside the two copies (M2).
@@ -148,10 +149,10 @@ impl DataStart {
     }
 }
 
-/// Whether this process may load 64 bits in one piece wherever it may read.
+/// True if this process may load 64 bits with one load from read-only memory.
 pub(super) const WIDE: bool = usize::BITS >= 64;
 
-/// The low half of a 64-bit position.
+/// Returns the low half of a 64-bit position.
 pub(super) fn low_word<'a>(word: NonNull<u64>) -> &'a AtomicU32 {
     let half = if u32::from_be(1) == 1 { 4 } else { 0 };
     // SAFETY: a position has eight bytes, so its low half is inside (M1).
@@ -160,9 +161,9 @@ pub(super) fn low_word<'a>(word: NonNull<u64>) -> &'a AtomicU32 {
     unsafe { low.cast().as_ref() }
 }
 
-/// The position with this low word that is nearest to `own`. Rings are so much
-/// smaller than 2^31 bytes where this is needed, in a 32-bit address space that
-/// has to hold two copies, that it is the right one.
+/// Returns the position nearest to `own` that has this low word. It is the right
+/// one: this function runs only in 32-bit processes. Their address space has to
+/// hold two copies of the ring, so the ring is much smaller than 2^31 bytes.
 #[expect(clippy::as_conversions, reason = "the low word is what is compared")]
 pub(super) fn near(own: u64, low: u32) -> u64 {
     let ahead = low.wrapping_sub(own as u32) as i32;
@@ -175,10 +176,10 @@ pub(super) enum PositionWord<'a> {
     Bits64(&'a AtomicU64),
 }
 
-/// Gives a relaxed load the ordering asked for. Rust promises only `Relaxed`
-/// loads on memory mapped read-only, and says to add a fence (std 1.95,
-/// `core::sync::atomic`, "Atomic accesses to read-only memory"); on x86-64 it
-/// costs no instruction.
+/// Gives a relaxed load the requested ordering. On memory mapped read-only Rust
+/// promises only `Relaxed` loads, and says to add a fence (std 1.95,
+/// `core::sync::atomic`, "Atomic accesses to read-only memory"). On x86-64 the
+/// fence costs no instruction.
 #[inline]
 pub(super) fn acquired<T>(value: T, order: Ordering) -> T {
     if !matches!(order, Ordering::Relaxed) {

@@ -1,27 +1,28 @@
-//! Each access goes where it should, over plain memory.
+//! Each access reaches the right word, over plain memory.
 
 use super::pages::{low_word, near};
 use super::*;
 
 const CAPACITY: usize = 64;
 
-/// Both pages, and the data twice, in words that only one thread uses: the
-/// second copy is no mirror.
+/// Both pages, and the data twice, in words that only one thread uses. The second
+/// copy is not a mirror.
 type Memory = [u64; 4 + 2 * CAPACITY / 8];
 
-/// Consumer page, producer page and data. Nothing may be known of where they are, as of mapped
-/// memory: where the compiler sees that a half of a word is not aligned for the whole, it leaves
-/// the store of the other width, which is never done, to a library that nobody links.
+/// Consumer page, producer page and data. The compiler must not know their
+/// addresses, as with mapped memory. If it sees that half a word is not aligned for
+/// the whole, it calls a library that nobody links for the store of the other
+/// width, which never runs.
 fn places(memory: &mut Memory) -> [NonNull<u8>; 3] {
     let start = core::hint::black_box(NonNull::from(memory)).cast::<u8>();
-    // SAFETY: inside the memory, which has room for both pages and the data.
+    // SAFETY: inside the memory, which has space for both pages and the data.
     [0, 16, 32].map(|at| unsafe { start.byte_add(at) })
 }
 
 fn producer(memory: &mut Memory, width: Width) -> MappedProducer<()> {
     let [consumer, producer, data] = places(memory);
     let capacity = Capacity::new(64, 32).unwrap();
-    // SAFETY: M1 and M2, but for the mirror; the memory outlives the view.
+    // SAFETY: M1 and M2, except for the mirror; the memory outlives the view.
     unsafe { MappedProducer::new(consumer, producer, data, capacity, width, ()) }
 }
 
@@ -32,7 +33,7 @@ fn consumer(memory: &mut Memory, width: Width) -> MappedConsumer<()> {
     unsafe { MappedConsumer::new(consumer, producer, data, capacity, width, ()) }
 }
 
-/// Both halves of a word, in the order in which they lie in memory.
+/// Returns both halves of a word in memory order.
 fn halves(word: u64) -> [u32; 2] {
     let bytes = word.to_ne_bytes();
     [&bytes[..4], &bytes[4..]].map(|half| u32::from_ne_bytes(half.try_into().unwrap()))
@@ -52,7 +53,7 @@ fn each_store_goes_to_its_own_word() {
         let at = position(24).offset(view.capacity());
         // SAFETY: P1 as above.
         unsafe { view.write_header(at, Header::from_bits(1), PageOffset::of(at, 32)) };
-        // SAFETY: the only sample that is lent out.
+        // SAFETY: no other sample is lent.
         unsafe { view.sample_mut(at, SampleLen::new(8).unwrap()) }.fill(0xff);
         // SAFETY: no sample covers the header.
         let word = unsafe { view.header_word(at) }.load(Ordering::Relaxed);

@@ -1,17 +1,17 @@
-//! The wait loop, and what it asks of the system: [`WaitHost`].
+//! The wait loop, and the trait that it needs from the system: [`WaitHost`].
 
 use core::hint;
 use core::time::Duration;
 
 use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 
-/// A clock and the ways to let time pass: all that waiting asks of the system.
+/// A clock and ways to sleep: everything that waiting needs from the system.
 ///
-/// The memory of a ring implements it, so that a ring waits for itself: by epoll
-/// and timers over the kernel's map, by an eventfd in the simulator, by a number
-/// in virtual time.
+/// The memory of a ring implements it, so that a ring can wait by itself. The
+/// kernel's map uses epoll and timers. The simulator uses an eventfd. Virtual time
+/// uses a number.
 ///
-/// Over a system of your own, this is all to write:
+/// To wait on your own system, implement these four methods:
 /// ```
 /// use std::convert::Infallible;
 /// use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 ///         Ok(WakeCause::TimeUp)
 ///     }
 ///
-///     // Nobody notifies here, so it looks every millisecond.
+///     // Nobody notifies here, so the wait loop looks every millisecond.
 ///     fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {
 ///         self.nap(time.min(Duration::from_millis(1)))
 ///     }
@@ -46,35 +46,35 @@ use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 /// # assert_eq!(Polling(Instant::now()).block(Duration::ZERO), Ok(WakeCause::TimeUp));
 /// ```
 pub trait WaitHost {
-    /// Why the system could not sleep.
+    /// The error of a sleep that failed.
     type Error;
 
-    /// Time since some fixed start. It never goes back.
+    /// Returns the time since a fixed start. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Lets `time` pass without giving up the processor, and without touching
+    /// Lets `time` pass without giving up the processor, and without access to
     /// shared memory.
     fn pause(&self, time: Duration);
 
-    /// Sleeps by a timer. A notification does not end it, nor is one lost: it
-    /// ends the next [`block`](Self::block).
+    /// Sleeps by a timer. A notification does not end this sleep. It is not lost:
+    /// it ends the next [`block`](Self::block).
     ///
     /// # Errors
-    /// Why the system could not sleep. A signal is not an error: the answer is
-    /// [`WakeCause::Interrupted`] then.
+    /// The sleep failed. A signal is not an error: it returns
+    /// [`WakeCause::Interrupted`].
     fn nap(&self, time: Duration) -> Result<WakeCause, Self::Error>;
 
-    /// Sleeps until a notification, or until `time` is up: no longer, but for
-    /// the resolution of the system's timer. Notifications that came since the
-    /// last call end it at once (as edge-triggered epoll does); they are used up
-    /// by it.
+    /// Sleeps until a notification arrives or `time` is over. It does not sleep
+    /// longer, except for the resolution of the system's timer. A notification
+    /// since the last call ends the sleep at once, as in edge-triggered epoll. Each
+    /// call uses up all notifications so far.
     ///
     /// # Errors
-    /// As of [`nap`](Self::nap).
+    /// As for [`nap`](Self::nap).
     fn block(&self, time: Duration) -> Result<WakeCause, Self::Error>;
 }
 
-/// Puts the state back, also if the host panics.
+/// Restores the state, even if the host panics.
 struct Waiting<'c, M: ConsumerMemory> {
     consumer: &'c mut Consumer<M>,
     state: Option<WaitState>,
@@ -86,37 +86,37 @@ impl<M: ConsumerMemory> Drop for Waiting<'_, M> {
     }
 }
 
-/// What ended a [`WaitAction`].
+/// Why a [`WaitAction`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WakeCause {
-    /// Its time, or its looks, were up.
+    /// The time is over, or all looks are done.
     TimeUp,
-    /// Arming found something: whether it was announced is not known.
+    /// Arming found something. It is not known if a notification came for it.
     Found,
-    /// A notification came.
+    /// A notification arrived.
     Notified,
     /// A signal arrived (`EINTR`).
     Interrupted,
 }
 
-/// What ended a wait.
+/// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wakeup {
-    /// There is something to read, or room to write.
+    /// There is something to read, or space to write.
     Ready,
-    /// The time is up, and there was nothing to read, or no room to write.
+    /// The timeout is over, and there is nothing to read, or no space to write.
     TimedOut,
     /// A signal arrived (`EINTR`), or the process was stopped and continued.
     Interrupted,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
-    /// Waits as `policy` says from now on, and holds back as it says.
+    /// Sets the policy for waiting and for holding back.
     ///
-    /// Drains no longer arm by themselves then: [`wait`](Self::wait) does it, or
-    /// call [`arm`](Self::arm) before you block elsewhere.
+    /// After this call, drains no longer arm by themselves. [`wait`](Self::wait)
+    /// arms. If you block elsewhere, call [`arm`](Self::arm) first.
     pub fn set_policy(&mut self, policy: WaitPolicy) {
         match policy.portion(self.memory.capacity()) {
             Some(portion) => {
@@ -130,8 +130,8 @@ impl<M: ConsumerMemory> Consumer<M> {
         self.waiting = Some(state);
     }
 
-    /// Forgets the policy: gives back what is held back, and drains arm by
-    /// themselves again.
+    /// Removes the policy. Gives everything back, and lets drains arm by themselves
+    /// again.
     ///
     /// ```
     /// use ringbuf_core::WaitPolicy;
@@ -141,7 +141,7 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// let mut consumer = ring.consumer()?;
     /// consumer.set_policy(WaitPolicy::low_cost());
     /// assert_eq!(consumer.policy(), Some(&WaitPolicy::low_cost()));
-    /// consumer.clear_policy(); // from here on an event loop of your own waits
+    /// consumer.clear_policy(); // now your own event loop waits
     /// assert_eq!(consumer.policy(), None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -150,7 +150,7 @@ impl<M: ConsumerMemory> Consumer<M> {
         self.release_at_once();
     }
 
-    /// The policy that it waits by, if one was set.
+    /// Returns the policy, if one is set.
     #[must_use]
     pub fn policy(&self) -> Option<&WaitPolicy> {
         self.waiting.as_ref().map(WaitState::policy)
@@ -158,22 +158,22 @@ impl<M: ConsumerMemory> Consumer<M> {
 }
 
 impl<M: ConsumerMemory + WaitHost> Consumer<M> {
-    /// Waits until there is something to read or to skip, for `timeout` at most
-    /// (`None`: without end; zero: only looks). Drain first.
+    /// Waits until there is something to read or to skip, but no longer than
+    /// `timeout`. `None` means no limit; zero only looks. Drain before you call it.
     ///
-    /// Returns at once if the last read stopped before a record that is there.
-    /// Otherwise it may hold off before it looks, so that the next look finds
-    /// more. Before it blocks it publishes what is consumed, and after a
-    /// millisecond of nothing as well. It never sleeps longer than the bounds of
-    /// its policy without looking at the ring, nor past `timeout`, but for the
-    /// resolution of the system's timers (a millisecond where it blocks).
+    /// Returns at once if the last read stopped before a committed record.
+    /// Otherwise it may delay its look, so that the look finds more records. It
+    /// publishes everything consumed before it blocks, and also after a millisecond
+    /// without records. It looks at the ring at least as often as the limits of its
+    /// policy require. It does not sleep past `timeout`, except for the resolution
+    /// of the system's timers (a millisecond when it blocks).
     ///
-    /// The first call sets the [default](WaitPolicy::balanced) policy if none is
-    /// [set](Self::set_policy). A signal ends a sleep, but no spin, and is
-    /// missed between two sleeps: to watch a flag, give a timeout.
+    /// If no policy is [set](Self::set_policy), the first call sets the
+    /// [default](WaitPolicy::balanced). A signal ends a sleep, but not a spin. A
+    /// signal between two sleeps is missed. So if you watch a flag, set a timeout.
     ///
-    /// Producers may go on meanwhile. A ring that turns out corrupt ends the
-    /// wait: the next read says why.
+    /// Producers may continue during the wait. A corrupt ring ends the wait, and
+    /// the next read reports the error.
     ///
     /// ```
     /// use std::time::Duration;
@@ -190,12 +190,12 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
     /// ```
     ///
     /// # Errors
-    /// What the system's clock and sleeps report.
+    /// An error of the system's clock or sleeps.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, M::Error> {
         if self.waiting.is_none() {
             self.set_policy(WaitPolicy::default());
         }
-        // Out of `self` for the time of the call, so that both can be borrowed.
+        // Taken out of `self` during the call, so that both can be borrowed.
         let state = self.waiting.take();
         let mut waiting = Waiting { consumer: self, state };
         let Waiting { consumer, state } = &mut waiting;
@@ -213,7 +213,7 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
         }
         let mut now = self.memory.now();
         state.account(now, self.counts, self.consumed, self.memory.width());
-        // A time too far to represent is without end.
+        // A deadline too far to represent means no limit.
         let deadline = timeout.map_or(Duration::MAX, |timeout| now.saturating_add(timeout));
         loop {
             let left = deadline.saturating_sub(now);
@@ -227,7 +227,8 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
             if cause == WakeCause::Interrupted {
                 return Ok(Wakeup::Interrupted);
             }
-            // A notification is a hint (a busy head makes one as well): look.
+            // A notification is only a hint (a busy record at the consumer position
+            // causes one, too): look.
             let found = self.look();
             if let Some(action) = action {
                 state.observe(action, cause, found);
@@ -236,7 +237,7 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
             if found {
                 return Ok(Wakeup::Ready);
             }
-            // The space may be what the producers wait for.
+            // Producers may be waiting for this space.
             if state.is_quiet(now) {
                 self.publish();
             }
@@ -246,7 +247,7 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
         }
     }
 
-    /// Does one action, for no longer than `left`.
+    /// Performs one action, but no longer than `left`.
     fn rest(&mut self, action: WaitAction, left: Duration) -> Result<WakeCause, M::Error> {
         match action {
             WaitAction::Spin { pause, looks } => {
@@ -254,7 +255,7 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
                 if !pause.is_zero() {
                     self.memory.pause(pause);
                 }
-                // The look after the last one is the caller's.
+                // The caller makes the last look.
                 for _ in 1..looks {
                     if self.look() {
                         break;

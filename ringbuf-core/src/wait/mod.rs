@@ -1,14 +1,16 @@
-//! When to look, when to sleep, when to give space back: a policy as a value,
-//! the decisions, and the loop that carries them out.
+//! Waiting: the policy as a value, its decisions, and the loop that carries them
+//! out. The policy decides when to look, when to sleep, and when to give space
+//! back.
 //!
-//! A commit notifies whenever it finds the consumer caught up, whether or not
-//! anybody sleeps, and the traced program pays for it: microseconds on a virtual
-//! machine. A consumer that sleeps as soon as the ring is empty is caught up at
-//! nearly every record. So it should be late on purpose while records come
-//! densely, as network drivers moderate interrupts, and prompt when they do not.
+//! A commit notifies if it finds the consumer caught up, even if nobody sleeps. The
+//! traced program pays for this: microseconds on a virtual machine. A consumer that
+//! sleeps as soon as the ring is empty is caught up at nearly every record. So
+//! while records arrive densely, the consumer delays its looks on purpose, as
+//! network drivers moderate interrupts. Otherwise it reacts at once.
 //!
-//! Nothing here reads a clock or sleeps: a [`WaitHost`] does. The same loop runs
-//! over the kernel's ring, over the simulator, under loom, and in virtual time.
+//! This module reads no clock and does not sleep; a [`WaitHost`] does. The same
+//! loop runs over the kernel's ring, over the simulator, under loom, and in virtual
+//! time.
 
 mod host;
 mod policy;

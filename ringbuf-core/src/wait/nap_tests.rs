@@ -1,4 +1,4 @@
-//! How long naps are.
+//! The length of naps.
 
 extern crate std;
 
@@ -10,8 +10,8 @@ const MIB: u64 = 1 << 20;
 const US: Duration = Duration::from_micros(1);
 const RECORD: u64 = 72;
 
-/// Under steady traffic: half a gap and the shortest nap, or a whole hold-off
-/// where one brings more than a batch.
+/// Under steady traffic a nap is half a gap plus the shortest nap. If a nap brings
+/// more than a batch, it is a whole hold-off.
 #[test]
 fn a_nap_follows_the_gap() {
     let steady = |policy: WaitPolicy, gap| {
@@ -35,7 +35,7 @@ fn a_nap_follows_the_gap() {
         (74 * US, 45 * US),
     ];
     let near = |action, want: Duration| match action {
-        // An average stops one or two nanoseconds before it gets there.
+        // An average stops one or two nanoseconds before the final value.
         WaitAction::Nap(nap) => nap.abs_diff(want) <= nanos(4),
         _ => false,
     };
@@ -56,7 +56,8 @@ fn a_nap_follows_the_gap() {
     assert!(near(steady(short, 20 * US), 10 * US));
 }
 
-/// By as much of their lateness as the gap is of the hold-off; no timer counts as later than 40 us.
+/// Naps grow by the part of the lateness that the gap is of the hold-off. No timer
+/// counts as later than 40 us.
 #[test]
 fn naps_are_longer_where_timers_are_late() {
     let cases = [
@@ -84,7 +85,7 @@ fn naps_are_longer_where_timers_are_late() {
     }
 }
 
-/// No more than twice as long as the one before, and the first an eighth of the
+/// A nap is at most twice as long as the one before. The first is an eighth of the
 /// longest.
 #[test]
 fn naps_grow_by_and_by() {
@@ -93,12 +94,12 @@ fn naps_grow_by_and_by() {
         state.drained(10 * US * step, 1, RECORD);
         state.nap.as_micros()
     });
-    // Of one record no rate is known yet.
+    // One record gives no rate yet.
     assert_eq!(naps, [125, 250, 500, 1000, 1000, 1000]);
 }
 
-/// 64 MB a second into 64 KiB: an eighth fills in 128 us, and no nap is longer,
-/// however long it may hold off.
+/// At 64 MB per second into 64 KiB, an eighth fills in 128 us. No nap is longer,
+/// whatever the hold-off.
 #[test]
 fn no_nap_is_longer_than_an_eighth_of_the_ring_takes_to_fill() {
     for hold in [1, 10, 100, 1000] {

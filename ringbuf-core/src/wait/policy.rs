@@ -4,14 +4,14 @@ use core::time::Duration;
 
 use crate::Capacity;
 
-/// How a consumer waits and when it gives space back: one value.
+/// How a consumer waits, and when it gives space back, as one value.
 ///
-/// | preset | dense traffic | nothing to read | the traced program | CPU |
+/// | preset | dense traffic | nothing to read | notifications by the traced program | CPU |
 /// |---|---|---|---|---|
-/// | [`balanced`](Self::balanced) (default) | naps of a gap or so, 100 us at most | blocks | hardly ever notifies | low |
-/// | [`low_latency`](Self::low_latency) | spins | spins, blocks after 10 ms | hardly ever notifies | a whole CPU |
-/// | [`low_cost`](Self::low_cost) | naps of up to 1 ms | blocks | hardly ever notifies | lowest |
-/// | [`immediate`](Self::immediate) | blocks when the ring is empty | blocks | notifies for nearly every record | high |
+/// | [`balanced`](Self::balanced) (default) | naps of about one gap, at most 100 us | blocks | rare | low |
+/// | [`low_latency`](Self::low_latency) | spins | spins, blocks after 10 ms | rare | a whole CPU |
+/// | [`low_cost`](Self::low_cost) | naps of up to 1 ms | blocks | rare | lowest |
+/// | [`immediate`](Self::immediate) | blocks when the ring is empty | blocks | for nearly every record | high |
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,28 +30,29 @@ pub struct WaitPolicy {
     pub(super) max_sleep: Duration,
 }
 
-/// How much of the ring a drain may leave unpublished.
+/// The part of the ring that a drain may leave unpublished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Release {
     /// A quarter of a small ring, a sixteenth of a large one.
     ByCapacity,
     /// This fraction: 4 for a quarter.
     Fraction(u64),
-    /// Nothing is held back at all.
+    /// Nothing is held back.
     AtOnce,
 }
 
 impl WaitPolicy {
-    /// Naps under dense traffic, blocks otherwise: the best all-round choice.
+    /// Naps under dense traffic and blocks otherwise. This is the best general
+    /// choice.
     ///
-    /// A nap is about as long as the gap between two records, so a look finds
-    /// one or two. Where a look would find many, the naps are 50 us long (100 us
-    /// where records come less than half a microsecond apart), and never longer than
-    /// an eighth of the ring takes to fill. Where that is less than a timer may be
-    /// late, it spins: a larger ring lets it nap.
+    /// A nap is about as long as the gap between two records, so a look finds one
+    /// or two records. If a look would find many, naps are 50 us long, or 100 us if
+    /// records arrive less than half a microsecond apart. No nap is longer than an
+    /// eighth of the ring takes to fill. If this time is shorter than the possible
+    /// lateness of a timer, it spins. A larger ring lets it nap.
     ///
-    /// Price: while records come less than 75 to 100 us apart they are up to one
-    /// nap late. A record that comes alone is as prompt as with
+    /// The cost: while records arrive less than 75 to 100 us apart, they are read
+    /// up to one nap late. A single record is read as promptly as with
     /// [`immediate`](Self::immediate).
     #[must_use]
     pub const fn balanced() -> Self {
@@ -66,17 +67,19 @@ impl WaitPolicy {
         }
     }
 
-    /// Spins: looks again a microsecond after a look that found something (up to
-    /// four while each finds many), and at once after one that did not. Blocks
-    /// after 10 ms of nothing. Takes a whole CPU meanwhile.
+    /// Spins. After a look that finds records, it looks again one microsecond
+    /// later, or up to four if each look finds many. After an empty look it looks
+    /// again at once. After 10 ms without records it blocks. While it spins, it
+    /// uses a whole CPU.
     #[must_use]
     pub const fn low_latency() -> Self {
         Self { spin_for: Duration::from_millis(10), ..Self::balanced() }
     }
 
-    /// Naps of up to a millisecond under dense traffic, which here begins at some
-    /// 700 records a second: fewest instructions a record. Price: records are that
-    /// late, and the ring must hold what comes meanwhile.
+    /// Naps for up to a millisecond under dense traffic. For this policy, traffic
+    /// is dense from about 700 records a second. It needs the fewest instructions
+    /// for each record. The cost: records are read up to a millisecond late, and
+    /// the ring must hold all records of that time.
     #[must_use]
     pub const fn low_cost() -> Self {
         Self {
@@ -87,8 +90,8 @@ impl WaitPolicy {
         }
     }
 
-    /// What libbpf does: gives space back with every batch, and blocks as soon
-    /// as there is nothing to read.
+    /// Does the same as libbpf: gives space back after every batch, and blocks as
+    /// soon as there is nothing to read.
     #[must_use]
     pub const fn immediate() -> Self {
         Self {
@@ -100,62 +103,64 @@ impl WaitPolicy {
         }
     }
 
-    /// The longest nap under dense traffic, and so the bound of the cost: it
-    /// looks about once in this time, or in twice this time where more than 100
-    /// records come in it and naps follow the traffic
-    /// ([`min_nap`](Self::min_nap)). Less than 1 us: no naps. Traffic is dense
-    /// once records come less than one and a half times this time apart, until
-    /// they come more than twice this time apart.
+    /// The longest nap under dense traffic. It limits the cost: the consumer looks
+    /// about once in this time. If naps follow the traffic
+    /// ([`min_nap`](Self::min_nap)) and more than 100 records arrive in this time,
+    /// it looks once in twice this time. Less than 1 us means no naps. Traffic
+    /// becomes dense when records arrive less than one and a half times this time
+    /// apart. It stops being dense when they arrive more than twice this time
+    /// apart.
     #[must_use]
     pub const fn hold_off(self, time: Duration) -> Self {
         Self { hold_off: time, ..self }
     }
 
-    /// The shortest nap, to which a third of a gap or so is added, and part of how
-    /// late timers are: shorter is
-    /// prompter and costs more CPU. [`hold_off`](Self::hold_off) or more: naps do not follow
-    /// the traffic, each is as long as that.
+    /// The shortest nap. The consumer adds about a third of a gap, and a part of
+    /// the lateness of timers. A shorter value reacts sooner and costs more CPU.
+    /// With a value of [`hold_off`](Self::hold_off) or more, naps do not follow the
+    /// traffic: each is as long as `hold_off`.
     #[must_use]
     pub const fn min_nap(self, time: Duration) -> Self {
         Self { min_nap: time, ..self }
     }
 
-    /// The longest sleep between two looks at a ring whose producers do not
-    /// notify (`BPF_RB_NO_WAKEUP`), once that is noticed. 1 ms at least.
+    /// The longest sleep between two looks if producers do not notify
+    /// (`BPF_RB_NO_WAKEUP`). It applies after the consumer has noticed this. The
+    /// minimum is 1 ms.
     #[must_use]
     pub const fn latency_bound(self, time: Duration) -> Self {
         Self { latency_bound: time, ..self }
     }
 
-    /// How long to spin after the last record before blocking. Zero: not at
-    /// all; [`Duration::MAX`]: without end.
+    /// How long to spin after the last record before blocking. Zero means no
+    /// spinning; [`Duration::MAX`] means no end.
     #[must_use]
     pub const fn spin_for(self, time: Duration) -> Self {
         Self { spin_for: time, ..self }
     }
 
-    /// While spinning: the time from a look that found something to the next
-    /// one; up to four times as much while each finds many records. Each look
-    /// takes the producer's cache line away, so shorter is slower under load:
-    /// 100 ns costs a third of the throughput that 1 us has.
+    /// While spinning: the time from a look that found records to the next look. It
+    /// is up to four times as long while each look finds many records. Each look
+    /// takes the cache line away from the producer, so a shorter pause is slower
+    /// under load. 100 ns gives a third less throughput than 1 us.
     #[must_use]
     pub const fn pause(self, time: Duration) -> Self {
         Self { pause: time, ..self }
     }
 
-    /// The longest sleep between two looks at any ring: how late a first record
-    /// that nobody announces is noticed. 1 ms at least. It bounds a
-    /// [`pause`](Self::pause) as well: if both are [`Duration::MAX`], a wait without
-    /// a timeout may never look again.
+    /// The longest sleep between two looks at any ring. It limits the delay of a
+    /// first record without a notification. The minimum is 1 ms. It also limits a
+    /// [`pause`](Self::pause): if both are [`Duration::MAX`], a wait without a
+    /// timeout may never look again.
     #[must_use]
     pub const fn max_sleep(self, time: Duration) -> Self {
         Self { max_sleep: time, ..self }
     }
 
-    /// The fraction of the ring that one drain may leave unpublished while it
-    /// runs: 4 for a quarter, 1 counts as 2. 0: nothing is held back, and awake
-    /// readers are notified. The default is a quarter of the ring, but no more
-    /// than 64 KiB or a sixteenth, whichever is more.
+    /// The fraction of the ring that one drain may leave unpublished while it runs.
+    /// 4 means a quarter; 1 counts as 2. 0 holds nothing back, so producers notify
+    /// an awake reader. The default is a quarter of the ring, but at most 64 KiB or
+    /// a sixteenth of the ring, whichever is more.
     #[must_use]
     pub const fn release_fraction(self, fraction: u64) -> Self {
         let release = match fraction {
@@ -165,8 +170,8 @@ impl WaitPolicy {
         Self { release, ..self }
     }
 
-    /// Bytes for [`Consumer::hold_back`](crate::Consumer::hold_back); `None`
-    /// for [`release_at_once`](crate::Consumer::release_at_once).
+    /// Returns the bytes for [`Consumer::hold_back`](crate::Consumer::hold_back),
+    /// or `None` for [`release_at_once`](crate::Consumer::release_at_once).
     #[must_use]
     pub const fn portion(&self, capacity: Capacity) -> Option<u64> {
         let capacity = capacity.bytes();

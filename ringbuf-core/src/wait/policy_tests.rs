@@ -1,4 +1,4 @@
-//! What each preset and each knob holds.
+//! The values of each preset and each setting.
 
 use super::*;
 use crate::{WaitState, WakeCause};
@@ -18,7 +18,7 @@ fn the_release_is_a_part_of_the_ring() {
     assert_eq!(WaitPolicy::immediate().portion(capacity), None);
 }
 
-/// As the documentation of each says.
+/// The values match the documentation.
 #[test]
 fn presets_and_knobs_hold_what_they_say() {
     let ms = 1000 * US;

@@ -1,37 +1,37 @@
-//! [`WaitState`]: what a policy decides, from what the last looks found.
+//! [`WaitState`]: the decisions of a policy, based on the last looks.
 
 use core::time::Duration;
 
 use crate::{Capacity, Counts, Position, WaitPolicy, WakeCause, Width};
 
-/// What to do while there is nothing to read.
+/// The next action while there is nothing to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitAction {
-    /// Let `pause` go by without touching shared memory, then look up to
-    /// `looks` times in a row.
+    /// Let `pause` pass without access to shared memory. Then look up to `looks`
+    /// times in a row.
     Spin {
-        /// Time without a look.
+        /// The time without a look.
         pause: Duration,
-        /// Looks before asking again.
+        /// The number of looks before the next decision.
         looks: u32,
     },
-    /// Sleep for this time by a timer, publishing nothing, then look once.
+    /// Sleep for this time by a timer, without publishing. Then look once.
     Nap(Duration),
-    /// [`arm`](crate::Consumer::arm), and if that says
-    /// [`Sleep`](crate::Armed::Sleep) wait for a notification, for this time
-    /// at most; then look once.
+    /// Call [`arm`](crate::Consumer::arm). If it returns
+    /// [`Sleep`](crate::Armed::Sleep), wait for a notification, but no longer than
+    /// this time. Then look once.
     Block(Duration),
 }
 
-/// Decides how to wait from what the last looks found: the part of
-/// [`Consumer::wait`](crate::Consumer::wait) that an event loop of your own
-/// needs. It has no clock: time is an argument, from any fixed start.
+/// Decides how to wait, based on the last looks. Your own event loop can use it
+/// instead of [`Consumer::wait`](crate::Consumer::wait). It has no clock: time is
+/// an argument, counted from any fixed start.
 ///
-/// After each drain call [`drained`](Self::drained); then, until there is
-/// something to read: [`action`](Self::action), do it, look, and
-/// [`observe`](Self::observe). Hold back as the policy says, or naps spare no
-/// notification.
+/// After each drain, call [`drained`](Self::drained). Then repeat until there is
+/// something to read: get the next [`action`](Self::action), perform it, look, and
+/// call [`observe`](Self::observe). Hold back as the policy says; otherwise naps do
+/// not prevent notifications.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ pub enum WaitAction {
 ///         bytes += record.sample_len().footprint();
 ///     })?;
 ///     state.drained(start.elapsed(), records, bytes);
-///     // Until there is something to read:
+///     // Repeat until there is something to read:
 ///     loop {
 ///         let action = state.action(start.elapsed());
 ///         let cause = match action {
@@ -69,7 +69,7 @@ pub enum WaitAction {
 ///                 WakeCause::TimeUp
 ///             }
 ///             WaitAction::Block(_) if consumer.arm() == Armed::Ready => WakeCause::Found,
-///             // Here your loop waits for the descriptor, for this time at most.
+///             // Here your loop waits for the descriptor, no longer than this time.
 ///             WaitAction::Block(_) => WakeCause::Notified,
 ///             _ => WakeCause::TimeUp,
 ///         };
@@ -92,71 +92,74 @@ pub enum WaitAction {
 pub struct WaitState {
     policy: WaitPolicy,
     capacity: u64,
-    /// Records that the consumer had passed when the last wait began, and where
-    /// it stood.
+    /// The number of records that the consumer had passed at the start of the last
+    /// wait, and its position then.
     passed: u64,
     position: Position,
-    /// When something was last consumed, or the first wait began.
+    /// The time of the last consumed record, or of the first wait.
     last: Option<Duration>,
-    /// Time from record to record, an average over the last looks.
+    /// The time between two records, averaged over the last looks.
     gap: Duration,
-    /// The next nap: no longer than an eighth of the ring takes to fill.
+    /// The next nap. It is no longer than an eighth of the ring takes to fill.
     nap: Duration,
-    /// How long that takes, by the last look that found something.
+    /// That time, based on the last look that found records.
     fill: Duration,
-    /// How late timers are here, an average over the last naps.
+    /// The lateness of timers on this machine, averaged over the last naps.
     late: Duration,
-    /// Records come densely. It takes a shorter gap to begin than to go on, so
-    /// that one in between does not cost naps and notifications.
+    /// Records arrive densely. Dense traffic needs a shorter gap to start than to
+    /// continue, so a gap in between does not change the state and cost naps and
+    /// notifications.
     dense: bool,
-    /// Whether the last drain consumed anything.
+    /// True if the last drain consumed anything.
     found: bool,
-    /// Looks since then that found nothing.
+    /// The number of empty looks since then.
     empty: u32,
-    /// How many times the pause: more while each look finds many records.
+    /// The factor of the pause. It grows while each look finds many records.
     stretch: u32,
-    /// Records were found that nobody had announced.
+    /// Records were found without a notification.
     silent: bool,
 }
 
-/// Looks that find nothing before it blocks: gaps vary.
+/// The number of empty looks before it blocks. Gaps vary, so one is not enough.
 const EMPTY_NAPS: u32 = 2;
 
-/// Gaps without a record before it blocks, if those looks take less time.
+/// The number of gaps without a record before it blocks, if the looks take less
+/// time.
 const EMPTY_GAPS: u32 = 3;
 
-/// How late a timer may be, as virtual machines are: where an eighth of the ring
-/// fills faster, it looks again instead of napping.
+/// How late a timer may be, as on virtual machines. If an eighth of the ring fills
+/// faster, the consumer looks again instead of napping.
 const LATE: Duration = Duration::from_micros(40);
 
-/// After this time without a record, one notification more is no burden.
+/// After this time without a record, one more notification costs little.
 const QUIET: Duration = Duration::from_millis(1);
 
-/// No sleep is bounded by less: it would be spinning by another name.
+/// The shortest limit of a sleep. With less, it would really be spinning.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
-/// No nap is shorter: it would cost more than it spares.
+/// The shortest nap. A shorter one would cost more than it saves.
 const SHORTEST_NAP: Duration = Duration::from_micros(1);
 
-/// Records of one look that call for a longer pause while spinning.
+/// If one look finds this many records, the pause while spinning grows.
 const MANY: u64 = 8;
 
-/// The longest such pause.
+/// The largest factor of the pause.
 const LONGEST_STRETCH: u32 = 4;
 
-/// Looks in a row between two readings of the clock.
+/// The number of looks in a row between two readings of the clock.
 const LOOKS: u32 = 64;
 
-/// Records that come in one hold-off, above which naps that otherwise follow the
-/// traffic take two: what a look costs is then what counts.
+/// With more records than this in one hold-off, naps that follow the traffic last
+/// two hold-offs. The cost of a look matters most then.
 const FLOOD: u32 = 100;
 
-/// Records that come in one hold-off, above which latency is that of a batch:
-/// naps are as long as they may.
+/// With more records than this in one hold-off, latency is that of a batch. Naps
+/// are then as long as allowed.
 const BATCH: u32 = 16;
 
 impl WaitState {
-    /// The state for a ring of this capacity, of which nothing is known yet.
+    /// Creates a state for a ring of this capacity, without knowledge of its
+    /// traffic.
     #[must_use]
     pub fn new(policy: WaitPolicy, capacity: Capacity) -> Self {
         let gap = longest_gap(&policy);
@@ -179,17 +182,19 @@ impl WaitState {
         }
     }
 
-    /// The policy.
+    /// Returns the policy.
     #[must_use]
     pub fn policy(&self) -> &WaitPolicy {
         &self.policy
     }
 
-    /// A drain is over at `now`: since the last call it consumed `records`
-    /// records, discarded ones included, of `bytes` in all.
+    /// Call this after a drain that ended at `now`. Since the last call, the
+    /// consumer has consumed `records` records of `bytes` in total. Both include
+    /// discarded records.
     pub fn drained(&mut self, now: Duration, records: u64, bytes: u64) {
         self.found = bytes > 0;
-        // The first wait counts as the last record, so that spinning begins at once.
+        // The first wait counts as the last record, so that spinning starts at
+        // once.
         let last = *self.last.get_or_insert(now);
         if bytes == 0 {
             return;
@@ -205,19 +210,21 @@ impl WaitState {
         let ends = self.policy.hold_off.saturating_mul(2);
         self.dense = self.gap <= if self.dense { ends } else { begins };
         if elapsed.is_zero() {
-            return; // No rate is known from two drains at the same time.
+            return; // Two drains at the same time give no rate.
         }
-        // At this rate, what comes during a nap fills an eighth of the ring.
+        // At this rate, an eighth of the ring fills in this time. A nap must not be
+        // longer.
         let eighth = elapsed.as_nanos() * u128::from(self.capacity / 8) / u128::from(bytes);
         self.fill = Duration::from_nanos(u64::try_from(eighth).unwrap_or(u64::MAX));
         let longest = self.nap.saturating_mul(2).max(self.policy.hold_off / 8);
         self.nap = self.wanted_nap().min(longest).min(self.fill);
     }
 
-    /// The nap that follows the traffic: a gap or two where records come some
-    /// 10 us apart, less than one where they come seldom. Where timers are late a
-    /// nap costs more, too, and the fewer records share that cost the longer it is:
-    /// by all of the lateness where they come a hold-off apart.
+    /// Returns the nap that follows the traffic. It is one or two gaps long if
+    /// records arrive about 10 us apart, and less than one gap if they arrive
+    /// rarely. If timers are late, a nap also costs more CPU. Fewer records share
+    /// this cost as the gap grows, so the nap grows, too. For gaps of a hold-off it
+    /// grows by the whole lateness.
     fn wanted_nap(&self) -> Duration {
         let WaitPolicy { hold_off, min_nap, .. } = self.policy;
         if self.gap < hold_off / FLOOD && min_nap < hold_off {
@@ -234,13 +241,13 @@ impl WaitState {
         nap.saturating_add(Duration::from_nanos(u64::try_from(share).unwrap_or(0))).min(hold_off)
     }
 
-    /// A nap for which `asked` was asked took `took`.
+    /// Reports that a nap of `asked` really took `took`.
     pub fn napped(&mut self, asked: Duration, took: Duration) {
         let late = took.saturating_sub(asked).min(LATE);
         self.late = (self.late * 3 + late) / 4;
     }
 
-    /// What to do at `now`, given that nothing is known to be unread.
+    /// Returns the next action at `now`. Nothing may be known to be unread.
     #[must_use]
     pub fn action(&self, now: Duration) -> WaitAction {
         let fresh = self.found && self.empty == 0;
@@ -252,7 +259,7 @@ impl WaitState {
         }
         let over = self.empty >= EMPTY_NAPS && idle >= self.gap.saturating_mul(EMPTY_GAPS);
         if self.dense && !over && hold_off >= SHORTEST_NAP {
-            // So fast that a timer that is late would find the ring full.
+            // The ring fills so fast that a late timer would find it full.
             if self.fill < LATE && (fresh || self.nap < SHORTEST_NAP) {
                 return WaitAction::Spin { pause, looks: 1 };
             }
@@ -262,7 +269,7 @@ impl WaitState {
         WaitAction::Block(bound.max(SHORTEST_SLEEP))
     }
 
-    /// The action is over, and a look then `found` something or not.
+    /// Reports the end of an action, and if the look after it `found` something.
     pub fn observe(&mut self, action: WaitAction, cause: WakeCause, found: bool) {
         if !found {
             self.empty = self.empty.saturating_add(1);
@@ -271,16 +278,17 @@ impl WaitState {
         }
     }
 
-    /// Whether to [`publish`](crate::Consumer::publish) all while awake, at `now`
-    /// when a look has found nothing: nothing has come for so long that the next
-    /// commit's notification costs little, and producers may need the space.
+    /// Returns true if the consumer should now
+    /// [`publish`](crate::Consumer::publish) everything while it is awake. Ask
+    /// after an empty look. If no record has come for a millisecond, the next
+    /// notification costs little, and producers may need the space.
     #[must_use]
     pub fn is_quiet(&self, now: Duration) -> bool {
         self.last.is_some_and(|last| now.saturating_sub(last) >= QUIET)
     }
 
-    /// A wait begins: what the consumer has passed since the last one, discarded
-    /// records included, goes into the rate.
+    /// Begins a wait. Adds the records passed since the last wait to the rate, with
+    /// discarded ones.
     pub(crate) fn account(
         &mut self,
         now: Duration,
@@ -294,15 +302,16 @@ impl WaitState {
         self.drained(now, records, bytes);
     }
 
-    /// Takes the consumer as it stands: what it has passed so far is not new.
+    /// Stores the consumer's counts and position. Records passed so far are not
+    /// new.
     pub(crate) fn mark(&mut self, counts: Counts, position: Position) {
         self.passed = counts.delivered + counts.discarded;
         self.position = position;
     }
 }
 
-/// A gap that is longer counts as this: whatever came before, a few dense looks
-/// make the average dense.
+/// The longest gap that counts. A longer gap counts as this one, so after a few
+/// dense looks the average is dense again.
 fn longest_gap(policy: &WaitPolicy) -> Duration {
     policy.hold_off.saturating_mul(8)
 }

@@ -1,4 +1,4 @@
-//! Virtual time: a stream of records against the decisions of a state.
+//! The decisions of a state for a stream of records, in virtual time.
 
 extern crate std;
 
@@ -10,23 +10,23 @@ const MIB: u64 = 1 << 20;
 const US: Duration = Duration::from_micros(1);
 const RECORD: u64 = 72;
 
-/// What a run of records cost.
+/// The cost of a run of records.
 #[derive(Debug, Default)]
 struct Cost {
-    /// Blocks that a notification ended: each is a notification that was paid.
+    /// Blocks that a notification ended. Each is a paid notification.
     woken: u64,
-    /// Blocks that ended by themselves.
+    /// Blocks that ended without a notification.
     timeouts: u64,
     naps: u64,
     looks: u64,
     /// The longest time from a record to the look that found it.
     latest: Duration,
-    /// The fullest that the ring was.
+    /// The largest number of bytes in the ring.
     fullest: u64,
 }
 
-/// Lets records of `RECORD` bytes come at these times, each announced or not,
-/// and the state look for them until all are read.
+/// Produces records of `RECORD` bytes at these times, with or without
+/// notifications. The state looks for them until all are read.
 fn run(policy: &WaitPolicy, capacity: u64, announced: bool, times: &[Duration]) -> Cost {
     let capacity = Capacity::new(capacity, 4096).unwrap();
     let mut state = WaitState::new(policy.clone(), capacity);
@@ -39,7 +39,7 @@ fn run(policy: &WaitPolicy, capacity: u64, announced: bool, times: &[Duration]) 
         }
         read += come;
         state.drained(now, come as u64, come as u64 * RECORD);
-        // Until there is something to read, or nothing will come any more.
+        // Repeat until there is something to read, or no more records will come.
         while times.get(read).is_some_and(|next| *next > now) {
             let next = times[read];
             let action = state.action(now);
@@ -74,7 +74,8 @@ fn run(policy: &WaitPolicy, capacity: u64, announced: bool, times: &[Duration]) 
     cost
 }
 
-/// `count` records, one each `gap`, after a second of nothing.
+/// Returns the times of `count` records, one each `gap`, after a second without
+/// records.
 fn every(gap: Duration, count: u32) -> Vec<Duration> {
     (0..count).map(|number| Duration::from_secs(1) + gap * number).collect()
 }
@@ -103,7 +104,7 @@ fn a_burst_is_over_after_two_naps_that_find_nothing() {
     let last = *times.last().unwrap();
     times.push(last + Duration::from_millis(20));
     let cost = run(&WaitPolicy::balanced(), MIB, true, &times);
-    // Of the first, and while the average falls, it knows no better.
+    // The first records, and those while the average falls, cause notifications.
     assert_eq!((cost.timeouts, cost.woken), (9, 8), "{cost:?}");
     assert!(cost.naps < 55 && cost.latest <= 50 * US, "{cost:?}");
 }
@@ -169,19 +170,19 @@ fn naps_get_shorter_where_the_ring_is_small() {
 fn records_that_nobody_announces_are_read_at_the_latency_bound() {
     let sparse = every(Duration::from_millis(7), 1000);
     let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse);
-    // The first is noticed by the bound of every sleep.
+    // The limit of every sleep finds the first record.
     assert!(cost.latest <= Duration::from_millis(100), "{cost:?}");
     let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse[..1]);
     let first = cost.timeouts;
     let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse);
     assert!(cost.timeouts - first >= 7 * 900, "every millisecond: {cost:?}");
-    // A notification shows that they are announced again.
+    // A notification shows that producers notify again.
     let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
     let bound = Duration::from_millis(100);
     assert_eq!(state.action(bound), WaitAction::Block(bound));
     state.observe(WaitAction::Block(bound), WakeCause::TimeUp, true);
     assert_eq!(state.action(bound), WaitAction::Block(Duration::from_millis(1)));
-    // What arming found may have been silent as well.
+    // A record that arming found may have had no notification.
     state.observe(WaitAction::Block(bound), WakeCause::Found, true);
     assert_eq!(state.action(bound), WaitAction::Block(Duration::from_millis(1)));
     state.observe(WaitAction::Block(bound), WakeCause::Notified, true);
@@ -192,7 +193,7 @@ fn records_that_nobody_announces_are_read_at_the_latency_bound() {
 
 #[test]
 fn where_the_ring_fills_faster_than_a_timer_fires_it_does_not_nap() {
-    // A record of 72 bytes each 50 ns: an eighth of the ring in 22 us.
+    // One record of 72 bytes every 50 ns fills an eighth of the ring in 22 us.
     let cost =
         run(&WaitPolicy::balanced(), MIB / 4, true, &every(Duration::from_nanos(50), 50_000));
     assert!(cost.naps <= 10 && cost.fullest <= MIB / 32, "{cost:?}");
@@ -219,7 +220,7 @@ fn sleeps_are_bounded_above_and_below() {
     let ms = 1000 * US;
     let long = WaitPolicy::balanced().hold_off(Duration::MAX);
     assert_eq!(dense(long.clone().max_sleep(20 * ms), ms), WaitAction::Nap(20 * ms));
-    // In this time 72 bytes a microsecond fill an eighth of the ring.
+    // 72 bytes per microsecond fill an eighth of the ring in this time.
     let fill = Duration::from_nanos((MIB / 8) * 1000 / RECORD);
     assert_eq!(dense(long.clone().max_sleep(20 * ms), US), WaitAction::Nap(fill));
     assert_eq!(dense(long.clone().max_sleep(Duration::ZERO), US), WaitAction::Nap(ms));
@@ -227,7 +228,7 @@ fn sleeps_are_bounded_above_and_below() {
     assert_eq!(dense(short, US), WaitAction::Block(ms));
 }
 
-/// Nobody announces them: the bound for that is no longer than that of any sleep.
+/// Without notifications, the limit is no longer than that of any sleep.
 #[test]
 fn the_latency_bound_is_no_longer_than_the_longest_sleep() {
     let policy = WaitPolicy::immediate().latency_bound(80 * 1000 * US).max_sleep(20 * 1000 * US);
@@ -262,7 +263,7 @@ fn eight_records_at_a_look_are_many() {
     }
 }
 
-/// Dense traffic that stops: two naps find nothing, and then it blocks.
+/// When dense traffic stops, two naps find nothing, and then the state blocks.
 #[test]
 fn two_empty_naps_and_then_a_block() {
     let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
@@ -279,7 +280,8 @@ fn two_empty_naps_and_then_a_block() {
     assert!(matches!(state.action(now), WaitAction::Block(_)));
 }
 
-/// An eighth of the ring in exactly the time that a timer may be late is slow enough for one.
+/// If an eighth of the ring fills in exactly the possible lateness of a timer,
+/// napping is safe.
 #[test]
 fn it_spins_only_if_a_late_timer_would_find_the_ring_full() {
     for (bytes, naps) in [(MIB / 8, true), (MIB / 8 + 8, false)] {
