@@ -1,11 +1,11 @@
 //! [`Event`]: one record of `exec.bpf.c`, as bytes and as fields.
 //!
-//! A record, native byte order, 40 bytes and the name:
+//! The layout of a record, in native byte order: 40 bytes, then the name.
 //!
 //! | offset | size | field | meaning |
 //! |---|---|---|---|
 //! | 0 | 8 | `time_ns` | since boot, without time asleep |
-//! | 8 | 4 | `pid` | process that calls execve |
+//! | 8 | 4 | `pid` | calling process |
 //! | 12 | 4 | `ppid` | its real parent |
 //! | 16 | 4 | `uid` | its real user id |
 //! | 20 | 4 | `filename_len` | bytes in `filename`, or the negative errno of reading it |
@@ -26,14 +26,14 @@ pub(crate) struct Event<'a> {
     pub(crate) pid: u32,
     pub(crate) ppid: u32,
     pub(crate) uid: u32,
-    /// Up to its first NUL; any bytes.
+    /// Any bytes, up to the first NUL.
     pub(crate) comm: &'a [u8],
-    /// Any bytes, or the (negative) errno of reading it.
+    /// Any bytes, or the negative errno of reading them.
     pub(crate) filename: Result<&'a [u8], i32>,
 }
 
 impl<'a> Event<'a> {
-    /// The event in `record`.
+    /// Decodes the event in `record`.
     pub(crate) fn decode(record: &'a [u8]) -> Result<Self, Malformed> {
         let short = Malformed::Short { len: record.len() };
         let mut rest = record;
@@ -44,7 +44,7 @@ impl<'a> Event<'a> {
         let claimed = i32::from_ne_bytes(take(&mut rest).ok_or(short)?);
         let (comm, name) = rest.split_at_checked(COMM).ok_or(short)?;
         let comm = comm.split(|byte| *byte == 0).next().unwrap_or_default();
-        // A negative length is an errno, and no name follows it.
+        // A negative length is an errno, without a name after it.
         let expected = usize::try_from(claimed).unwrap_or(0);
         if name.len() != expected {
             return Err(Malformed::Name { claimed, found: name.len() });
@@ -53,7 +53,7 @@ impl<'a> Event<'a> {
         Ok(Self { time_ns, pid, ppid, uid, comm, filename })
     }
 
-    /// The record of this event, as the BPF program writes it.
+    /// Encodes this event as the BPF program does.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (name, claimed) = match self.filename {
             Ok(name) => (name, i32::try_from(name.len()).unwrap_or(i32::MAX)),
@@ -76,19 +76,19 @@ impl<'a> Event<'a> {
     }
 }
 
-/// Splits the first `N` bytes off.
+/// Splits off the first `N` bytes.
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (first, others) = rest.split_first_chunk()?;
     *rest = others;
     Some(*first)
 }
 
-/// Why a record is none of `exec.bpf.c`.
+/// Why a record is not an event of `exec.bpf.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// Too short for the fixed fields.
     Short { len: usize },
-    /// The name has another length than the record says.
+    /// The length of the name differs from the length in the record.
     Name { claimed: i32, found: usize },
 }
 
@@ -96,10 +96,10 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Short { len } => {
-                write!(f, "a record of {len} bytes, where {FIXED} is the least")
+                write!(f, "a record has {len} bytes, but needs at least {FIXED}")
             }
             Self::Name { claimed, found } => {
-                write!(f, "a file name of {found} bytes, where the record says {claimed}")
+                write!(f, "a file name has {found} bytes, but the record says {claimed}")
             }
         }
     }
@@ -115,7 +115,8 @@ mod tests {
         Event { time_ns: 1 << 40, pid: 42, ppid: 7, uid: 1000, comm: b"bash", filename }
     }
 
-    /// The record of an unreadable name, with another `filename_len`, and with `name`.
+    /// Returns the record of an unreadable name, with this `filename_len` and this
+    /// `name`.
     fn record(filename_len: i32, name: &[u8]) -> Vec<u8> {
         let mut record = event(Err(-14)).encode();
         record[20..24].copy_from_slice(&filename_len.to_ne_bytes());
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_is_that_of_the_program() {
+    fn the_layout_matches_the_bpf_program() {
         let bytes = event(Ok(b"/bin/ls")).encode();
         assert_eq!(bytes.len(), 47);
         assert_eq!(bytes[..8], (1_u64 << 40).to_ne_bytes());
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_comes_back() {
+    fn a_decoded_event_equals_the_encoded_one() {
         let long = vec![b'x'; 4096];
         let names: [Result<&[u8], i32>; 5] =
             [Ok(b"/bin/ls"), Ok(b""), Ok(&long), Ok(b"/tmp/\xff\xfe\n"), Err(-14)];
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_or_odd_comm() {
+    fn a_full_comm_and_an_empty_comm() {
         let mut bytes = record(-14, b"");
         bytes[24..40].copy_from_slice(b"0123456789abcdef");
         assert_eq!(Event::decode(&bytes).unwrap().comm, b"0123456789abcdef");
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn short_records() {
+    fn short_records_are_refused() {
         let whole = record(0, b"");
         for len in 0..whole.len() {
             assert_eq!(Event::decode(&whole[..len]), Err(Malformed::Short { len }));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_does_not_fit_the_record() {
+    fn a_wrong_name_length_is_refused() {
         let cases: [(i32, &[u8]); 5] =
             [(8, b"/bin/ls"), (6, b"/bin/ls"), (i32::MAX, b""), (-14, b"x"), (i32::MIN, b"x")];
         for (claimed, name) in cases {

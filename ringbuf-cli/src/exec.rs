@@ -12,25 +12,26 @@ use crate::event::Event;
 use crate::format::Format;
 use crate::summary::{Summary, Tally};
 
-/// Ring space that one batch reads at most: what is held while its lines are made.
+/// The most ring space that one batch reads, and holds while it formats the lines.
 const CHUNK: u64 = 64 * 1024;
-/// The longest wait without a look at the clock and at the signals.
+/// The longest wait before the next check of the clock and the signals.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-/// How long the last drain waits for records that are reserved and not yet committed.
+/// How long the last drain waits for busy records.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A ring whose records are those of `exec.bpf.c`.
+/// A ring with the records of `exec.bpf.c`.
 pub(crate) trait Source {
     type Memory: Backend<Error: Error + Send + Sync>;
 
     fn ring(&mut self) -> &mut Consumer<Self::Memory>;
-    /// Ends the producers. What they have produced stays.
+    /// Stops the producers. Their records stay in the ring.
     fn detach(&mut self);
-    /// Reservations that failed; asked after [`detach`](Self::detach).
+    /// Returns the number of failed reservations. Call it after
+    /// [`detach`](Self::detach).
     fn failed(&self) -> u64;
 }
 
-/// What to print, and until when.
+/// The output format and the limits of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) format: Format,
@@ -39,8 +40,8 @@ pub(crate) struct Options {
     pub(crate) duration: Option<Duration>,
 }
 
-/// Prints the events of `source` to `out` until the options or `stop` say so,
-/// and tells how it went in any case.
+/// Prints the events of `source` to `out` until a limit is reached or `stop` is
+/// set. Always returns a summary.
 pub(crate) fn run<S: Source>(
     source: S,
     options: Options,
@@ -63,17 +64,17 @@ pub(crate) fn run<S: Source>(
         seconds: started.elapsed(),
     };
     let result = match result {
-        // Whoever read our output has seen enough: `| head`.
+        // The reader of the output has seen enough: `| head`.
         Ok(()) | Err(Halt::Closed) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
     };
     (summary, result)
 }
 
-/// Why nothing more can be printed.
+/// Why the output ends.
 #[derive(Debug)]
 enum Halt {
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     Closed,
     Failed(anyhow::Error),
 }
@@ -100,19 +101,19 @@ struct Session<S, W> {
     tally: Tally,
 }
 
-/// What one batch came to.
+/// The result of one batch.
 #[derive(Debug)]
 struct Read {
-    /// Bytes of ring space read.
+    /// The bytes of ring space read.
     held: u64,
-    /// Whether there was nothing more to read then.
+    /// True if there was nothing more to read.
     dry: bool,
 }
 
 impl<S: Source, W: Write> Session<S, W> {
-    /// Until the count, the time or a signal ends it.
+    /// Prints events until the count, the time or a signal ends the run.
     fn stream(&mut self, started: Instant, stop: &AtomicBool) -> Result<(), Halt> {
-        // A time too far to represent is for ever.
+        // A deadline too far to represent means no limit.
         let deadline = self.options.duration.and_then(|time| started.checked_add(time));
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         self.text.push_str(self.options.format.header());
@@ -129,8 +130,8 @@ impl<S: Source, W: Write> Session<S, W> {
         Ok(())
     }
 
-    /// Reads what is in the ring by now, unless the count is complete. A record
-    /// that somebody has reserved gets a moment to be committed.
+    /// Reads everything now in the ring, unless the count is complete. Waits a
+    /// moment for busy records.
     fn drain(&mut self) -> Result<(), Halt> {
         let mut left = self.source.ring().lag()?;
         let deadline = Instant::now() + PATIENCE;
@@ -152,12 +153,12 @@ impl<S: Source, W: Write> Session<S, W> {
         self.wanted() == 0
     }
 
-    /// Lines still to print.
+    /// Returns the number of lines still to print.
     fn wanted(&self) -> u64 {
         self.options.count.unwrap_or(u64::MAX).saturating_sub(self.tally.delivered)
     }
 
-    /// One batch of `bytes` about. Writing may block, so it comes after the
+    /// Reads one batch of about `bytes`. Writing may block, so it comes after the
     /// space is given back.
     fn read(&mut self, bytes: u64) -> Result<Read, Halt> {
         let (wanted, format) = (self.wanted(), self.options.format);

@@ -1,8 +1,8 @@
 //! Events as text: two columns, six columns, or JSON. Pure functions.
 //!
-//! Names are any bytes. In the columns whatever could end a line, drive a
-//! terminal or turn the direction of writing is escaped, and so is the
-//! backslash: what is printed says exactly which bytes the name has.
+//! Names can contain any bytes. The column formats escape each character that could
+//! end a line, control a terminal or change the direction of text. They also escape
+//! the backslash. So the printed text shows exactly the bytes of the name.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -13,7 +13,7 @@ use serde_json::ser::Formatter;
 
 use crate::event::Event;
 
-/// How events are printed.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Columns,
@@ -22,7 +22,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The line above the events, if the format has one.
+    /// Returns the header line, if the format has one.
     pub(crate) fn header(self) -> &'static str {
         match self {
             Self::Columns => "PID      FILENAME\n",
@@ -67,7 +67,7 @@ fn filename(event: &Event<'_>) -> String {
     }
 }
 
-/// The bytes of a name for the eye.
+/// Returns the bytes of a name as printable text.
 fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -86,8 +86,8 @@ fn escape(bytes: &[u8]) -> String {
     text
 }
 
-/// Control characters (C0, DEL, C1), separators of lines, and the invisible
-/// characters that turn the direction of writing or stand for nothing.
+/// Returns true for control characters (C0, DEL, C1), line separators, and
+/// invisible characters, including those that change the direction of text.
 fn is_harmful(c: char) -> bool {
     let invisible = matches!(c,
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
@@ -110,7 +110,7 @@ struct Object<'a> {
     ppid: u32,
     uid: u32,
     comm: Cow<'a, str>,
-    /// `null` if it could not be read; then there is an `error`.
+    /// `null` if it could not be read; `error` then holds the errno.
     filename: Option<Cow<'a, str>>,
     /// The bytes of a name that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The running kernel: loads the BPF program, attaches it, and reads its ring.
+//! Live events: loads the BPF program, attaches it, and reads its ring.
 
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
@@ -16,9 +16,9 @@ use ringbuf_kernel::{Mapping, RingBuf};
 use crate::exec::Source;
 use crate::preflight;
 
-/// What libbpf has warned of: told if something fails.
+/// The warnings of libbpf. They are printed if something fails.
 static WARNINGS: Mutex<String> = Mutex::new(String::new());
-/// The last lines of it are the telling ones.
+/// The number of lines printed. The last lines are the useful ones.
 const TOLD: usize = 12;
 
 /// The attached program and its ring.
@@ -32,7 +32,7 @@ pub(crate) struct Live<'a> {
 impl<'a> Live<'a> {
     /// Loads and attaches the program, with a ring of `bytes`.
     ///
-    /// The error says what is missing on this machine, or what failed.
+    /// The error says what is missing on this machine, or which step failed.
     pub(crate) fn attach(
         object: &'a mut MaybeUninit<OpenObject>,
         bytes: u32,
@@ -54,19 +54,19 @@ impl<'a> Live<'a> {
             .events
             .set_max_entries(bytes)
             .map_err(|error| refused("cannot set the size of the ring", &error))?;
-        let mut skeleton = opened
-            .load()
-            .map_err(|error| refused("the kernel does not load the BPF program", &error))?;
+        let mut skeleton =
+            opened.load().map_err(|error| refused("the kernel refused the BPF program", &error))?;
         let ring = RingBuf::open(&skeleton.maps.events)?;
-        // libbpf rounds up a size that is less than a page here.
+        // libbpf rounds up a size below one page.
         let found = ring.capacity().bytes();
         ensure!(
             found == u64::from(bytes),
-            "a ring of {bytes} bytes is not possible here: the smallest has {found} bytes"
+            "a ring of {bytes} bytes is not possible on this machine: the smallest has {found} \
+             bytes; use a larger --ring-size"
         );
         let tracepoint = "cannot attach the BPF program to syscalls/sys_enter_execve";
         skeleton.attach().map_err(|error| refused(tracepoint, &error))?;
-        ensure!(skeleton.links.on_execve.is_some(), "{tracepoint}: libbpf gave no link");
+        ensure!(skeleton.links.on_execve.is_some(), "{tracepoint}: libbpf returned no link");
         let everywhere = Everywhere::open("syscalls/sys_enter_execve")
             .context("cannot open the tracepoint on every CPU")?;
         Ok(Self { ring, skeleton, _everywhere: everywhere })
@@ -81,7 +81,7 @@ impl Source for Live<'_> {
     }
 
     fn detach(&mut self) {
-        // The kernel waits for programs that still run before this returns.
+        // The kernel waits for running programs before this returns.
         self.skeleton.links.on_execve = None;
     }
 
@@ -90,7 +90,7 @@ impl Source for Live<'_> {
     }
 }
 
-/// The error `what`, with all that libbpf has to say about it.
+/// Returns the error `what`, with the last warnings of libbpf.
 fn refused(what: &str, error: &libbpf_rs::Error) -> anyhow::Error {
     let mut text = format!("{what}: {error:#}");
     let warnings = WARNINGS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,8 +101,8 @@ fn refused(what: &str, error: &libbpf_rs::Error) -> anyhow::Error {
     }
     if error.kind() == ErrorKind::PermissionDenied {
         text.push_str(
-            "\nthe capabilities are there, so something else forbids it: a container \
-             or user namespace (run it on the host), a seccomp filter, or kernel lockdown",
+            "\nthe process has the capabilities, so something else forbids it: a container or user \
+             namespace (run it on the host), a seccomp filter, or kernel lockdown",
         );
     }
     anyhow::Error::msg(text)
@@ -113,6 +113,6 @@ fn remember(_: PrintLevel, text: String) {
 }
 
 fn print(_: PrintLevel, text: String) {
-    // Where standard error is closed, nobody wants to read it.
+    // If standard error is closed, nobody can read the text.
     let _closed = io::stderr().write_all(text.as_bytes());
 }

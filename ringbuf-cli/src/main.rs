@@ -1,7 +1,7 @@
-//! The command `ringbuf`: see what BPF ring buffers do.
+//! The command `ringbuf`: shows events from BPF ring buffers.
 //!
-//! Thin over the crates: `exec.rs` is the loop that an own reader would have,
-//! `live.rs` what it takes to get a ring from a BPF program.
+//! This is a thin layer over the library crates. `exec.rs` is a typical read loop.
+//! `live.rs` gets a ring from a BPF program.
 #![cfg_attr(not(test), forbid(unsafe_code))]
 
 mod cli;
@@ -33,9 +33,10 @@ use crate::exec::Source;
 use crate::format::Format;
 use crate::sim::Sim;
 
-/// A second signal ends the command at once, where the first could not.
+/// A second signal ends the command at once, if the first one could not.
 const INTERRUPTED: i32 = 130;
-/// One Ctrl-C may arrive twice: `timeout` signals the command and its group.
+/// One Ctrl-C may arrive twice, because `timeout` signals the command and its
+/// group.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
@@ -51,7 +52,7 @@ fn exec(arguments: &Exec) -> Result<(), Failure> {
     if !arguments.sim {
         return live(arguments, &stop);
     }
-    tell("ringbuf: simulated (--sim): these processes are made up, none of them runs");
+    tell("ringbuf: simulated (--sim): these processes are invented and do not run");
     let sim = Sim::start(arguments.ring_size.into(), arguments.seed)
         .context("cannot start the simulation")
         .map_err(Failure::Running)?;
@@ -69,13 +70,13 @@ fn live(arguments: &Exec, stop: &AtomicBool) -> Result<(), Failure> {
 #[cfg(not(feature = "bpf"))]
 fn live(_: &Exec, _: &AtomicBool) -> Result<(), Failure> {
     Err(Failure::Cannot(anyhow::anyhow!(
-        "this build has no BPF programs (it was built with --no-default-features). For one that \
-         has: `cargo build -p ringbuf-cli`, which needs clang and, to build libbpf, libelf-dev \
+        "this build has no BPF programs, because it was built with --no-default-features. Build it \
+         with `cargo build -p ringbuf-cli`. This needs clang, and for libbpf: libelf-dev \
          zlib1g-dev pkg-config make gcc (`cargo xtask demo` installs them)"
     )))
 }
 
-/// Prints the events, and the summary in any case.
+/// Prints the events, and always the summary.
 fn run(source: impl Source, arguments: &Exec, stop: &AtomicBool) -> Result<(), Failure> {
     let options = arguments.options();
     let (summary, result) = exec::run(source, options, stop, io::stdout().lock());
@@ -86,7 +87,7 @@ fn run(source: impl Source, arguments: &Exec, stop: &AtomicBool) -> Result<(), F
     result.map_err(Failure::Running)
 }
 
-/// A flag that the first Ctrl-C or SIGTERM sets.
+/// Returns a flag that the first Ctrl-C or SIGTERM sets.
 fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let (flag, mut signals) = (Arc::clone(&stop), Signals::new([SIGINT, SIGTERM])?);
@@ -102,12 +103,12 @@ fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Why the command fails, and with which exit code. Usage (2) is clap's.
+/// Why the command fails, with its exit code. clap handles wrong usage (2).
 #[derive(Debug)]
 enum Failure {
-    /// While running: 1.
+    /// An error while running: 1.
     Running(anyhow::Error),
-    /// Before the first line, for something that this machine lacks: 3.
+    /// Something is missing on this machine, before the first line: 3.
     Cannot(anyhow::Error),
 }
 
@@ -120,9 +121,9 @@ impl Failure {
             }
             Self::Cannot(error) => {
                 tell(&format!(
-                    "ringbuf: cannot read this kernel's events: {error:#}\n\
+                    "ringbuf: cannot read the events of this kernel: {error:#}\n\
                      ringbuf: `ringbuf exec --sim` works here: \
-                     the same output, from simulated processes"
+                     it shows simulated processes in the same format"
                 ));
                 ExitCode::from(3)
             }
@@ -130,7 +131,8 @@ impl Failure {
     }
 }
 
-/// Prints a line to standard error; where that is closed, nobody wants to know.
+/// Prints a line to standard error. If standard error is closed, nobody can read
+/// it.
 fn tell(text: &str) {
     let _closed = writeln!(io::stderr(), "{text}");
 }

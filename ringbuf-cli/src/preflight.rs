@@ -1,22 +1,22 @@
-//! What the running kernel must offer, looked for before anything is loaded:
-//! one message for each thing that is missing, with what to do.
+//! Checks the running kernel before anything is loaded. Each missing requirement
+//! has a message that says what to do.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The tracepoint that the BPF program is attached to, below `events`.
+/// The tracepoint for the BPF program, below `events`.
 const TRACEPOINT: &str = "syscalls/sys_enter_execve";
-/// Where tracefs may be.
+/// Possible mount points of tracefs.
 const TRACING: [&str; 2] = ["sys/kernel/tracing", "sys/kernel/debug/tracing"];
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
-/// Looks at the machine whose file systems begin at `root`, which is `/`.
+/// Checks the machine with its file systems below `root`, normally `/`.
 ///
-/// What cannot be found out is taken to be in order: the kernel decides.
+/// If a fact cannot be determined, the check passes and the kernel decides.
 pub(crate) fn check(root: &Path) -> Result<(), Missing> {
     check_release(root)?;
     check_capabilities(root)?;
@@ -73,7 +73,7 @@ fn check_tracepoint(root: &Path) -> Result<(), Missing> {
     Err(missing)
 }
 
-/// What is missing for reading the kernel's events.
+/// The requirement that is missing.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
     Release { release: String },
@@ -89,38 +89,37 @@ impl fmt::Display for Missing {
         match self {
             Self::Release { release } => write!(
                 f,
-                "this kernel is Linux {release}, and ring buffer maps came with 5.8: \
+                "this kernel is Linux {release}, but ring buffer maps need Linux 5.8: \
                  boot a newer kernel"
             ),
             Self::Capabilities { lacks, root: false } => write!(
                 f,
-                "loading a BPF program that reads the arguments of system calls takes root, or \
-                 CAP_BPF and CAP_PERFMON; this process is not root and lacks {lacks}: \
-                 run `sudo ringbuf exec`"
+                "loading this BPF program needs root, or CAP_BPF and CAP_PERFMON; this process is \
+                 not root and lacks {lacks}: run `sudo ringbuf exec`"
             ),
             Self::Capabilities { lacks, root: true } => write!(
                 f,
-                "this process is root, but without {lacks}, as in a container: run it on the \
-                 host, or give the container the capabilities BPF and PERFMON"
+                "this process is root, but lacks {lacks}, as in a container: run it on the host, \
+                 or give the container the capabilities BPF and PERFMON"
             ),
             Self::Btf => f.write_str(
-                "there is no /sys/kernel/btf/vmlinux, the kernel's type information, by which \
-                 the BPF program finds its fields (CO-RE): it needs a kernel built with \
-                 CONFIG_DEBUG_INFO_BTF=y, as most distributions' are, and sysfs mounted",
+                "the type information of the kernel (/sys/kernel/btf/vmlinux) is missing, and the \
+                 BPF program needs it (CO-RE): mount sysfs, and use a kernel that was built with \
+                 CONFIG_DEBUG_INFO_BTF=y, as in most distributions",
             ),
             Self::Tracefs => f.write_str(
-                "tracefs is not mounted, so the tracepoint syscalls/sys_enter_execve cannot be \
-                 found: run `sudo mount -t tracefs tracefs /sys/kernel/tracing`",
+                "tracefs is not mounted, and the tracepoint syscalls/sys_enter_execve needs it: \
+                 run `sudo mount -t tracefs tracefs /sys/kernel/tracing`",
             ),
             Self::TracefsDenied { path } => write!(
                 f,
-                "this user may not read {}, where the tracepoint syscalls/sys_enter_execve is: \
-                 run `sudo ringbuf exec`",
+                "this user may not read {}, which contains the tracepoint \
+                 syscalls/sys_enter_execve: run `sudo ringbuf exec`",
                 path.display()
             ),
             Self::SyscallTracepoints => f.write_str(
                 "tracefs is mounted, but has no tracepoint syscalls/sys_enter_execve: \
-                 it needs a kernel built with CONFIG_FTRACE_SYSCALLS=y",
+                 use a kernel that was built with CONFIG_FTRACE_SYSCALLS=y",
             ),
         }
     }
@@ -132,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// A machine where everything is there.
+    /// A machine without a missing requirement.
     fn machine() -> TempDir {
         let root = TempDir::new().unwrap();
         put(&root, "proc/sys/kernel/osrelease", "5.10.0-30-amd64\n");
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn nothing_is_missing() {
         assert_eq!(check(machine().path()), Ok(()));
-        // What cannot be found out is left to the kernel.
+        // The kernel decides facts that cannot be determined.
         assert_eq!(without("proc"), Ok(()));
         let debugfs = machine();
         fs::create_dir_all(debugfs.path().join("sys/kernel/debug")).unwrap();
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn old_kernels() {
+    fn kernels_before_5_8_are_refused() {
         let root = machine();
         for (release, old) in
             [("5.7.19", true), ("4.19.0-27", true), ("5.8.0", false), ("6.1", false), ("?", false)]
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn capabilities() {
+    fn missing_capabilities_are_named() {
         let root = machine();
         let lacks = |user, effective| {
             status(&root, user, effective);
@@ -200,16 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_mounted_or_not_built() {
+    fn missing_file_systems_and_options_are_named() {
         assert_eq!(without("sys/kernel/btf"), Err(Missing::Btf));
         assert_eq!(without("sys/kernel/tracing/events"), Err(Missing::Tracefs));
         assert_eq!(without("sys/kernel/tracing/events/syscalls"), Err(Missing::SyscallTracepoints));
     }
 
     #[test]
-    fn each_says_what_to_do() {
+    fn each_text_says_what_to_do() {
         let missing = [
-            (Missing::Release { release: "5.4.0".into() }, "5.4.0, and ring buffer maps came"),
+            (Missing::Release { release: "5.4.0".into() }, "5.4.0, but ring buffer maps need"),
             (Missing::Capabilities { lacks: "CAP_BPF", root: false }, "`sudo ringbuf exec`"),
             (Missing::Capabilities { lacks: "CAP_BPF", root: true }, "container"),
             (Missing::Btf, "CONFIG_DEBUG_INFO_BTF"),

@@ -1,4 +1,4 @@
-//! `ringbuf exec --sim`: made-up processes, through the kernel's algorithm in
+//! `ringbuf exec --sim`: invented processes. They use the kernel's algorithm in
 //! user space.
 
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ pub(crate) struct Sim {
 }
 
 impl Sim {
-    /// A ring of `bytes`, whose processes follow from `seed`.
+    /// Starts a ring of `bytes`. The seed determines its processes.
     pub(crate) fn start(bytes: u64, seed: u64) -> Result<Self, SimError> {
         let ring = SimRing::new(bytes)?;
         let consumer = ring.consumer()?;
@@ -50,7 +50,7 @@ impl Source for Sim {
     fn detach(&mut self) {
         for (stop, thread) in self.threads.drain(..) {
             drop(stop);
-            // Had it panicked, the panic was printed.
+            // If the thread panicked, the panic was printed.
             let _panic = thread.join();
         }
     }
@@ -60,7 +60,7 @@ impl Source for Sim {
     }
 }
 
-/// Puts each call into the ring when its time has come.
+/// Writes each call into the ring at its time.
 fn produce(
     producer: &KernelProducer,
     calls: Calls,
@@ -89,17 +89,17 @@ fn produce(
     }
 }
 
-/// One made-up call of execve(2).
+/// One invented call of execve(2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Call {
-    /// When, from the start.
+    /// The time since the start.
     at: Duration,
     pid: u32,
     ppid: u32,
     uid: u32,
     comm: &'static str,
     filename: String,
-    /// Whether its record is discarded, as a program that filters would.
+    /// True if its record is discarded, as a filtering program would do.
     given_up: bool,
 }
 
@@ -111,7 +111,8 @@ impl Call {
     }
 }
 
-/// The endless sequence of calls on one CPU: a shell and what it starts.
+/// The endless sequence of calls on one CPU: a shell and the programs that it
+/// starts.
 #[derive(Debug)]
 struct Calls {
     random: Random,
@@ -122,7 +123,7 @@ struct Calls {
     queue: VecDeque<Call>,
 }
 
-/// Who starts programs.
+/// A process that starts programs.
 #[derive(Clone, Copy, Debug)]
 struct Shell {
     comm: &'static str,
@@ -149,7 +150,7 @@ const SHELLS: [Shell; 2] = [
 impl Calls {
     /// Each CPU produces two and a half lines a second.
     const PACE: Duration = Duration::from_millis(400);
-    /// So many come at once, so that there is something to see.
+    /// The number of calls at the start, so that there is something to see at once.
     const AT_ONCE: u32 = 3;
 
     fn new(seed: u64, cpu: u32) -> Self {
@@ -159,14 +160,14 @@ impl Calls {
         Self { random, shell, at, pid: 43_674 + cpu, made: 0, queue: VecDeque::new() }
     }
 
-    /// One more process, with the calls that it makes.
+    /// Adds one process with its calls.
     fn fork(&mut self) {
         let Shell { comm, pid: ppid, uid, programs } = self.shell;
         let choice = self.random.below(programs.len() as u64);
         let Some(name) = usize::try_from(choice).ok().and_then(|at| programs.get(at)) else {
             return;
         };
-        // A shell tries the folders of its path one after the other.
+        // A shell tries the directories of its path in order.
         let folders: &[_] =
             if self.random.below(6) == 0 { &["/usr/local/bin", "/usr/bin"] } else { &["/usr/bin"] };
         for folder in folders {
@@ -181,7 +182,7 @@ impl Calls {
                 Self::PACE.mul_f64(0.75) + Self::PACE.mul_f64(0.5).mul_f64(self.random.unit())
             };
         }
-        // Odd ones on one CPU, even ones on the other.
+        // One CPU uses odd numbers, the other even ones.
         self.pid += 2 + 2 * u32::try_from(self.random.below(3)).unwrap_or(0);
     }
 }
@@ -210,12 +211,13 @@ impl Random {
         x ^ x >> 31
     }
 
-    /// Less than `bound`; evenly enough for bounds this small.
+    /// Returns a number below `bound`. The distribution is even enough for small
+    /// bounds.
     fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1.
     fn unit(&mut self) -> f64 {
         self.below(1 << 20) as f64 / f64::from(1 << 20)
     }
@@ -230,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_says_which_processes() {
+    fn the_seed_determines_the_processes() {
         assert_eq!(calls(1, 0, 50), calls(1, 0, 50));
         assert_ne!(calls(1, 0, 50), calls(2, 0, 50));
     }
 
     #[test]
-    fn the_pace_is_that_of_reading() {
+    fn the_pace_is_readable() {
         for cpu in [0, 1] {
             let calls = calls(1, cpu, 1000);
             assert!(calls.is_sorted_by_key(|call| call.at));
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_differ_between_the_two() {
+    fn the_two_cpus_have_different_processes() {
         let [one, other] = [0, 1].map(|cpu| calls(1, cpu, 100));
         assert!(one.iter().all(|a| other.iter().all(|b| a.pid != b.pid)));
     }

@@ -1,4 +1,4 @@
-//! [`Summary`]: what became of the records, told once at the end.
+//! [`Summary`]: the counts of a run, printed at its end.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,31 +8,31 @@ use serde::Serialize;
 use crate::event::Malformed;
 use crate::format::{milliseconds, to_json};
 
-/// The account of a run.
+/// The counts of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     #[serde(flatten)]
     pub(crate) tally: Tally,
-    /// Records that their program gave up.
+    /// Records that their producer discarded.
     pub(crate) discarded: u64,
-    /// Reservations that the ring refused: events lost.
+    /// Failed reservations, which are lost events.
     pub(crate) failed_reservations: u64,
-    /// Bytes still in the ring; `None` if the ring cannot say.
+    /// Bytes still in the ring; `None` if the ring is corrupt.
     pub(crate) lag_bytes: Option<u64>,
     #[serde(serialize_with = "milliseconds")]
     pub(crate) seconds: Duration,
 }
 
-/// What was read and written out.
+/// The counts of records read and written.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Tally {
-    /// Events written out, one line each.
+    /// Events written, one line each.
     pub(crate) delivered: u64,
     /// Bytes in their records, without headers.
     pub(crate) bytes: u64,
-    /// Records that are no event.
+    /// Records that are not an event.
     pub(crate) malformed: u64,
-    /// What was wrong with the first of those.
+    /// The problem of the first malformed record.
     #[serde(skip)]
     pub(crate) first_malformed: Option<Malformed>,
 }
@@ -71,14 +71,14 @@ impl fmt::Display for Summary {
         }
         if let Some(first) = first_malformed {
             let records = count(malformed, "malformed record");
-            write!(f, "\nringbuf: {records} left out; the first: {first}")?;
+            write!(f, "\nringbuf: skipped {records}; the first one: {first}")?;
         }
         if self.failed_reservations > 0 {
             let (lost, were) = (
                 count(self.failed_reservations, "event"),
                 if self.failed_reservations == 1 { "was" } else { "were" },
             );
-            write!(f, "\nringbuf: {lost} {were} lost, not fitting into the ring: ")?;
+            write!(f, "\nringbuf: {lost} {were} lost because the ring was full: ")?;
             f.write_str("try a larger --ring-size")?;
         }
         Ok(())
@@ -107,24 +107,24 @@ mod tests {
     }
 
     #[test]
-    fn none_one_and_many() {
+    fn the_text_counts_none_one_and_many() {
         let none = "ringbuf: 0 events delivered (0 bytes) in 1.2 s; 0 records discarded, \
                     0 reservations failed, 0 bytes of lag at the end";
         assert_eq!(summary(0, None).to_string(), none);
         let one = "ringbuf: 1 event delivered (1 byte) in 1.2 s; 1 record discarded, \
                    1 reservation failed, 1 byte of lag at the end\n\
-                   ringbuf: 1 malformed record left out; the first: \
-                   a record of 3 bytes, where 40 is the least\n\
-                   ringbuf: 1 event was lost, not fitting into the ring: try a larger --ring-size";
+                   ringbuf: skipped 1 malformed record; the first one: \
+                   a record has 3 bytes, but needs at least 40\n\
+                   ringbuf: 1 event was lost because the ring was full: try a larger --ring-size";
         assert_eq!(summary(1, Some(Malformed::Short { len: 3 })).to_string(), one);
         let two = "ringbuf: 2 events delivered (2 bytes) in 1.2 s; 2 records discarded, \
                    2 reservations failed, 2 bytes of lag at the end\n\
-                   ringbuf: 2 events were lost, not fitting into the ring: try a larger --ring-size";
+                   ringbuf: 2 events were lost because the ring was full: try a larger --ring-size";
         assert_eq!(summary(2, None).to_string(), two);
     }
 
     #[test]
-    fn as_json() {
+    fn the_json_object_has_all_fields() {
         let mut summary = summary(2, Some(Malformed::Short { len: 3 }));
         let want = r#"{"delivered":2,"bytes":2,"malformed":1,"discarded":2,"failed_reservations":2,"lag_bytes":2,"seconds":1.235}"#;
         assert_eq!(summary.to_json(), want);

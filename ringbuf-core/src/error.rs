@@ -50,7 +50,7 @@ impl fmt::Display for CapacityError {
             }
             Self::BelowPage { bytes, page_size } => write!(
                 f,
-                "{bytes} bytes is less than one page: use at least {page_size} bytes on this machine"
+                "{bytes} bytes is less than a page: use at least {page_size} bytes on this machine"
             ),
             Self::TooLarge { bytes } => {
                 write!(f, "{bytes} bytes is too large: use at most 2147483648 bytes (2 GiB)")
@@ -159,9 +159,9 @@ impl fmt::Display for Corrupt {
             ),
             CorruptReason::ConsumerMoved { found, stored } => write!(
                 f,
-                "another process or another library reads this ring: the consumer position is \
-                 {found}, but this reader stored {stored} last; stop one of the two readers, then \
-                 open the ring again"
+                "another process reads this ring, or another library in this process: the consumer \
+                 position is {found}, but this reader stored {stored} last; stop one of the two \
+                 readers, then open the ring again"
             ),
             CorruptReason::Forked => f.write_str(
                 "this ring was opened before fork() and belongs to another process: open the \

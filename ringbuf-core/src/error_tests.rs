@@ -32,7 +32,7 @@ fn errors_name_their_figures() {
         ),
         (
             &corrupt(CorruptReason::ConsumerMoved { found: producer, stored: position(0x48) }),
-            &["position is 0x1234", "stored 0x48 last", "another process or another library"],
+            &["position is 0x1234", "stored 0x48 last", "another process reads this ring"],
         ),
         (&corrupt(CorruptReason::Forked), &["before fork()", "take_over()"]),
         (&ReserveError::TooLarge { len: 99, max: 88 }, &["99", "at most 88 bytes"]),

@@ -1,11 +1,11 @@
-//! The loop over rings that a test fills.
+//! Tests of the run loop, over rings that the test fills.
 
 use ringbuf_core::{Consumer, Position, ProducerMemory, Width};
 use ringbuf_sim::{Flags, KernelProducer, SimMemory, SimRing};
 
 use super::*;
 
-/// A ring that is filled by the test, and whose end produces one more.
+/// A ring that the test fills. Detaching produces one more record.
 struct Filled {
     ring: SimRing,
     consumer: Consumer<SimMemory>,
@@ -19,7 +19,7 @@ impl Source for Filled {
         &mut self.consumer
     }
     fn detach(&mut self) {
-        // What another thread fills may be full.
+        // Another thread may have filled the ring.
         let _full = self.ring.producer().output(&self.at_detach, Flags::ADAPTIVE);
     }
     fn failed(&self) -> u64 {
@@ -63,7 +63,7 @@ fn a_count_is_exact_and_leaves_the_rest_in_the_ring() {
 }
 
 #[test]
-fn at_the_end_what_is_in_the_ring_is_drained() {
+fn the_end_drains_the_ring() {
     let (summary, result, out) = go(filled(0..5000), options(None), true);
     result.unwrap();
     assert_eq!(out.lines().count(), 1 + 5001);
@@ -72,14 +72,14 @@ fn at_the_end_what_is_in_the_ring_is_drained() {
 }
 
 #[test]
-fn a_duration_ends_it_even_while_records_come() {
+fn a_duration_ends_the_run_while_records_arrive() {
     let soon = Options { duration: Some(Duration::from_millis(20)), ..options(None) };
     let source = filled(0..10);
     let (producer, done) = (source.ring.producer(), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                // A full ring is fine: there is something to read.
+                // A full ring is fine: the reader finds records.
                 let _full = producer.output(&record(10), Flags::ADAPTIVE);
             }
         });
@@ -92,10 +92,10 @@ fn a_duration_ends_it_even_while_records_come() {
 }
 
 #[test]
-fn a_corrupt_ring_is_an_error_after_what_was_good() {
+fn a_corrupt_ring_is_an_error_after_the_good_records() {
     let source = filled(0..2);
     let nowhere = Position::new(2 * 56 + 4, Width::Bits64);
-    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    // SAFETY: no sample is lent, and the consumer checks the position.
     unsafe { source.ring.producer_memory().store_producer_pos(nowhere, Ordering::Relaxed) };
     let (summary, result, out) = go(source, options(None), false);
     let error = result.unwrap_err().to_string();
@@ -105,7 +105,7 @@ fn a_corrupt_ring_is_an_error_after_what_was_good() {
 }
 
 #[test]
-fn malformed_records_are_counted_and_do_not_count() {
+fn malformed_records_are_reported_but_are_not_lines() {
     let source = filled(0..2);
     output(&source.ring.producer(), b"abc");
     output(&source.ring.producer(), &record(2));
@@ -117,7 +117,7 @@ fn malformed_records_are_counted_and_do_not_count() {
 }
 
 #[test]
-fn a_record_that_is_never_committed_is_not_waited_for() {
+fn the_end_does_not_wait_for_a_record_without_commit() {
     let source = filled(0..2);
     let producer = source.ring.producer();
     let held = producer.reserve(40).unwrap();
@@ -128,7 +128,7 @@ fn a_record_that_is_never_committed_is_not_waited_for() {
 }
 
 #[test]
-fn a_reader_who_leaves_is_no_error_and_a_full_disk_is() {
+fn a_closed_output_is_not_an_error_but_a_full_disk_is() {
     struct Refuses(io::ErrorKind);
     impl Write for Refuses {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {

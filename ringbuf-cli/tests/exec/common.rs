@@ -1,4 +1,4 @@
-//! The built command, started and watched by a test.
+//! The built command, as a test starts and watches it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-/// A loaded machine gets this long for anything.
+/// A loaded machine may need this long for anything.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// The command `ringbuf exec` with `arguments`.
@@ -16,17 +16,17 @@ pub(crate) fn exec(arguments: &[&str]) -> Command {
     command
 }
 
-/// What it printed, once it has ended.
+/// Runs the command to its end and returns its output.
 pub(crate) fn output(arguments: &[&str]) -> Output {
     exec(arguments).output().expect("ringbuf can be started")
 }
 
-/// Bytes as text.
+/// Returns the bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("the command prints UTF-8")
 }
 
-/// A running `ringbuf exec`, whose lines come as it prints them. Killed when dropped.
+/// A running `ringbuf exec`. Its lines arrive as it prints them. Dropping kills it.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -35,7 +35,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts it.
+    /// Starts the command.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = exec(arguments);
         let mut child =
@@ -48,7 +48,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Starts it with an output that the test reads, or closes, by itself.
+    /// Starts the command. The test reads or closes its output itself.
     pub(crate) fn with_pipe(arguments: &[&str]) -> (Self, BufReader<ChildStdout>) {
         let mut command = exec(arguments);
         let mut child =
@@ -58,7 +58,7 @@ impl Running {
         (Self { child, lines }, out)
     }
 
-    /// The next line.
+    /// Returns the next line.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(LONG).expect("a line in time")
     }
@@ -69,13 +69,14 @@ impl Running {
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
     }
 
-    /// Whether it has ended.
+    /// Returns true if the command has ended.
     #[cfg(feature = "bpf")]
     pub(crate) fn ended(&mut self) -> bool {
         self.child.try_wait().expect("it is ours").is_some()
     }
 
-    /// Waits for its end: the exit status, the lines not yet taken, and standard error.
+    /// Waits for the end. Returns the exit status, the remaining lines, and
+    /// standard error.
     pub(crate) fn end(mut self) -> (ExitStatus, Vec<String>, String) {
         let mut error = String::new();
         let pipe = self.child.stderr.as_mut().expect("a pipe");
@@ -87,7 +88,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only if it has ended, which is what is wanted.
+        // Both fail only if the command has ended, which is the goal.
         let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
 }

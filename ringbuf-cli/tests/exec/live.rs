@@ -1,4 +1,4 @@
-//! `ringbuf exec` on the running kernel: what the test starts is what it sees.
+//! `ringbuf exec` on the running kernel: it sees the programs that the test starts.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -14,15 +14,15 @@ use crate::HEADER;
 use crate::common::{LONG, Running};
 
 #[test]
-fn a_program_is_seen_once_with_all_that_is_known() {
-    if !live("a_program_is_seen_once_with_all_that_is_known") {
+fn a_program_is_shown_once_with_all_fields() {
+    if !live("a_program_is_shown_once_with_all_fields") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let path = program(&folder, &format!("{0}/{0}/program", "long".repeat(30)));
     assert!(path.as_os_str().len() > 200);
     let mut running = Running::start(&["--json"]);
-    // Nothing tells that it is attached but an event.
+    // Only an event shows that the program is attached.
     let marker = program(&folder, "marker");
     while !running.ended() {
         run(&marker);
@@ -42,7 +42,7 @@ fn a_program_is_seen_once_with_all_that_is_known() {
         assert_eq!((&seen[0]["pid"], &seen[0]["ppid"]), (&pid.into(), &process::id().into()));
     }
     assert_eq!(seen[0]["uid"], user());
-    // Until it runs the new program, the child has the name of the thread that made it.
+    // Before the exec, the child has the name of the thread that created it.
     let comm = fs::read_to_string("/proc/thread-self/comm").unwrap();
     assert_eq!(seen[0]["comm"], comm.trim_end());
     let summary: Value = serde_json::from_str(error.trim_end()).unwrap();
@@ -51,8 +51,8 @@ fn a_program_is_seen_once_with_all_that_is_known() {
 }
 
 #[test]
-fn programs_are_seen_in_order_and_cannot_forge_lines() {
-    if !live("programs_are_seen_in_order_and_cannot_forge_lines") {
+fn programs_are_shown_in_order_and_cannot_fake_lines() {
+    if !live("programs_are_shown_in_order_and_cannot_fake_lines") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -99,9 +99,9 @@ fn a_count_is_exact() {
 }
 
 #[test]
-fn what_does_not_fit_is_counted() {
+fn events_that_do_not_fit_are_counted() {
     const STARTED: u64 = 200;
-    if !live("what_does_not_fit_is_counted") {
+    if !live("events_that_do_not_fit_are_counted") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -110,10 +110,10 @@ fn what_does_not_fit_is_counted() {
     let Ok(header) = running.lines.recv_timeout(LONG) else {
         let (_, _, error) = running.end();
         assert!(error.contains("the smallest has"), "{error}");
-        return skip("what_does_not_fit_is_counted", "pages of more than 4 KiB");
+        return skip("events_that_do_not_fit_are_counted", "pages of more than 4 KiB");
     };
     assert_eq!(header, HEADER);
-    // It does not read while it is stopped.
+    // A stopped process does not read.
     running.signal("STOP");
     for _ in 0..STARTED {
         run(&program);
@@ -125,12 +125,12 @@ fn what_does_not_fit_is_counted() {
     let seen = lines.iter().filter(|line| line.ends_with(program.to_str().unwrap())).count() as u64;
     let failed = error.split(" reservations failed").next().unwrap().rsplit(' ').next().unwrap();
     let failed: u64 = failed.parse().unwrap();
-    // Others may have started programs as well.
+    // Other processes may have started programs, too.
     assert!(seen > 0 && failed > 0 && seen + failed >= STARTED, "{seen} seen; {error}");
-    assert!(error.contains("were lost, not fitting into the ring"), "{error}");
+    assert!(error.contains("were lost because the ring was full"), "{error}");
 }
 
-/// A small program under its own path, which nobody else starts.
+/// Creates a small program under its own path. Nobody else starts it.
 fn program(folder: &TempDir, name: &str) -> PathBuf {
     let path = folder.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -139,7 +139,7 @@ fn program(folder: &TempDir, name: &str) -> PathBuf {
     path
 }
 
-/// Runs the program at `path`, and says which process that was.
+/// Runs the program at `path` and returns its process id.
 fn run(path: &Path) -> u32 {
     let mut child = Command::new(path).spawn().unwrap();
     child.wait().unwrap();
@@ -152,13 +152,14 @@ fn user() -> u32 {
     ids.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Whether this is the first process-id namespace, whose numbers BPF programs see.
+/// Returns true in the first process-id namespace. BPF programs see its numbers.
 fn kernel_counts_as_we_do() -> bool {
     fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link == Path::new("pid:[4026531836]"))
 }
 
-/// Whether the running kernel's events can be read here; if not, `test` is
-/// recorded as skipped. It does not ask the command, which could be wrong.
+/// Returns true if this machine can read the events of the running kernel.
+/// Otherwise records `test` as skipped. Does not ask the command, which could be
+/// wrong.
 fn live(test: &str) -> bool {
     let reason = if user() != 0 {
         Some("not run as root".to_owned())
@@ -189,7 +190,7 @@ fn has_tracepoint() -> bool {
     tracing.iter().any(|root| Path::new(root).join(id).exists())
 }
 
-/// Says that `test` does not run, and why, as the gate wants to know it.
+/// Reports to the gate that `test` does not run, and why.
 fn skip(test: &str, reason: &str) {
     eprintln!("SKIP {test}: {reason}");
     if let Some(path) = env::var_os("RINGBUF_SKIP_LOG") {

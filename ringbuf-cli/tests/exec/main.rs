@@ -1,4 +1,4 @@
-//! `ringbuf exec`, run as a person would. Here: what needs no kernel support.
+//! `ringbuf exec`, run as a user would run it. These tests need no kernel support.
 
 mod common;
 #[cfg(feature = "bpf")]
@@ -14,7 +14,7 @@ const HEADER: &str = "PID      FILENAME";
 const SIMULATED: &str = "ringbuf: simulated (--sim)";
 
 #[test]
-fn sim_prints_so_many_lines() {
+fn sim_prints_the_requested_number_of_lines() {
     let output = output(&["--sim", "--count", "5"]);
     assert_eq!(output.status.code(), Some(0));
     let lines: Vec<_> = text(&output.stdout).lines().collect();
@@ -64,7 +64,7 @@ fn sim_wide_has_six_columns() {
 }
 
 #[test]
-fn the_same_seed_makes_up_the_same_processes() {
+fn the_same_seed_gives_the_same_processes() {
     let pids = |seed| {
         let output = output(&["--sim", "--json", "--count", "6", "--seed", seed]);
         let mut lines: Vec<_> = text(&output.stdout).lines().map(str::to_owned).collect();
@@ -86,13 +86,13 @@ fn sim_ends_after_its_duration() {
 }
 
 #[test]
-fn a_signal_ends_it_cleanly() {
+fn a_signal_ends_the_command_cleanly() {
     for signal in ["INT", "TERM"] {
         let running = Running::start(&["--sim"]);
         assert_eq!(running.line(), HEADER);
         running.line();
         running.signal(signal);
-        // As from `timeout`, which signals the command and its group.
+        // Like `timeout`, which signals the command and its group.
         running.signal(signal);
         let (status, _, error) = running.end();
         assert_eq!(status.code(), Some(0), "SIG{signal}: {error}");
@@ -101,7 +101,7 @@ fn a_signal_ends_it_cleanly() {
 }
 
 #[test]
-fn a_reader_who_leaves_ends_it_quietly() {
+fn a_closed_output_ends_the_command_quietly() {
     let (running, mut out) = Running::with_pipe(&["--sim"]);
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
@@ -114,11 +114,11 @@ fn a_reader_who_leaves_ends_it_quietly() {
 }
 
 #[test]
-fn wrong_usage() {
+fn wrong_usage_is_explained() {
     let cases = [
-        (["--sim", "--ring-size", "12288"], "not a power of two: the next that works is 16384"),
+        (["--sim", "--ring-size", "12288"], "not a power of two: use 16384 instead"),
         (["--sim", "--ring-size", "2KiB"], "less than a page"),
-        (["--sim", "--ring-size", "256KB"], "give bytes, KiB, MiB or GiB"),
+        (["--sim", "--ring-size", "256KB"], "use bytes, KiB, MiB or GiB"),
         (["--sim", "--count", "none"], "invalid digit"),
         (["--sim", "--duration", "5"], "time unit needed"),
         (["--sim", "--wide", "--json"], "cannot be used with"),
@@ -132,7 +132,7 @@ fn wrong_usage() {
 }
 
 #[test]
-fn the_help_teaches() {
+fn the_help_explains_the_command() {
     let output = output(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
@@ -144,18 +144,19 @@ fn the_help_teaches() {
 
 #[cfg(feature = "bpf")]
 #[test]
-fn without_privilege_it_says_what_is_missing() {
+fn without_privilege_the_error_names_what_is_missing() {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
 
-    // Needs root to become nobody; whoever is nobody already runs it as it is.
+    // Only root can become nobody. Other users run it as they are.
     let root = fs::read_to_string("/proc/self/status").unwrap().contains("\nUid:\t0\t0\t");
-    // The build's folder may be closed to others.
+    // Other users may have no access to the build directory.
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("ringbuf");
-    // Not copied here: a test beside this one that forks meanwhile would keep it open for
-    // writing, and no program can be run that is ("Text file busy").
+    // Use `cp` for the copy. If another test forks while this process copies, the
+    // file stays open for writing there, and the kernel does not run it ("Text file
+    // busy").
     let copied = std::process::Command::new("cp")
         .arg(env!("CARGO_BIN_EXE_ringbuf"))
         .arg(&program)
@@ -180,7 +181,7 @@ fn without_privilege_it_says_what_is_missing() {
 
 #[cfg(not(feature = "bpf"))]
 #[test]
-fn without_bpf_programs_it_says_what_to_build() {
+fn without_bpf_programs_the_error_says_how_to_build_them() {
     let output = output(&["--duration", "1ms"]);
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{error}");
