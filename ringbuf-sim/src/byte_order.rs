@@ -1,4 +1,4 @@
-//! Memory whose words are in the byte order of another machine.
+//! Memory with words in the byte order of another machine.
 
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ use ringbuf_core::{
 
 use crate::KernelMemory;
 
-/// In which order the bytes of a word are stored.
+/// The order of the bytes in a stored word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     /// The least significant byte first: x86, arm64, riscv64, ppc64el.
@@ -21,18 +21,18 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// That of this machine.
+    /// The byte order of this machine.
     pub const NATIVE: Self = if cfg!(target_endian = "big") { Self::Big } else { Self::Little };
 }
 
-/// A view of memory in which positions and headers are stored in a byte order
-/// of its own: whoever is above it sees their values.
+/// A view of memory that stores positions and headers in a given byte order. Its
+/// users see the values.
 #[derive(Debug)]
 pub struct ByteOrdered<M> {
     memory: M,
     swapped: bool,
-    /// The process that made it. A child of `fork` has the same pages, and is
-    /// told from its parent by this.
+    /// The process that created it. A child of `fork` has the same pages, and this
+    /// field tells it from its parent.
     process: u32,
 }
 
@@ -41,12 +41,12 @@ impl<M> ByteOrdered<M> {
         Self { memory, swapped: order != ByteOrder::NATIVE, process: std::process::id() }
     }
 
-    /// Between the value of a header and how it is stored.
+    /// Converts between the value of a header and its stored form.
     fn header(&self, header: Header) -> Header {
         if self.swapped { Header::from_bits(header.to_bits().swap_bytes()) } else { header }
     }
 
-    /// Between the value of a position and how it is stored.
+    /// Converts between the value of a position and its stored form.
     fn position(&self, position: Position, width: Width) -> Position {
         match width {
             _ if !self.swapped => position,
@@ -56,9 +56,9 @@ impl<M> ByteOrdered<M> {
     }
 }
 
-// SAFETY: M1, M2, M5, M6 as of the memory behind it, which is accessed as named
-// (M3); positions and headers are in the byte order that this was made for,
-// which is the native one of the machine that is simulated (M4).
+// SAFETY: M1, M2, M5, M6 hold as for the memory below, which is accessed as named
+// (M3). Positions and headers are in the byte order given here, which is native on
+// the simulated machine (M4).
 unsafe impl<M: RingMemory> RingMemory for ByteOrdered<M> {
     #[inline]
     fn capacity(&self) -> Capacity {
@@ -125,19 +125,19 @@ unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
     #[inline]
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
         let position = self.position(position, self.memory.width());
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.store_consumer_pos(position, order) };
     }
 
     #[inline]
     unsafe fn load_header(&self, data: M::Data, at: Offset, order: Ordering) -> Header {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         self.header(unsafe { self.memory.load_header(data, at, order) })
     }
 
     #[inline]
     unsafe fn sample(&self, data: M::Data, at: Offset, len: SampleLen) -> M::Sample<'_> {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.sample(data, at, len) }
     }
 
@@ -164,14 +164,14 @@ unsafe impl<M: ProducerMemory> ProducerMemory for ByteOrdered<M> {
 
     unsafe fn store_producer_pos(&self, position: Position, order: Ordering) {
         let position = self.position(position, self.memory.width());
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.store_producer_pos(position, order) };
     }
 
     unsafe fn write_header(&self, at: Offset, header: Header, page: PageOffset) {
         let swapped = PageOffset::from_bits(page.to_bits().swap_bytes());
         let page = if self.swapped { swapped } else { page };
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.write_header(at, self.header(header), page) };
     }
 
@@ -181,12 +181,12 @@ unsafe impl<M: ProducerMemory> ProducerMemory for ByteOrdered<M> {
     }
 
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.store_header(at, self.header(header), order) };
     }
 
     unsafe fn sample_mut(&self, at: Offset, len: SampleLen) -> M::SampleMut<'_> {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.sample_mut(at, len) }
     }
 }
@@ -202,7 +202,7 @@ unsafe impl<M: KernelMemory> KernelMemory for ByteOrdered<M> {
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.swap_header(at, self.header(header), order) };
     }
 

@@ -1,10 +1,10 @@
 //! The kernel's side of a user ring: `bpf_user_ringbuf_drain` of
-//! kernel/bpf/ringbuf.c, step by step (6.1 to 7.3, which differ in the barrier
-//! around the busy flag only).
+//! kernel/bpf/ringbuf.c, step by step. Releases 6.1 to 7.3 differ only in the
+//! barrier around the busy flag.
 //!
-//! Positions and lengths are in bytes. Orderings are the kernel's or weaker:
-//! where the proof needs less than the kernel gives, the model takes less, so
-//! what holds here holds there.
+//! Positions and lengths are in bytes. Orderings are those of the kernel, or weaker
+//! where the proof needs less. So whatever holds in this model also holds in the
+//! kernel.
 
 use std::error::Error;
 use std::fmt;
@@ -15,26 +15,26 @@ use ringbuf_core::{ConsumerMemory, Offset, Position, SampleLen};
 
 use crate::Flags;
 
-/// The surroundings of a [`KernelConsumer`]: threads, or a model checker.
+/// The environment of a [`KernelConsumer`]: threads, or a model checker.
 pub trait DrainHost {
     /// The busy flag while it is set.
     type Guard<'a>: DerefMut<Target = Position>
     where
         Self: 'a;
 
-    /// Sets the flag that admits one drain at a time (`rb->busy`), and gives
-    /// what it guards: the kernel's own copy of the consumer position, so that
-    /// nobody loads a shared word that it also stores. `None`, at once, if the
-    /// flag is set already, be it by the caller's own thread.
+    /// Sets the flag that allows only one drain at a time (`rb->busy`). Returns the
+    /// value that the flag guards: the kernel's own copy of the consumer position.
+    /// With this copy, nobody loads a shared word that it also stores. Returns
+    /// `None` at once if the flag is already set, even by the caller's own thread.
     fn try_busy(&self) -> Option<Self::Guard<'_>>;
 
-    /// Wakes whoever waits for space (`irq_work_queue`): an edge, as epoll sees
-    /// it. What happened before it in this thread is seen by who is woken.
+    /// Wakes the waiters for space (`irq_work_queue`), as an edge for epoll. A
+    /// woken thread sees everything that this thread did before.
     fn notify(&self);
 }
 
-/// A user ring as the kernel holds it: any number of threads may try to drain
-/// it through a shared reference, as BPF programs do on many CPUs.
+/// A user ring as the kernel sees it. Any number of threads may try to drain it
+/// through a shared reference, as BPF programs do on many CPUs.
 #[derive(Debug)]
 pub struct KernelConsumer<M, H> {
     memory: M,
@@ -42,35 +42,37 @@ pub struct KernelConsumer<M, H> {
 }
 
 impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
-    /// Samples that one drain looks at, discarded ones included
+    /// The number of samples that one drain looks at, including discarded ones
     /// (`BPF_MAX_USER_RINGBUF_SAMPLES`).
     pub const MAX_SAMPLES: u64 = 128 * 1024;
 
-    /// The consumer of `memory`, whose busy flag and notifications `host`
-    /// provides.
+    /// Creates the consumer of `memory`. `host` provides its busy flag and its
+    /// notifications.
     ///
     /// # Safety
-    /// **C1** Nothing else consumes this memory while it lives, and the
-    /// position in `host` is that in the memory, a multiple of 8.
+    /// **C1** Nothing else consumes this memory while the consumer lives. The
+    /// position in `host` equals the position in the memory, and is a multiple of
+    /// 8.
     pub unsafe fn new(memory: M, host: H) -> Self {
         Self { memory, host }
     }
 
-    /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample, in
-    /// the order of reservation, until it breaks, or at the first record that
-    /// is not committed. The count is of samples that it was called for.
+    /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample, in the
+    /// order of reservation. Stops if the callback breaks, or at the first record
+    /// that is not committed. Returns the number of calls.
     ///
-    /// The space of a sample is released when the callback has returned. Waiters
-    /// are notified at the end, if any record was consumed and `flags` do not
-    /// forbid it, or if they force it.
+    /// Releases the space of a sample after the callback returns. Notifies waiters
+    /// at the end, if `flags` force it. Also notifies if any record was consumed,
+    /// unless `flags` forbid it.
     ///
     /// # Errors
-    /// [`DrainError`], with the errno that the helper returns. What the shared
-    /// memory caused stays there: samples before it are consumed, the count is
-    /// lost, and every later drain fails alike until user space repairs it.
+    /// [`DrainError`], with the errno that the helper returns. If the shared memory
+    /// caused the error, the samples before it are consumed and the count is lost.
+    /// Every later drain then fails in the same way until user space repairs the
+    /// memory.
     ///
     /// # Ordering
-    /// The producer position and the length word are loaded with Acquire, the
+    /// The producer position and the length word are loaded with Acquire; the
     /// consumer position is stored with Release. Models: `user_hand_over`,
     /// `user_reuse`. The notification comes after all releases (model:
     /// `user_space`), and after the flag is cleared.
@@ -89,7 +91,7 @@ impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
             let (len, flow) = match self.peek(*consumed) {
                 Ok(Peek::Sample(at, len)) => {
                     // SAFETY: the peek saw it committed by an acquire load, and
-                    // within what is produced; it is released below.
+                    // within the produced bytes. It is released below.
                     (len, callback(unsafe { self.memory.sample(self.memory.data(), at, len) }))
                 }
                 Ok(Peek::Discarded(len)) => {
@@ -103,8 +105,8 @@ impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
                 }
             };
             *consumed = consumed.advance(len.footprint(), self.memory.width());
-            // SAFETY: C1 by the contract of `new`; the callback has returned,
-            // so its sample is lent no more.
+            // SAFETY: C1 by the contract of `new`. The callback has returned, so
+            // its sample is no longer lent.
             unsafe { self.memory.store_consumer_pos(*consumed, Release) };
             seen += 1;
             if flow.is_break() {
@@ -120,29 +122,28 @@ impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
         failed.map_or(Ok(seen - discarded), Err)
     }
 
-    /// The surroundings.
+    /// Returns the environment.
     pub fn host(&self) -> &H {
         &self.host
     }
 
-    /// `__bpf_user_ringbuf_peek`: what stands at the consumer position, each
-    /// check in the kernel's order.
+    /// `__bpf_user_ringbuf_peek`: inspects the record at the consumer position,
+    /// with all checks in the kernel's order.
     fn peek(&self, consumed: Position) -> Result<Peek, DrainError> {
         let capacity = self.memory.capacity();
         let producer = self.memory.load_producer_pos(Acquire);
         if !producer.is_aligned() {
             return Err(DrainError::ProducerMisaligned { producer });
         }
-        // A plain comparison of 64 bits, not a modular one: where positions
-        // have 32 bits, a drain finds nothing any more once the producer
-        // position has wrapped.
+        // A plain comparison of 64 bits, not a modular one. With 32-bit positions,
+        // a drain finds nothing after the producer position has wrapped.
         if consumed.get() >= producer.get() {
             return Ok(Peek::NoData);
         }
         let available = producer.get() - consumed.get();
         let at = consumed.offset(capacity);
-        // SAFETY: both positions are multiples of 8 (C1), and the producer's is
-        // ahead: 8 bytes are produced here.
+        // SAFETY: both positions are multiples of 8 (C1), and the producer position
+        // is ahead. So 8 bytes are produced here.
         let header = unsafe { self.memory.load_header(self.memory.data(), at, Acquire) };
         let (len, footprint) = (header.len(), header.footprint());
         if footprint > available {
@@ -158,12 +159,12 @@ impl<M: ConsumerMemory, H: DrainHost> KernelConsumer<M, H> {
     }
 }
 
-/// The largest sample of which a dynptr can be made (`bpf_dynptr_check_size`).
+/// The largest sample that a dynptr can hold (`bpf_dynptr_check_size`).
 const MAX_SAMPLE: u32 = (1 << 24) - 1;
 
-/// What stands at the consumer position.
+/// The state of the record at the consumer position.
 enum Peek {
-    /// Nothing, or a record that is not committed: `-ENODATA`.
+    /// No record, or a record that is not committed: `-ENODATA`.
     NoData,
     /// A record to skip: `-EAGAIN`.
     Discarded(SampleLen),
@@ -174,32 +175,32 @@ enum Peek {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DrainError {
-    /// A flag that does not exist: `-EINVAL`.
+    /// The flag does not exist: `-EINVAL`.
     UnknownFlags,
-    /// Another drain is under way, or the caller is inside one: `-EBUSY`.
+    /// Another drain is running, or the caller is inside one: `-EBUSY`.
     Busy,
-    /// The producer position is no multiple of 8: `-EINVAL`.
+    /// The producer position is not a multiple of 8: `-EINVAL`.
     ProducerMisaligned {
         /// The producer position.
         producer: Position,
     },
-    /// The record is longer than what is produced: `-EINVAL`.
+    /// The record is longer than the produced bytes: `-EINVAL`.
     BeyondProduced {
-        /// Bytes that the record takes, header and rounding included.
+        /// Bytes that the record takes, with header and rounding.
         footprint: u64,
         /// Bytes produced from the consumer position on.
         available: u64,
     },
-    /// The record is longer than the ring, or its sample than 2^24 - 1 bytes:
-    /// `-E2BIG`.
+    /// The record is longer than the ring, or its sample is longer than 2^24 - 1
+    /// bytes: `-E2BIG`.
     TooLarge {
-        /// Bytes of the sample.
+        /// The length of the sample in bytes.
         len: u32,
     },
 }
 
 impl DrainError {
-    /// What the helper returns for it.
+    /// Returns the errno that the helper returns for this error.
     #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
@@ -215,18 +216,23 @@ impl DrainError {
 impl fmt::Display for DrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::UnknownFlags => f.write_str("only the two wakeup flags exist"),
-            Self::Busy => f.write_str("the ring is being drained already"),
+            Self::UnknownFlags => f.write_str("unknown flag: use only the two wakeup flags"),
+            Self::Busy => f.write_str("another drain of this ring is running: try again later"),
             Self::ProducerMisaligned { producer } => {
-                write!(f, "the producer position {:#x} is no multiple of 8", producer.get())
+                let producer = producer.get();
+                write!(f, "the producer position {producer:#x} is not a multiple of 8: repair it")
             }
             Self::BeyondProduced { footprint, available } => {
-                write!(f, "a record of {footprint} bytes where {available} were produced")
+                write!(
+                    f,
+                    "the record claims {footprint} bytes, but only {available} were produced: \
+                     repair its length"
+                )
             }
             Self::TooLarge { len } => write!(
                 f,
-                "a sample of {len} bytes: more than the ring holds, or than the {MAX_SAMPLE} \
-                 bytes that a drain can hand over"
+                "a sample of {len} bytes is too large: it must fit into the ring, and a drain \
+                 takes at most {MAX_SAMPLE} bytes"
             ),
         }
     }
@@ -245,7 +251,7 @@ mod tests {
     use crate::Profile;
     use crate::mirror::{Mirror, UserSpace, page_size};
 
-    /// Looks, at each notification, whether the ring could be drained.
+    /// Checks at each notification if the ring can be drained.
     struct Watching {
         consumed: RefCell<Position>,
         drainable: Cell<Option<bool>>,
@@ -277,20 +283,20 @@ mod tests {
         // SAFETY: P1 as above, and the header was written there.
         unsafe { memory.store_producer_pos(start.advance(16, Width::Bits64), Release) };
         let host = Watching { consumed: RefCell::new(start), drainable: Cell::new(None) };
-        // SAFETY: C1: fresh pages, whose consumer position is 0.
+        // SAFETY: C1: fresh pages with consumer position 0.
         let kernel = unsafe { KernelConsumer::new(mirror.drain_memory(), host) };
         let count = kernel.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()));
         assert_eq!((count, kernel.host().drainable.get()), (Ok(1), Some(true)));
     }
 
     #[test]
-    fn errors_say_what_is_wrong_and_have_the_errno_of_the_kernel() {
+    fn errors_name_the_problem_and_the_errno_of_the_kernel() {
         let producer = Position::new(12, Width::Bits64);
         let cases = [
             (DrainError::UnknownFlags, -22, "wakeup flags"),
-            (DrainError::Busy, -16, "being drained already"),
-            (DrainError::ProducerMisaligned { producer }, -22, "0xc is no multiple of 8"),
-            (DrainError::BeyondProduced { footprint: 112, available: 16 }, -22, "of 112 bytes"),
+            (DrainError::Busy, -16, "another drain"),
+            (DrainError::ProducerMisaligned { producer }, -22, "0xc is not a multiple of 8"),
+            (DrainError::BeyondProduced { footprint: 112, available: 16 }, -22, "claims 112 bytes"),
             (DrainError::TooLarge { len: 5000 }, -7, "5000 bytes"),
         ];
         for (error, errno, text) in cases {

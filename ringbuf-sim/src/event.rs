@@ -1,4 +1,4 @@
-//! An eventfd in the place of the kernel's wait queue.
+//! An eventfd instead of the kernel's wait queue.
 
 use std::hint;
 use std::io;
@@ -11,8 +11,8 @@ use ringbuf_core::{WaitHost, WakeCause};
 
 use crate::mirror::check;
 
-/// Readable from a notification until it is cleared: an edge, as edge-triggered
-/// epoll sees the map's descriptor.
+/// Readable from a notification until it is cleared. It acts like the map's
+/// descriptor under edge-triggered epoll.
 #[derive(Debug)]
 pub(crate) struct Event {
     fd: OwnedFd,
@@ -29,7 +29,7 @@ impl Event {
         Ok(Self { fd, notifications: AtomicU64::new(0), start: Instant::now() })
     }
 
-    /// Wakes whoever waits.
+    /// Wakes all waiters.
     pub(crate) fn notify(&self) {
         self.notifications.fetch_add(1, Ordering::Relaxed);
         let one = 1_u64.to_ne_bytes();
@@ -37,17 +37,17 @@ impl Event {
         unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
-    /// Blocks until something is announced, or was since the last call, for
-    /// `time` at most, rounded up to a millisecond. What was announced is used
-    /// up: a look at the ring afterwards sees it.
+    /// Blocks until a notification arrives, but no longer than `time`, rounded up
+    /// to a millisecond. A notification since the last call ends it at once. The
+    /// call uses up all notifications, so the caller must then look at the ring.
     pub(crate) fn block(&self, time: Duration) -> io::Result<WakeCause> {
         let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
         let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one pollfd, alive for the call.
         let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });
         let mut count = [0_u8; 8];
-        // SAFETY: an eventfd gives 8 bytes, which the buffer has. That nothing
-        // is there to read (EAGAIN) is fine.
+        // SAFETY: an eventfd returns 8 bytes, which fit into the buffer. It is fine
+        // if there is nothing to read (EAGAIN).
         unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
         interrupted(ready.map(|ready| match ready {
             0 => WakeCause::TimeUp,
@@ -55,13 +55,13 @@ impl Event {
         }))
     }
 
-    /// Notifications so far.
+    /// Returns the number of notifications so far.
     pub(crate) fn notifications(&self) -> u64 {
         self.notifications.load(Ordering::Relaxed)
     }
 }
 
-/// The clock and the sleeps of a simulated ring: real ones.
+/// The clock and the sleeps of a simulated ring, in real time.
 impl WaitHost for Event {
     type Error = io::Error;
 
@@ -80,7 +80,8 @@ impl WaitHost for Event {
         let nanos = time.subsec_nanos() as libc::c_long;
         let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
         let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
-        // SAFETY: one timespec, alive for the call; the rest is not asked for.
+        // SAFETY: one timespec, alive for the call; the remaining time is not
+        // requested.
         let slept = check(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) });
         interrupted(slept.map(|_| WakeCause::TimeUp))
     }

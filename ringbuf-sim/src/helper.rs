@@ -1,4 +1,4 @@
-//! What a program says to the helpers, and what they answer.
+//! The arguments and results of the BPF helpers.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use std::fmt;
 pub struct Flags(pub u64);
 
 impl Flags {
-    /// Notify if the consumer has caught up exactly to this record.
+    /// Notify if the consumer has caught up to exactly this record.
     pub const ADAPTIVE: Self = Self(0);
     /// `BPF_RB_NO_WAKEUP`: do not notify.
     pub const NO_WAKEUP: Self = Self(1);
-    /// `BPF_RB_FORCE_WAKEUP`: notify in any case; wins over the other.
+    /// `BPF_RB_FORCE_WAKEUP`: always notify; overrides `NO_WAKEUP`.
     pub const FORCE_WAKEUP: Self = Self(2);
     pub(crate) const KNOWN: u64 = 3;
 
@@ -43,22 +43,28 @@ pub enum Refused {
     TooLarge,
     /// The consumer has not released enough space.
     Full,
-    /// The pending position is in the way (6.10): the oldest uncommitted record,
-    /// or, for a record as large as the ring and on 32-bit kernels with the defect
-    /// ([`PendingPos::Compared`](crate::PendingPos::Compared)), without end.
+    /// The pending position prevents it (6.10), because the oldest uncommitted
+    /// record is still there. A record as large as the ring is always refused. On
+    /// 32-bit kernels with the defect
+    /// ([`PendingPos::Compared`](crate::PendingPos::Compared)) all later records
+    /// are refused, too.
     PendingInTheWay,
-    /// A child of `fork` asks: the simulated kernel is its parent's.
+    /// The caller is a child of `fork`, but the simulated kernel belongs to its
+    /// parent.
     Forked,
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TooLarge => "the record is larger than the ring can hold",
-            Self::Full => "the ring is full: the consumer has not released enough space",
-            Self::Forked => "the ring is simulated by the parent of this process",
+            Self::TooLarge => "the record is larger than the ring: use a larger ring",
+            Self::Full => "the ring is full: try again after the consumer has released space",
+            Self::Forked => {
+                "the parent of this process simulates this ring: create a ring after the fork"
+            }
             Self::PendingInTheWay => {
-                "the pending position, of the oldest uncommitted record, is in the way"
+                "the pending position (the oldest uncommitted record) prevents it: commit that \
+                 record, or use a larger ring"
             }
         })
     }
@@ -70,14 +76,14 @@ impl std::error::Error for Refused {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// A flag that does not exist: `-EINVAL`.
+    /// The flag does not exist: `-EINVAL`.
     UnknownFlags,
     /// No space: `-EAGAIN`.
     Refused(Refused),
 }
 
 impl OutputError {
-    /// What the helper returns for it.
+    /// Returns the errno that the helper returns for this error.
     #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
@@ -90,7 +96,7 @@ impl OutputError {
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownFlags => f.write_str("only the two wakeup flags exist"),
+            Self::UnknownFlags => f.write_str("unknown flag: use only the two wakeup flags"),
             Self::Refused(refused) => refused.fmt(f),
         }
     }
@@ -102,19 +108,19 @@ impl std::error::Error for OutputError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DynptrError {
-    /// There are no flags yet: `-EINVAL`.
+    /// A flag is set, but no flags exist yet: `-EINVAL`.
     UnknownFlags,
-    /// More than a dynptr can hold, 2^24 - 1 bytes: `-E2BIG`.
+    /// The length is above the limit of a dynptr, 2^24 - 1 bytes: `-E2BIG`.
     TooLarge,
     /// No space: `-EINVAL`.
     Refused(Refused),
 }
 
 impl DynptrError {
-    /// The most that a dynptr can hold, in bytes (`DYNPTR_MAX_SIZE`).
+    /// The largest length of a dynptr, in bytes (`DYNPTR_MAX_SIZE`).
     pub(crate) const MAX_LEN: u32 = (1 << 24) - 1;
 
-    /// What the helper returns for it.
+    /// Returns the errno that the helper returns for this error.
     #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
@@ -127,8 +133,10 @@ impl DynptrError {
 impl fmt::Display for DynptrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownFlags => f.write_str("a reservation takes no flags"),
-            Self::TooLarge => f.write_str("more than the 2^24 - 1 bytes of a dynptr"),
+            Self::UnknownFlags => f.write_str("a reservation takes no flags: pass 0"),
+            Self::TooLarge => {
+                f.write_str("the length is too large: a dynptr holds at most 2^24 - 1 bytes")
+            }
             Self::Refused(refused) => refused.fmt(f),
         }
     }

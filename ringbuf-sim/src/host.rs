@@ -1,10 +1,10 @@
-//! What the algorithm needs from its surroundings: a lock and a notification.
+//! The environment of the algorithm: a lock and a notification.
 
 use std::ops::DerefMut;
 
 use ringbuf_core::Position;
 
-/// The surroundings of a [`KernelRing`](crate::KernelRing): threads, or a model
+/// The environment of a [`KernelRing`](crate::KernelRing): threads, or a model
 /// checker.
 pub trait Host {
     /// The lock while it is held.
@@ -15,11 +15,11 @@ pub trait Host {
     /// Takes the lock that serialises reservations (`rb->spinlock`).
     fn lock(&self) -> Self::Guard<'_>;
 
-    /// Wakes whoever waits (`irq_work_queue`): an edge, as epoll sees it.
+    /// Wakes all waiters (`irq_work_queue`), as an edge for epoll.
     fn notify(&self);
 }
 
-/// What the lock guards: the producers' own copies of their positions, so that
+/// The positions that the lock guards. These are the producers' own copies, so
 /// nobody loads a shared word that it also stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Positions {

@@ -1,7 +1,7 @@
 //! The producers' algorithm of kernel/bpf/ringbuf.c, step by step (7.3).
 //!
-//! Orderings are the kernel's or weaker: where the proof needs less than the
-//! kernel gives, the model takes less, so what holds here holds there.
+//! Orderings are those of the kernel, or weaker where the proof needs less. So
+//! whatever holds in this model also holds in the kernel.
 
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -15,8 +15,8 @@ use crate::{
     Refused,
 };
 
-/// One ring buffer as the kernel holds it. Any number of threads may reserve
-/// and commit through a shared reference, as BPF programs do on many CPUs.
+/// One ring buffer as the kernel sees it. Any number of threads may reserve and
+/// commit through a shared reference, as BPF programs do on many CPUs.
 #[derive(Debug)]
 pub struct KernelRing<M, H> {
     memory: M,
@@ -25,32 +25,32 @@ pub struct KernelRing<M, H> {
 }
 
 impl<M: KernelMemory, H: Host> KernelRing<M, H> {
-    /// The ring over `memory`, whose lock and notifications `host` provides.
+    /// Creates the ring over `memory`. `host` provides its lock and its
+    /// notifications.
     ///
     /// # Safety
-    /// **P1** Nothing else produces into this memory while the ring lives; the
-    /// positions in `host` are those in the memory; and it locks: one guard at a
-    /// time, through which nobody but this ring writes the positions.
+    /// **P1** Nothing else produces into this memory while the ring lives. The
+    /// positions in `host` equal the positions in the memory. The lock gives out
+    /// one guard at a time, and only this ring writes the positions through it.
     pub unsafe fn new(memory: M, host: H) -> Self {
         Self { memory, host, profile: Profile::NEWEST }
     }
 
-    /// The same ring on another kernel. Of the profile only what is not of the
-    /// memory counts: the pending position.
+    /// Returns the same ring on another kernel. Only the pending position of the
+    /// profile counts; the rest belongs to the memory.
     ///
     /// # Safety
-    /// Nothing has been reserved yet: a pending position that was left behind no
+    /// Nothing is reserved yet. Otherwise a pending position that stays behind no
     /// longer points at a record.
     #[must_use]
     pub unsafe fn on(self, profile: Profile) -> Self {
         Self { profile, ..self }
     }
 
-    /// `bpf_ringbuf_reserve`: space for `len` bytes, or why not. Never waits
-    /// for the consumer.
+    /// `bpf_ringbuf_reserve`: reserves `len` bytes. Never waits for the consumer.
     ///
     /// # Errors
-    /// [`Refused`]; a BPF program sees NULL for every reason.
+    /// [`Refused`]. A BPF program gets NULL for every reason.
     pub fn reserve(&self, len: u64) -> Result<KernelReservation<'_, M, H>, Refused> {
         if !self.memory.is_owned() {
             return Err(Refused::Forked);
@@ -61,9 +61,9 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         if len.footprint() > capacity.bytes() {
             return Err(Refused::TooLarge);
         }
-        // Before the lock, as the kernel does. Acquire: pairs with the
-        // consumer's release store, so the old bytes were read before they are
-        // written over. Models: `wrap`, `reuse`.
+        // Before the lock, as in the kernel. Acquire pairs with the consumer's
+        // release store, so the old bytes were read before they are overwritten.
+        // Models: `wrap`, `reuse`.
         let consumed = self.memory.load_consumer_pos(Acquire);
 
         let mut locked = self.host.lock();
@@ -80,26 +80,26 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
 
         let at = locked.produced.offset(capacity);
         let header = Header::busy(len);
-        // SAFETY: the space is free (checked above) and ours under the lock;
-        // the store of the position, below, publishes it.
+        // SAFETY: the space is free (checked above) and belongs to this call under
+        // the lock. The store of the position below publishes it.
         unsafe {
             self.memory.write_header(at, header, PageOffset::of(at, self.memory.page_size()))
         };
         locked.produced = new;
-        // Release: whoever sees the position sees the header. Models:
+        // Release: a thread that sees the position also sees the header. Models:
         // `hand_over`, `reuse`.
-        // SAFETY: P1 by the contract of `new`, and under the lock; the header was
+        // SAFETY: P1 by the contract of `new`, under the lock. The header was
         // written above.
         unsafe { self.memory.store_producer_pos(new, Release) };
         drop(locked);
-        // SAFETY: reserved above with this length, lent to this reservation
-        // alone.
+        // SAFETY: reserved above with this length. Only this reservation uses the
+        // sample.
         let sample = unsafe { self.memory.sample_mut(at, len) };
         Ok(KernelReservation { ring: self, at, header, sample })
     }
 
-    /// `bpf_ringbuf_reserve_dynptr`: the same through a helper that says more,
-    /// and that a program may give any length (5.19).
+    /// `bpf_ringbuf_reserve_dynptr` (5.19): reserves through a helper that returns
+    /// an errno and takes a variable length.
     ///
     /// # Errors
     /// [`DynptrError`], with the errno that the helper returns.
@@ -117,9 +117,9 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         self.reserve(len.into()).map_err(DynptrError::Refused)
     }
 
-    /// `bpf_ringbuf_query`: a snapshot that may be stale at once. Unknown
-    /// kinds, and the overwrite position of a ring that does not overwrite,
-    /// answer 0.
+    /// `bpf_ringbuf_query`: returns a snapshot, which may be out of date at once.
+    /// Returns 0 for unknown kinds, and for the overwrite position of a ring
+    /// without overwrite mode.
     pub fn query(&self, kind: u64) -> u64 {
         match kind {
             Query::AVAIL_DATA => {
@@ -133,26 +133,26 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         }
     }
 
-    /// The surroundings.
+    /// Returns the environment.
     pub fn host(&self) -> &H {
         &self.host
     }
 
-    /// Moves the pending position past what is committed (6.10), as far as the
-    /// first busy record. Stored even if the reservation then fails.
+    /// Moves the pending position past committed records, up to the first busy
+    /// record (6.10). Stores it even if the reservation then fails.
     fn pass_committed(&self, locked: &mut Positions) {
         let (capacity, width) = (self.memory.capacity(), self.memory.width());
-        // Kernels that compare stop for ever once the producer position has
-        // wrapped: PendingPos::Compared.
+        // Kernels that compare positions stop for ever after the producer position
+        // has wrapped: PendingPos::Compared.
         let is_behind = |positions: &Positions| match self.profile.pending_pos {
             PendingPos::Compared => positions.pending.get() < positions.produced.get(),
             _ => positions.produced.distance(positions.pending, width) != 0,
         };
         while is_behind(locked) {
-            // Relaxed: what is written here later depends on this value.
+            // Relaxed: later writes here depend on this value.
             //
-            // SAFETY: a record stands at `pending`: it is before `produced`,
-            // and nothing at or after `pending` is ever written over.
+            // SAFETY: a record starts at `pending`. It is before `produced`, and
+            // nothing at or after `pending` is ever overwritten.
             let header =
                 unsafe { self.memory.load_header(locked.pending.offset(capacity), Relaxed) };
             if header.is_busy() {
@@ -163,20 +163,19 @@ impl<M: KernelMemory, H: Host> KernelRing<M, H> {
         self.memory.store_pending_pos(locked.pending, Relaxed);
     }
 
-    /// `bpf_ringbuf_commit`: exchange the header, then decide whether to wake.
+    /// `bpf_ringbuf_commit`: exchanges the header, then decides whether to notify.
     fn commit(&self, at: Offset, header: Header, flags: Flags) {
         if !self.memory.is_owned() {
-            return; // A child of `fork`: the record is its parent's.
+            return; // In a child of `fork` the record belongs to the parent.
         }
-        // The kernel's xchg is a full barrier on both sides. Release is what
-        // publishes the sample (models: `hand_over`, `two_producers`); the
-        // fence is what keeps the load below from passing the exchange
-        // (models: `wakeup`, `wakeup_busy`).
+        // The kernel's xchg is a full barrier on both sides. Release publishes the
+        // sample (models: `hand_over`, `two_producers`). The fence keeps the load
+        // below from passing the exchange (models: `wakeup`, `wakeup_busy`).
         //
-        // SAFETY: the reservation commits once.
+        // SAFETY: the reservation commits only once.
         unsafe { self.memory.swap_header(at, header, Release) };
         self.memory.fence(SeqCst);
-        // The kernel's Acquire here orders nothing that the protocol needs.
+        // The protocol does not need the Acquire that the kernel uses here.
         let consumed = self.memory.load_consumer_pos(Relaxed).get();
         let caught_up = consumed & (self.memory.capacity().bytes() - 1) == at.get();
         if flags.has(Flags::FORCE_WAKEUP) || (caught_up && !flags.has(Flags::NO_WAKEUP)) {
@@ -206,9 +205,10 @@ where
     }
 }
 
-/// Space that a simulated BPF program has reserved. Dropping it discards.
+/// Space that a simulated BPF program has reserved. Dropping it discards the
+/// record.
 ///
-/// It derefs to its bytes, which cannot be taken out of it:
+/// It dereferences to its bytes. You cannot take them out:
 /// ```compile_fail,E0277
 /// # let ring = ringbuf_sim::SimRing::new(4096).unwrap();
 /// # let producer = ring.producer();

@@ -1,10 +1,10 @@
 //! The kernel's side of the BPF ring buffer, in user space.
 //!
-//! [`SimRing`] is a test double: a ring buffer map that needs no kernel
-//! support, no privilege and no BPF. Its producers run the algorithm of
-//! kernel/bpf/ringbuf.c (Linux 7.3) step by step, over the same pages in the
-//! same layout; its consumer is the [`Consumer`](ringbuf_core::Consumer) that
-//! reads the kernel's map. So what you test against it is what runs live.
+//! [`SimRing`] is a test double for a ring buffer map. It needs no kernel support,
+//! no privilege and no BPF. Its producers run the algorithm of kernel/bpf/ringbuf.c
+//! (Linux 7.3) step by step, over the same pages in the same layout. Its consumer
+//! is the [`Consumer`](ringbuf_core::Consumer) that also reads the kernel's map. So
+//! you test the code that runs live.
 //!
 //! ```
 //! use std::thread;
@@ -25,12 +25,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`SimUserRing`] is the same for the other role: user space produces, and
-//! [`bpf_user_ringbuf_drain`](SimUserRing::drain) consumes.
+//! [`SimUserRing`] is the test double for the other direction. User space produces,
+//! and [`bpf_user_ringbuf_drain`](SimUserRing::drain) consumes.
 //!
 //! The algorithms, [`KernelRing`] and [`KernelConsumer`], are generic over their
-//! memory and over a [`Host`] or [`DrainHost`] that gives them a lock and takes
-//! their notifications: the loom models in `tests/loom` run the very same code.
+//! memory. They are also generic over a [`Host`] or [`DrainHost`], which provides a
+//! lock and takes their notifications. The loom models in `tests/loom` run the same
+//! code.
 
 #![warn(clippy::must_use_candidate)]
 

@@ -1,4 +1,4 @@
-//! What the kernel's side asks of its memory, beyond what any producer does.
+//! The memory trait of the kernel's side, beyond that of any producer.
 
 use std::sync::atomic::Ordering;
 
@@ -9,30 +9,30 @@ use ringbuf_core::{Header, MappedProducer, Offset, Position, ProducerMemory};
 /// # Safety
 /// M1 to M5 of [`ConsumerMemory`](ringbuf_core::ConsumerMemory).
 pub unsafe trait KernelMemory: ProducerMemory {
-    /// Bytes of a page, for the page offset in each header.
+    /// Returns the bytes of a page, for the page offset in each header.
     fn page_size(&self) -> u64;
 
     /// Stores `pending_pos`, which shares the producer page.
     fn store_pending_pos(&self, position: Position, order: Ordering);
 
-    /// Exchanges the length word at `at`: commits the record.
+    /// Exchanges the length word at `at`. This commits the record.
     ///
     /// # Safety
-    /// The record at `at` is reserved by the caller and not yet committed.
+    /// The caller has reserved the record at `at` and not yet committed it.
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering);
 
-    /// A memory fence.
+    /// Makes a memory fence.
     fn fence(&self, order: Ordering);
 }
 
-/// What keeps a mapping alive, and knows its page size.
+/// A value that keeps a mapping alive and knows its page size.
 pub trait Keep {
-    /// Bytes of a page.
+    /// Returns the bytes of a page.
     fn page_size(&self) -> u64;
 }
 
-// SAFETY: M1 to M5 hold by the contract of `MappedProducer::new`; each method
-// is one access, as named.
+// SAFETY: M1 to M5 hold by the contract of `MappedProducer::new`. Each method makes
+// the one access that it names.
 unsafe impl<K: Keep> KernelMemory for MappedProducer<K> {
     fn page_size(&self) -> u64 {
         self.keep().page_size()
@@ -43,7 +43,7 @@ unsafe impl<K: Keep> KernelMemory for MappedProducer<K> {
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
-        // SAFETY: as above; the record is the caller's own.
+        // SAFETY: as above; the record belongs to the caller.
         unsafe { self.header_word(at) }.swap(header.to_bits(), order);
     }
 

@@ -1,5 +1,5 @@
-//! The pages of a ring in a memfd, mapped as the kernel maps them: a sample
-//! that runs over the end of the data goes on in its second copy.
+//! The pages of a ring in a memfd, mapped as the kernel maps them. A sample that
+//! crosses the end of the data continues in the second copy.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -13,39 +13,38 @@ use ringbuf_core::{Capacity, CapacityError, MappedConsumer, MappedProducer, Widt
 use crate::memory::Keep;
 use crate::{ByteOrder, ByteOrdered, Profile, SimError};
 
-/// Two views of one memfd: the kernel's, writable, and that of user space, with
-/// the permissions that `ringbuf_map_mmap_kern` and `ringbuf_map_mmap_user`
-/// give, so that a stray store faults here as it would there.
+/// Two views of one memfd. The kernel's view is writable. The view of user space
+/// has the permissions of `ringbuf_map_mmap_kern` and `ringbuf_map_mmap_user`, so a
+/// wrong store faults here as it does there.
 #[derive(Debug)]
 pub struct Mirror {
     kernel: View,
     user: View,
     capacity: Capacity,
-    /// Bytes from the consumer page to the producer page, and from there to
-    /// the data: a page of the simulated machine, or of this one if that is
+    /// The bytes from the consumer page to the producer page, and from there to the
+    /// data. This is a page of the simulated machine, or of this machine if that is
     /// larger.
     page: usize,
-    /// Bytes of a page of the simulated machine.
+    /// The bytes of a page of the simulated machine.
     page_size: u64,
     width: Width,
     byte_order: ByteOrder,
     role: UserSpace,
-    /// The process that made it.
+    /// The process that created it.
     process: u32,
 }
 
-/// What user space does with a ring, and so what it may write.
+/// The role of user space, which determines what it may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UserSpace {
-    /// It writes the consumer page alone.
+    /// User space writes only the consumer page.
     Consumes,
-    /// It writes all but the consumer page.
+    /// User space writes everything except the consumer page.
     Produces,
 }
 
 impl Mirror {
-    /// Fresh zeroed pages for a ring of `bytes`, as on the machine that the
-    /// profile names.
+    /// Creates zeroed pages for a ring of `bytes`, on the machine of the profile.
     pub(crate) fn new(bytes: u64, profile: Profile, role: UserSpace) -> Result<Self, SimError> {
         let Profile { width, byte_order, .. } = profile;
         let here = page_size()?;
@@ -60,7 +59,8 @@ impl Mirror {
         }
         let page = here.max(in_memory(page_size)?);
         let size = in_memory(bytes)?;
-        // Two pages and two copies: more than a 32-bit process may have addresses.
+        // Two pages and two copies may need more addresses than a 32-bit process
+        // has.
         if page.checked_add(size).and_then(|half| half.checked_mul(2)).is_none() {
             return Err(SimError::Capacity(CapacityError::TooLarge { bytes }));
         }
@@ -89,28 +89,28 @@ impl Mirror {
         Ok(Self { kernel, user, capacity, page, page_size, width, byte_order, role, process })
     }
 
-    /// Whether this is the process that made it, not a child of `fork`.
+    /// Returns true in the process that created it, false in a child of `fork`.
     pub(crate) fn is_owned(&self) -> bool {
         std::process::id() == self.process
     }
 
-    /// The producing kernel's side of the pages.
+    /// Returns the pages as a producing kernel sees them.
     pub(crate) fn kernel_memory(self: &Arc<Self>) -> ProducerSide<Arc<Self>> {
         Self::producer(|mirror: &Self| mirror.places(&mirror.kernel), self.clone())
     }
 
-    /// The draining kernel's side of the pages.
+    /// Returns the pages as a draining kernel sees them.
     pub(crate) fn drain_memory(self: &Arc<Self>) -> ConsumerSide<Arc<Self>> {
         Self::consumer(|mirror: &Self| mirror.places(&mirror.kernel), self.clone())
     }
 
-    /// User space's side of the pages where it consumes; `keep` keeps them
+    /// Returns the pages as a consuming user space sees them. `keep` keeps them
     /// alive.
     pub(crate) fn consumer_memory<K: AsRef<Self>>(keep: K) -> ConsumerSide<K> {
         Self::consumer(|mirror: &Self| mirror.places(&mirror.user), keep)
     }
 
-    /// User space's side of the pages where it produces; `keep` keeps them
+    /// Returns the pages as a producing user space sees them. `keep` keeps them
     /// alive.
     pub(crate) fn producer_memory<K: AsRef<Self>>(keep: K) -> ProducerSide<K> {
         Self::producer(|mirror: &Self| mirror.places(&mirror.user), keep)
@@ -120,9 +120,9 @@ impl Mirror {
         let mirror = keep.as_ref();
         let [consumer_page, producer_page, data] = places(mirror);
         let Self { capacity, width, byte_order, .. } = *mirror;
-        // SAFETY: M1 to M5: the places are those of this mirror, which `keep`
-        // keeps alive, and which maps the data twice in a row, with the
-        // permissions of its role: the callers choose the view.
+        // SAFETY: M1 to M5: the places belong to this mirror, which `keep` keeps
+        // alive. The mirror maps the data twice in a row, with the permissions of
+        // its role. The callers choose the view.
         let memory = unsafe {
             MappedConsumer::new(consumer_page, producer_page, data, capacity, width, keep)
         };
@@ -140,20 +140,21 @@ impl Mirror {
         ByteOrdered::new(memory, byte_order)
     }
 
-    /// Bits of the positions.
+    /// Returns the width of the positions.
     pub(crate) fn width(&self) -> Width {
         self.width
     }
 
-    /// Size of the data area.
+    /// Returns the size of the data area.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.capacity
     }
 
-    /// The pages as they are, each word by one relaxed load. Samples are lent out to
-    /// be written through the view of the side that produces: the data is read
-    /// through the other one, as by another process. Positions are atomics in both.
+    /// Returns the pages as they are now, each word by one relaxed load. The
+    /// producing side may be writing lent samples through its own view. So this
+    /// reads the data through the other view, as another process would. Positions
+    /// are atomics in both.
     pub(crate) fn now(&self) -> PagesNow {
         let width = match self.width {
             Width::Bits32 => 4,
@@ -177,7 +178,7 @@ impl Mirror {
         }
     }
 
-    /// The position in the word at `at`.
+    /// Returns the position in the word at `at`.
     fn position(&self, at: usize) -> u64 {
         let swapped = self.byte_order != ByteOrder::NATIVE;
         match (self.width, swapped) {
@@ -196,7 +197,7 @@ impl Mirror {
     }
 }
 
-/// What is in the pages of a ring, as user space sees it.
+/// The content of the pages of a ring, as user space sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PagesNow {
@@ -204,18 +205,17 @@ pub struct PagesNow {
     pub consumer: u64,
     /// The producer position.
     pub producer: u64,
-    /// The pending position, in the second word of the producer page; 0 where
+    /// The pending position, in the second word of the producer page. It is 0 if
     /// the kernel has none. User rings have none.
     pub pending: u64,
-    /// The overwrite position, in the third word: 0, for rings that overwrite
-    /// are not simulated.
+    /// The overwrite position, in the third word. It is 0, because overwrite mode
+    /// is not simulated.
     pub overwrite: u64,
-    /// The data area: headers, samples, and what was there before, byte by byte
-    /// as it is stored.
+    /// The data area byte by byte, as stored: headers, samples, and old content.
     pub data: Vec<u8>,
 }
 
-/// A consuming side, and a producing side, of pages that `K` keeps alive.
+/// A consumer and a producer of pages that `K` keeps alive.
 pub(crate) type ConsumerSide<K> = ByteOrdered<MappedConsumer<K>>;
 pub(crate) type ProducerSide<K> = ByteOrdered<MappedProducer<K>>;
 
@@ -228,21 +228,21 @@ impl Keep for Arc<Mirror> {
     }
 }
 
-/// A range of addresses of our own.
+/// A reserved range of addresses.
 #[derive(Debug)]
 struct View {
     base: NonNull<u8>,
     len: usize,
 }
 
-// SAFETY: an address range is bound to no thread; who may access what in it is
-// the business of the role traits.
+// SAFETY: an address range is not bound to a thread. The role traits decide who may
+// access it.
 unsafe impl Send for View {}
 // SAFETY: as above.
 unsafe impl Sync for View {}
 
 impl View {
-    /// Addresses without memory behind them, to map into.
+    /// Reserves addresses without memory, to map into.
     fn reserve(len: usize) -> io::Result<Self> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at an address that the kernel chooses.
@@ -254,7 +254,7 @@ impl View {
         Ok(Self { base, len })
     }
 
-    /// The 8 bytes at `at`, a multiple of 8.
+    /// Returns the 8 bytes at `at`, a multiple of 8.
     fn double_word(&self, at: usize) -> u64 {
         assert!(at % 8 == 0 && at + 8 <= self.len, "no word at {at}");
         // SAFETY: inside the range: checked above.
@@ -263,7 +263,7 @@ impl View {
         unsafe { AtomicU64::from_ptr(word) }.load(Relaxed)
     }
 
-    /// The 4 bytes at `at`, a multiple of 4.
+    /// Returns the 4 bytes at `at`, a multiple of 4.
     fn word(&self, at: usize) -> u32 {
         assert!(at % 4 == 0 && at + 4 <= self.len, "no word at {at}");
         // SAFETY: inside the range: checked above.
@@ -272,7 +272,7 @@ impl View {
         unsafe { AtomicU32::from_ptr(word) }.load(Relaxed)
     }
 
-    /// Maps `len` bytes of `file` from `offset` on at `at`.
+    /// Maps `len` bytes of `file`, from `offset` on, at `at`.
     fn map(
         &self,
         at: usize,
@@ -284,10 +284,10 @@ impl View {
         assert!(at + len <= self.len, "outside the reserved range");
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
         let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
-        // SAFETY: inside the range, which is ours: checked above.
+        // SAFETY: inside the range that this view owns: checked above.
         let address = unsafe { self.base.add(at) };
-        // SAFETY: replaces a part of our own reserved range, which nothing
-        // refers to yet.
+        // SAFETY: replaces a part of the reserved range of this view. Nothing
+        // refers to it yet.
         let mapped = unsafe {
             libc::mmap(address.as_ptr().cast(), len, protection, flags, file.as_raw_fd(), offset)
         };
@@ -297,12 +297,13 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        // SAFETY: our own range; whoever pointed into it kept this alive (M1).
+        // SAFETY: this view owns the range. Every user of its memory has kept the
+        // view alive (M1).
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.len) };
     }
 }
 
-/// Bytes of a page on this machine.
+/// Returns the bytes of a page on this machine.
 pub(crate) fn page_size() -> io::Result<usize> {
     // SAFETY: asks for a constant of the system.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -313,7 +314,7 @@ fn in_memory(bytes: u64) -> Result<usize, SimError> {
     usize::try_from(bytes).map_err(|_| SimError::Capacity(CapacityError::TooLarge { bytes }))
 }
 
-/// The result of a system call, or its errno.
+/// Returns the result of a system call, or its errno.
 pub(crate) fn check(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

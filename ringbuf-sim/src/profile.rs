@@ -1,15 +1,15 @@
-//! What kernels and machines do differently.
+//! The differences between kernels and machines.
 
 use ringbuf_core::Width;
 
 use crate::ByteOrder;
 
-/// Which kernel, on which machine, a simulated ring behaves like: the newest
-/// one on this machine (64 bits wide), unless said otherwise.
+/// The kernel and machine that a simulated ring behaves like. The default is the
+/// newest kernel on this machine, with 64-bit positions.
 ///
-/// Everything else that programs and readers can see is the same from 5.10 to
-/// 7.3 (`cargo test -p ringbuf-tests --test conformance` compares it, and
-/// `cargo xtask matrix --arch all` on other machines).
+/// Everything else that programs and readers can see is the same from 5.10 to 7.3.
+/// `cargo test -p ringbuf-tests --test conformance` checks this, and `cargo xtask
+/// matrix --arch all` checks it on other machines.
 ///
 /// ```
 /// use ringbuf_core::Width;
@@ -21,7 +21,7 @@ use crate::ByteOrder;
 /// ring.producer().reserve(9)?.discard(Default::default());
 /// assert_eq!(ring.pages().data[..4], [0x40, 0, 0, 9]);
 ///
-/// // A 32-bit board, whose positions are about to wrap.
+/// // A 32-bit board with positions that will soon wrap.
 /// let board = Profile::of_release(6, 1, 176).width(Width::Bits32);
 /// let ring = SimRing::started_at(64 << 10, board, 0xffff_fff0)?;
 /// ring.producer().output(b"over the end", Default::default())?;
@@ -31,39 +31,40 @@ use crate::ByteOrder;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Profile {
-    /// Bits of the kernel's `unsigned long`, and so of all positions.
+    /// The bits of the kernel's `unsigned long`, and so of all positions.
     pub width: Width,
-    /// Bytes of a page: a power of two of 8 or more, in kernels 4, 16 or 64 KiB;
-    /// `None` as on this machine. It is the smallest ring, too; but no ring is
-    /// smaller than a page of this machine, since it is mapped twice here.
+    /// The bytes of a page: a power of two, at least 8. Kernels use 4, 16 or 64
+    /// KiB. `None` means the page size of this machine. The smallest ring is one
+    /// page. It is also at least one page of this machine, because the ring is
+    /// mapped twice here.
     pub page_size: Option<u64>,
-    /// In which order positions and headers are stored, as
-    /// [`pages`](crate::SimRing::pages) shows them; consumers and producers see
-    /// their values. Samples are bytes, and nobody swaps them: to see what programs
-    /// of such a machine write, let your test write integers in this order.
+    /// The byte order of stored positions and headers, as
+    /// [`pages`](crate::SimRing::pages) shows them. Consumers and producers see the
+    /// values. Samples are bytes, and nothing swaps them. To imitate programs of
+    /// such a machine, write integers in this order in your test.
     pub byte_order: ByteOrder,
-    /// What the kernel knows of the oldest uncommitted record.
+    /// How the kernel tracks the oldest uncommitted record.
     pub pending_pos: PendingPos,
 }
 
-/// How a kernel guards records that are not committed against a consumer that
-/// claims to have passed them: it hands out no space beyond one capacity from
-/// the oldest of them, whose position stands in the second word of the
+/// How a kernel protects uncommitted records from a consumer that claims to have
+/// passed them. The kernel hands out no space beyond one capacity from the oldest
+/// uncommitted record. The position of this record is the second word of the
 /// producer page (the fix of CVE-2024-41009).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PendingPos {
-    /// Not at all (before 6.10 and the stable releases with the fix). Here as
-    /// there a consumer that moves past a busy record makes records overlap:
-    /// let none do so.
+    /// No protection (before 6.10 and the stable releases with the fix). A consumer
+    /// that moves past a busy record makes records overlap, here as in such a
+    /// kernel. Do not do this.
     Absent,
-    /// It compares positions as if they never wrapped. On 32-bit kernels a ring
-    /// is dead soon after 2^32 bytes: the pending position stays where it is,
-    /// and no reservation beyond one capacity from there is ever granted. (6.10
-    /// and stable releases, until it was repaired.)
+    /// The kernel compares positions as if they never wrapped. On 32-bit kernels a
+    /// ring stops working soon after 2^32 bytes. The pending position then no
+    /// longer moves, and the kernel grants no reservation beyond one capacity from
+    /// it. (6.10 and stable releases, until the repair.)
     Compared,
-    /// As it should be (7.3, 6.12.110, 6.1.188, and before 7.3 releases of 7.0 and
-    /// 7.2 that took the repair).
+    /// Correct (7.3, 6.12.110, 6.1.188, and the releases of 7.0 and 7.2 with the
+    /// repair).
     Modular,
 }
 
@@ -77,14 +78,13 @@ impl Profile {
         pending_pos: PendingPos::Modular,
     };
 
-    /// A release of kernel.org, as in `5, 10, 223`, on a machine like
-    /// [`NEWEST`](Self::NEWEST)'s. Distributions carry fixes under any number:
-    /// where you can look at the kernel, do that instead (a ring's pending
-    /// position moves with the second reservation).
+    /// Returns the profile of a kernel.org release, for example `5, 10, 223`, on
+    /// the machine of [`NEWEST`](Self::NEWEST). Distributions ship fixes under any
+    /// version number. If you can run the kernel, test it instead: the pending
+    /// position of a ring moves with the second reservation.
     ///
-    /// When a series was repaired, if ever, is known of 6.12 and 6.1 only, and all
-    /// releases from 7.0 on are taken for repaired; on 64-bit kernels it is of no
-    /// consequence.
+    /// The release with the repair is known only for 6.12 and 6.1. All releases
+    /// from 7.0 on count as repaired. On 64-bit kernels this makes no difference.
     #[must_use]
     pub const fn of_release(major: u32, minor: u32, patch: u32) -> Self {
         let (fixed, repaired) = match (major, minor) {
@@ -106,25 +106,25 @@ impl Profile {
         Self { pending_pos, ..Self::NEWEST }
     }
 
-    /// The same on a kernel of this width.
+    /// Returns the same profile with this width.
     #[must_use]
     pub const fn width(self, width: Width) -> Self {
         Self { width, ..self }
     }
 
-    /// The same with pages of so many bytes.
+    /// Returns the same profile with pages of `bytes`.
     #[must_use]
     pub const fn page_size(self, bytes: u64) -> Self {
         Self { page_size: Some(bytes), ..self }
     }
 
-    /// The same on a machine of this byte order.
+    /// Returns the same profile with this byte order.
     #[must_use]
     pub const fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order, ..self }
     }
 
-    /// The same with another guard of uncommitted records.
+    /// Returns the same profile with this protection of uncommitted records.
     #[must_use]
     pub const fn pending_pos(self, pending_pos: PendingPos) -> Self {
         Self { pending_pos, ..self }

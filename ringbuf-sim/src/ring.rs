@@ -19,19 +19,19 @@ use crate::{
     Positions, Profile, Refused,
 };
 
-/// A simulated ring buffer map. Clones share the ring. It is for one process: a
-/// child of `fork` can neither produce into it nor read it.
+/// A simulated ring buffer map. Clones share the ring. It works in one process
+/// only: a child of `fork` can neither write nor read it.
 ///
-/// [`AsFd`] gives the eventfd that stands in for the map's file descriptor: it
-/// becomes readable with each notification, and stays so until
-/// [`Consumer::wait`] blocks, which uses it up. In a loop of your own, register
-/// it edge-triggered, as the map's.
+/// [`AsFd`] returns an eventfd, which replaces the file descriptor of the map. Each
+/// notification makes it readable. It stays readable until [`Consumer::wait`]
+/// blocks, which clears it. In your own event loop, register it edge-triggered,
+/// like a map.
 #[derive(Clone, Debug)]
 pub struct SimRing {
     shared: Arc<Shared>,
 }
 
-/// The memory of a simulated ring's consumer: the same view as over the
+/// The memory of the consumer of a simulated ring. It is the same view as over the
 /// kernel's map, in the byte order of the simulated machine.
 pub type SimMemory = ConsumerSide<Claim>;
 
@@ -39,32 +39,32 @@ pub type SimMemory = ConsumerSide<Claim>;
 pub type SimKernelMemory = ProducerSide<Arc<Mirror>>;
 
 impl SimRing {
-    /// An empty ring of `bytes`, a power of two and a multiple of the page
+    /// Creates an empty ring of `bytes`, a power of two and a multiple of the page
     /// size.
     ///
     /// # Errors
-    /// [`SimError::Capacity`] for a size that no map can have;
+    /// [`SimError::Capacity`] if no map can have this size;
     /// [`SimError::Io`] if memory or file descriptors run out.
     pub fn new(bytes: u64) -> Result<Self, SimError> {
         Self::with_profile(bytes, Profile::NEWEST)
     }
 
-    /// An empty ring of `bytes`, as on another kernel or machine.
+    /// Creates an empty ring of `bytes`, as on another kernel or machine.
     ///
     /// # Errors
-    /// As [`new`](Self::new), by the page size of that machine; and
+    /// As for [`new`](Self::new), with the page size of that machine; and
     /// [`SimError::ByteOrder`].
     pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
         Self::started_at(bytes, profile, 0)
     }
 
-    /// An empty ring through which `start` bytes have already gone: to test what
-    /// happens when positions wrap. `start` is rounded down to a multiple of 8,
-    /// and to the width of the profile; a [`Width`](ringbuf_core::Width) alone is
-    /// the newest kernel of it.
+    /// Creates an empty ring after `start` bytes of traffic, to test positions that
+    /// wrap. `start` is rounded down to a multiple of 8, and to the width of the
+    /// profile. A [`Width`](ringbuf_core::Width) alone means the newest kernel of
+    /// this width.
     ///
     /// # Errors
-    /// As [`with_profile`](Self::with_profile).
+    /// As for [`with_profile`](Self::with_profile).
     pub fn started_at(
         bytes: u64,
         profile: impl Into<Profile>,
@@ -73,45 +73,45 @@ impl SimRing {
         let profile = profile.into();
         let start = Position::new(start & !7, profile.width);
         let mirror = Arc::new(Mirror::new(bytes, profile, UserSpace::Consumes)?);
-        // SAFETY: the pages are fresh: nobody else has them.
+        // SAFETY: the pages are new: nobody else has them.
         unsafe {
             Mirror::consumer_memory(mirror.clone()).store_consumer_pos(start, Ordering::Relaxed)
         };
         let memory = mirror.kernel_memory();
-        // SAFETY: the pages are fresh: nobody else has them.
+        // SAFETY: the pages are new: nobody else has them.
         unsafe { memory.store_producer_pos(start, Ordering::Relaxed) };
         if profile.pending_pos != PendingPos::Absent {
             memory.store_pending_pos(start, Ordering::Relaxed);
         }
         let host = Threads::new(Positions { produced: start, pending: start })?;
-        // SAFETY: P1: the pages are fresh, and only this ring has them.
+        // SAFETY: P1: the pages are new, and only this ring has them.
         let kernel = unsafe { KernelRing::new(memory, host) };
-        // SAFETY: just made.
+        // SAFETY: the ring is new.
         let kernel = unsafe { kernel.on(profile) };
         let claimed = AtomicBool::new(false);
         Ok(Self { shared: Arc::new(Shared { mirror, kernel, claimed }) })
     }
 
-    /// A producer of this ring: what a BPF program can do. Any number of them,
-    /// on any thread.
+    /// Returns a producer of this ring, which acts like a BPF program. A ring can
+    /// have any number of producers, on any thread.
     #[must_use]
     pub fn producer(&self) -> KernelProducer {
         KernelProducer { ring: self.clone() }
     }
 
-    /// The consumer of this ring. It may be dropped and taken anew: the stored
-    /// consumer position stays.
+    /// Returns the consumer of this ring. You may drop it and call this again: the
+    /// stored consumer position stays.
     ///
     /// # Errors
-    /// [`SimError::SecondConsumer`] while another lives; [`SimError::Corrupt`]
-    /// if the positions are out of range.
+    /// [`SimError::SecondConsumer`] while another consumer lives;
+    /// [`SimError::Corrupt`] if the positions are out of range.
     pub fn consumer(&self) -> Result<Consumer<SimMemory>, SimError> {
         let memory = Mirror::consumer_memory(self.claim()?);
-        // SAFETY: C1: the claim admits one at a time, and the pages are ours.
+        // SAFETY: C1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
     }
 
-    /// The right to consume, if nobody has it.
+    /// Returns the right to consume, if nobody has it.
     pub(crate) fn claim(&self) -> Result<Claim, SimError> {
         if !self.shared.mirror.is_owned() {
             return Err(SimError::Forked);
@@ -122,27 +122,28 @@ impl SimRing {
         Ok(Claim { ring: self.clone() })
     }
 
-    /// Size of the data area.
+    /// Returns the size of the data area.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.shared.mirror.capacity()
     }
 
-    /// How many times producers have notified so far.
+    /// Returns the number of notifications by producers so far.
     #[must_use]
     pub fn notifications(&self) -> u64 {
         self.shared.kernel.host().event.notifications()
     }
 
-    /// All that user space sees of the ring now. What producers do meanwhile
-    /// is in it or not, word by word.
+    /// Returns everything that user space sees of the ring now. Concurrent writes
+    /// of producers may or may not be included, word by word.
     #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()
     }
 
-    /// The producer's side of the pages, for core's own
-    /// [`Producer`](ringbuf_core::Producer): the user ring buffer's role.
+    /// Returns the pages as a producer sees them, for core's own
+    /// [`Producer`](ringbuf_core::Producer). To test a user ring, use
+    /// [`SimUserRing`](crate::SimUserRing).
     #[must_use]
     pub fn producer_memory(&self) -> SimKernelMemory {
         self.shared.mirror.kernel_memory()
@@ -161,17 +162,17 @@ impl AsRawFd for SimRing {
     }
 }
 
-/// What a BPF program does with the ring, on any thread.
+/// A producer that acts like a BPF program, on any thread.
 #[derive(Clone, Debug)]
 pub struct KernelProducer {
     ring: SimRing,
 }
 
 impl KernelProducer {
-    /// `bpf_ringbuf_reserve`: space for `len` bytes.
+    /// `bpf_ringbuf_reserve`: reserves `len` bytes.
     ///
     /// # Errors
-    /// [`Refused`]; a BPF program sees NULL for every reason.
+    /// [`Refused`]. A BPF program gets NULL for every reason.
     pub fn reserve(
         &self,
         len: u64,
@@ -206,7 +207,7 @@ impl KernelProducer {
     }
 }
 
-/// The right to consume a ring, held by its one consumer.
+/// The right to consume a ring. Its consumer holds it.
 #[derive(Debug)]
 pub struct Claim {
     ring: SimRing,
@@ -224,7 +225,7 @@ impl AsRef<Mirror> for Claim {
     }
 }
 
-/// A simulated ring waits in real time, for the eventfd.
+/// A simulated ring waits in real time, on the eventfd.
 impl WaitHost for Claim {
     type Error = io::Error;
 
@@ -251,8 +252,8 @@ impl Drop for Claim {
     }
 }
 
-/// A [`Host`] of real threads: a mutex for the spinlock, an eventfd for the
-/// wait queue.
+/// A [`Host`] of real threads. A mutex replaces the spinlock, an eventfd the wait
+/// queue.
 #[derive(Debug)]
 pub struct Threads {
     positions: Mutex<Positions>,
@@ -269,7 +270,7 @@ impl Host for Threads {
     type Guard<'a> = MutexGuard<'a, Positions>;
 
     fn lock(&self) -> Self::Guard<'_> {
-        // A panic while it is held leaves whole positions: each is one store.
+        // A panic under the lock leaves valid positions: each is one store.
         self.positions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -285,19 +286,18 @@ struct Shared {
     claimed: AtomicBool,
 }
 
-/// Why a simulated ring could not be made or taken.
+/// Why a simulated ring could not be created or taken.
 #[non_exhaustive]
 pub enum SimError {
-    /// A size that no ring buffer map can have.
+    /// The size is not possible for a ring buffer map.
     Capacity(CapacityError),
-    /// A 32-bit process cannot take 64-bit positions apart that are in the other
-    /// byte order.
+    /// A 32-bit process cannot split 64-bit positions in the other byte order.
     ByteOrder,
-    /// The ring has a consumer already: there can be only one.
+    /// The ring already has a consumer. Only one is allowed.
     SecondConsumer,
-    /// The user ring has a producer already: there can be only one.
+    /// The user ring already has a producer. Only one is allowed.
     SecondProducer,
-    /// A child of `fork` asks: the ring is simulated by its parent.
+    /// The caller is a child of `fork`, but its parent simulates the ring.
     Forked,
     /// The positions are out of range.
     Corrupt(Corrupt),
@@ -311,19 +311,19 @@ impl fmt::Display for SimError {
             Self::Capacity(error) => error.fmt(f),
             Self::ByteOrder => f.write_str(
                 "a 32-bit process cannot simulate 64-bit positions in the other byte order: \
-                 simulate a 32-bit kernel, or in a 64-bit process",
+                 simulate a 32-bit kernel, or use a 64-bit process",
             ),
             Self::SecondConsumer => {
-                f.write_str("this ring has a consumer already: drop it, or share it")
+                f.write_str("this ring already has a consumer: drop that one, or share it")
             }
             Self::Forked => f.write_str(
-                "this ring is simulated by the parent of this process: make one after the fork",
+                "the parent of this process simulates this ring: create a ring after the fork",
             ),
             Self::SecondProducer => {
-                f.write_str("this user ring has a producer already: drop it, or share it")
+                f.write_str("this user ring already has a producer: drop that one, or share it")
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
-            Self::Io(error) => write!(f, "the pages of the simulated ring: {error}"),
+            Self::Io(error) => write!(f, "cannot create the simulated ring: {error}"),
         }
     }
 }

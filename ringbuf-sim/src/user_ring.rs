@@ -15,13 +15,12 @@ use crate::event::Event;
 use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
 use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError};
 
-/// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`): core's
-/// [`Producer`] writes it, with the permissions of user space; any thread may
-/// play the BPF program that drains it. Clones share the ring.
+/// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`). Core's
+/// [`Producer`] writes it, with the permissions of user space. Any thread may drain
+/// it, in the place of the BPF program. Clones share the ring.
 ///
-/// [`AsFd`] gives the eventfd that stands in for the map's file descriptor: it
-/// becomes *readable* with each notification, where the map becomes writable
-/// (`EPOLLOUT`).
+/// [`AsFd`] returns an eventfd, which replaces the file descriptor of the map. Each
+/// notification makes it *readable*; a map becomes writable instead (`EPOLLOUT`).
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -48,38 +47,38 @@ pub struct SimUserRing {
     shared: Arc<Shared>,
 }
 
-/// The memory of a simulated user ring's producer: the same view as over the
-/// kernel's map, in the byte order of the simulated machine.
+/// The memory of the producer of a simulated user ring. It is the same view as over
+/// the kernel's map, in the byte order of the simulated machine.
 pub type SimUserMemory = ProducerSide<UserClaim>;
 
 impl SimUserRing {
-    /// An empty ring of `bytes`, a power of two and a multiple of the page
+    /// Creates an empty ring of `bytes`, a power of two and a multiple of the page
     /// size.
     ///
     /// # Errors
-    /// [`SimError::Capacity`] for a size that no map can have;
+    /// [`SimError::Capacity`] if no map can have this size;
     /// [`SimError::Io`] if memory or file descriptors run out.
     pub fn new(bytes: u64) -> Result<Self, SimError> {
         Self::with_profile(bytes, Profile::NEWEST)
     }
 
-    /// An empty ring of `bytes`, as on another machine. On a 32-bit kernel drains
-    /// find nothing any more after 2^32 bytes, as there. User rings have no pending
-    /// position, whatever the profile says.
+    /// Creates an empty ring of `bytes`, as on another machine. On a 32-bit kernel,
+    /// drains find nothing after 2^32 bytes, as on the real one. User rings have no
+    /// pending position, so the profile's is ignored.
     ///
     /// # Errors
-    /// As [`new`](Self::new), by the page size of that machine; and
+    /// As for [`new`](Self::new), with the page size of that machine; and
     /// [`SimError::ByteOrder`].
     pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
         Self::started_at(bytes, profile, 0)
     }
 
-    /// An empty ring through which `start` bytes have already gone. `start` is
-    /// rounded down to a multiple of 8, and to the width of the profile; a
-    /// [`Width`](ringbuf_core::Width) alone is the newest kernel of it.
+    /// Creates an empty ring after `start` bytes of traffic. `start` is rounded
+    /// down to a multiple of 8, and to the width of the profile. A
+    /// [`Width`](ringbuf_core::Width) alone means the newest kernel of this width.
     ///
     /// # Errors
-    /// As [`with_profile`](Self::with_profile).
+    /// As for [`with_profile`](Self::with_profile).
     pub fn started_at(
         bytes: u64,
         profile: impl Into<Profile>,
@@ -88,40 +87,40 @@ impl SimUserRing {
         let profile = profile.into();
         let start = Position::new(start & !7, profile.width);
         let mirror = Arc::new(Mirror::new(bytes, profile, UserSpace::Produces)?);
-        // SAFETY: the pages are fresh: nobody else has them.
+        // SAFETY: the pages are new: nobody else has them.
         unsafe { mirror.kernel_memory().store_producer_pos(start, Ordering::Relaxed) };
         let memory = mirror.drain_memory();
-        // SAFETY: the pages are fresh: nobody else has them.
+        // SAFETY: the pages are new: nobody else has them.
         unsafe { memory.store_consumer_pos(start, Ordering::Relaxed) };
         let host = DrainThreads { consumed: Mutex::new(start), event: Event::new()? };
-        // SAFETY: C1: the pages are fresh, and only this ring has them.
+        // SAFETY: C1: the pages are new, and only this ring has them.
         let kernel = unsafe { KernelConsumer::new(memory, host) };
         let claimed = AtomicBool::new(false);
         Ok(Self { shared: Arc::new(Shared { mirror, kernel, claimed }) })
     }
 
-    /// The producer of this ring. It may be dropped and taken anew: the stored
-    /// producer position stays.
+    /// Returns the producer of this ring. You may drop it and call this again: the
+    /// stored producer position stays.
     ///
     /// # Errors
-    /// [`SimError::SecondProducer`] while another lives; [`SimError::Corrupt`]
-    /// if the positions are out of range.
+    /// [`SimError::SecondProducer`] while another producer lives;
+    /// [`SimError::Corrupt`] if the positions are out of range.
     pub fn producer(&self) -> Result<Producer<SimUserMemory>, SimError> {
         let memory = self.producer_memory()?;
-        // SAFETY: P1: the claim admits one at a time, and the pages are ours.
+        // SAFETY: P1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)
     }
 
-    /// The producer's side of the pages without a producer, to write what none
-    /// would.
+    /// Returns the pages as a producer sees them. Use it to write what no producer
+    /// would write.
     ///
     /// # Errors
-    /// As [`producer`](Self::producer).
+    /// As for [`producer`](Self::producer).
     pub fn producer_memory(&self) -> Result<SimUserMemory, SimError> {
         Ok(Mirror::producer_memory(self.claim()?))
     }
 
-    /// The right to produce, if nobody has it.
+    /// Returns the right to produce, if nobody has it.
     pub(crate) fn claim(&self) -> Result<UserClaim, SimError> {
         if !self.shared.mirror.is_owned() {
             return Err(SimError::Forked);
@@ -132,8 +131,8 @@ impl SimUserRing {
         Ok(UserClaim { shared: self.shared.clone() })
     }
 
-    /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample
-    /// until it breaks. See [`KernelConsumer::drain`].
+    /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample until
+    /// the callback breaks. See [`KernelConsumer::drain`].
     ///
     /// # Errors
     /// [`DrainError`], with the errno that the helper returns.
@@ -145,21 +144,21 @@ impl SimUserRing {
         self.shared.kernel.drain(flags, |sample| callback(&sample))
     }
 
-    /// The consumer position, where drains have come to.
+    /// Returns the consumer position, which drains have reached.
     #[must_use]
     pub fn consumer_pos(&self) -> Position {
         self.shared.mirror.kernel_memory().load_consumer_pos(Ordering::Acquire)
     }
 
-    /// All that user space sees of the ring now. What goes on meanwhile is in it
-    /// or not, word by word.
+    /// Returns everything that user space sees of the ring now. Concurrent writes
+    /// may or may not be included, word by word.
     #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()
     }
 
-    /// Whether poll(2) would report `EPOLLOUT`: not so of a ring that is full
-    /// to the last byte, or whose positions are out of range.
+    /// Returns true if poll(2) would report `EPOLLOUT`. Returns false if the ring
+    /// is full to the last byte, or its positions are out of range.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         let memory = self.shared.mirror.kernel_memory();
@@ -169,7 +168,7 @@ impl SimUserRing {
         produced.distance(consumed, self.shared.mirror.width()) < memory.capacity().bytes()
     }
 
-    /// How many times drains have notified so far.
+    /// Returns the number of notifications by drains so far.
     #[must_use]
     pub fn notifications(&self) -> u64 {
         self.shared.kernel.host().event.notifications()
@@ -188,7 +187,7 @@ impl AsRawFd for SimUserRing {
     }
 }
 
-/// The right to produce into a user ring, held by its one producer.
+/// The right to produce into a user ring. Its producer holds it.
 #[derive(Debug)]
 pub struct UserClaim {
     shared: Arc<Shared>,
@@ -206,7 +205,7 @@ impl AsRef<Mirror> for UserClaim {
     }
 }
 
-/// A simulated user ring waits in real time, for the eventfd.
+/// A simulated user ring waits in real time, on the eventfd.
 impl WaitHost for UserClaim {
     type Error = io::Error;
 
@@ -233,8 +232,8 @@ impl Drop for UserClaim {
     }
 }
 
-/// A [`DrainHost`] of real threads: a mutex that is only ever tried for the
-/// busy flag, an eventfd for the wait queue.
+/// A [`DrainHost`] of real threads. A mutex replaces the busy flag, and is only
+/// tried, never awaited. An eventfd replaces the wait queue.
 #[derive(Debug)]
 pub struct DrainThreads {
     consumed: Mutex<Position>,
@@ -247,7 +246,7 @@ impl DrainHost for DrainThreads {
     fn try_busy(&self) -> Option<MutexGuard<'_, Position>> {
         match self.consumed.try_lock() {
             Ok(consumed) => Some(consumed),
-            // A callback that panicked leaves its own sample unconsumed.
+            // If a callback panics, its sample stays unconsumed.
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }

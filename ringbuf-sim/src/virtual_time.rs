@@ -1,4 +1,4 @@
-//! [`VirtualTime`]: waits that take no time, and go the same way each time.
+//! [`VirtualTime`]: waits that take no real time, and are the same in each run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,17 +12,17 @@ use ringbuf_core::{Consumer, Producer, WaitHost, WakeCause};
 use crate::mirror::{ConsumerSide, Mirror, ProducerSide};
 use crate::{Claim, SimError, SimRing, SimUserRing, UserClaim};
 
-/// A clock that only moves when somebody waits, and a list of what happens when.
-/// Clones share both.
+/// A clock that moves only while somebody waits, and a list of timed events. Clones
+/// share both.
 ///
-/// A reader whose ring is in virtual time runs the same wait loop as live, by the
-/// same policy, against the same algorithm of the kernel. But its naps and blocks
-/// move the clock and do at each moment what falls due then: so a test of a
-/// second of traffic takes milliseconds, and two runs of it are equal.
+/// With virtual time, a reader runs the same wait loop as live, with the same
+/// policy, against the same algorithm of the kernel. But its naps and blocks move
+/// the clock, and run each event when its time comes. So a test of a second of
+/// traffic takes milliseconds, and two runs are equal.
 ///
-/// All is on one thread: what happens, happens while the reader rests. Reading
-/// takes no time; reading the clock does ([`tick`](Self::tick)), since a reader
-/// that spins lets time pass by nothing else.
+/// Everything runs on one thread: events run while the reader waits. Reading takes
+/// no time. Reading the clock takes time ([`tick`](Self::tick)), because a spinning
+/// reader moves the clock in no other way.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,7 @@ use crate::{Claim, SimError, SimRing, SimUserRing, UserClaim};
 /// let mut consumer = ring.consumer_in(&time)?;
 ///
 /// time.at(us(300), |_| program.output(b"hello", Flags::ADAPTIVE).unwrap());
-/// // Reserved now, committed later:
+/// // Reserved at 400 us, committed at 900 us:
 /// time.at(us(400), |time| {
 ///     let record = program.reserve(8).unwrap();
 ///     time.at(us(900), |_| record.submit(Flags::ADAPTIVE));
@@ -56,12 +56,12 @@ pub struct VirtualTime<'t> {
     shared: Rc<Shared<'t>>,
 }
 
-/// What happens at some time. It may arrange more.
+/// A timed event. It may schedule more events.
 type Event<'t> = Box<dyn FnOnce(&VirtualTime<'t>) + 't>;
 
 struct Shared<'t> {
     now: Cell<Duration>,
-    /// By time, then in the order in which they were arranged.
+    /// Ordered by time, then by the order of scheduling.
     events: RefCell<BTreeMap<(Duration, u64), Event<'t>>>,
     arranged: Cell<u64>,
     tick: Cell<Duration>,
@@ -70,7 +70,8 @@ struct Shared<'t> {
     end: Cell<Duration>,
     signals: Cell<u64>,
     rests: Cell<Rests>,
-    /// When the clock was read last, and how often it was the same time.
+    /// The time of the last reading of the clock, and how many readings in a row
+    /// gave it.
     standstill: Cell<(Duration, u32)>,
 }
 
@@ -95,87 +96,90 @@ impl Shared<'_> {
     fn count_standstill(&self, before: Duration) {
         let (time, count) = self.standstill.get();
         let count = if time == before && time == self.now.get() { count + 1 } else { 0 };
-        assert!(count < 1_000_000, "a reader spins, and its clock stands still: give it a tick");
+        assert!(
+            count < 1_000_000,
+            "a reader spins, but its clock does not move: set a tick above zero"
+        );
         self.standstill.set((self.now.get(), count));
     }
 }
 
-/// How often a reader in virtual time has rested, and how.
+/// The number of waits of a reader in virtual time, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rests {
-    /// Pauses between two looks of a reader that spins.
+    /// Pauses between two looks of a spinning reader.
     pub pauses: u64,
     /// Sleeps by a timer.
     pub naps: u64,
     /// Blocks that a notification ended.
     pub woken: u64,
-    /// Blocks that ended in any other way.
+    /// Blocks that ended without a notification.
     pub blocks: u64,
     /// Readings of the clock.
     pub readings: u64,
 }
 
 impl<'t> VirtualTime<'t> {
-    /// A clock at zero, and nothing that will happen.
+    /// Creates a clock at zero, without events.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The time now.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.shared.now.get()
     }
 
-    /// Arranges that `event` happens at `time`, or as soon as time passes if that
-    /// is over. Events of the same time happen in the order of these calls.
+    /// Schedules `event` at `time`. If that time is over, the event runs as soon as
+    /// time passes. Events of the same time run in the order of these calls.
     pub fn at(&self, time: Duration, event: impl FnOnce(&Self) + 't) {
         let number = self.shared.arranged.get();
         self.shared.arranged.set(number + 1);
         self.shared.events.borrow_mut().insert((time, number), Box::new(event));
     }
 
-    /// A signal arrives: it ends the sleep that goes on, if one does. To be called
-    /// by an event.
+    /// Delivers a signal, which ends the current sleep, if there is one. Call it
+    /// from an event.
     pub fn signal(&self) {
         self.shared.signals.set(self.shared.signals.get() + 1);
     }
 
-    /// How long each reading of the clock takes: 1 us unless said otherwise, which is
-    /// about what the looks of a reader that spins take between two of them. Not zero
-    /// for one that does.
+    /// Sets the time that each reading of the clock takes. The default is 1 us,
+    /// about the time between two readings of a spinning reader. It must not be
+    /// zero for a reader that spins.
     pub fn tick(&self, time: Duration) {
         self.shared.tick.set(time);
     }
 
-    /// How late timers are: not at all unless said otherwise.
+    /// Sets the lateness of timers. The default is zero.
     pub fn lateness(&self, time: Duration) {
         self.shared.lateness.set(time);
     }
 
-    /// How long it takes from a notification until a blocked reader runs: no time
-    /// unless said otherwise.
+    /// Sets the time from a notification until a blocked reader runs. The default
+    /// is zero.
     pub fn wakeup(&self, time: Duration) {
         self.shared.wakeup.set(time);
     }
 
-    /// When to give up, with a panic: after a day unless said otherwise. A reader
-    /// that looks a million times while no time passes is given up as well.
+    /// Sets the time after which the test panics. The default is one day. It also
+    /// panics if a reader looks a million times while no time passes.
     pub fn end(&self, time: Duration) {
         self.shared.end.set(time);
     }
 
-    /// Lets time pass, and what falls due happen.
+    /// Lets time pass, and runs the events that fall into it.
     ///
     /// # Panics
-    /// After the [end](Self::end).
+    /// If the time goes beyond the [end](Self::end).
     pub fn pass(&self, time: Duration) {
         self.pass_until(self.now().saturating_add(time), || false);
     }
 
-    /// How often readers have rested so far.
+    /// Returns the number of waits so far, by kind.
     ///
     /// ```
     /// use std::time::Duration;
@@ -195,8 +199,8 @@ impl<'t> VirtualTime<'t> {
         self.shared.rests.get()
     }
 
-    /// Lets time pass up to `deadline`, or until `over` after an event: whether it
-    /// was.
+    /// Lets time pass up to `deadline`, or until `over` is true after an event.
+    /// Returns true in the second case.
     fn pass_until(&self, deadline: Duration, over: impl Fn() -> bool) -> bool {
         while let Some((time, event)) = self.next(deadline) {
             self.shared.now.set(time.max(self.now()));
@@ -207,11 +211,14 @@ impl<'t> VirtualTime<'t> {
         }
         self.shared.now.set(deadline.max(self.now()));
         let end = self.shared.end.get();
-        assert!(deadline <= end, "virtual time went beyond {end:?}: nothing ends this wait");
+        assert!(
+            deadline <= end,
+            "virtual time went beyond {end:?}, and nothing ends this wait: schedule an event"
+        );
         false
     }
 
-    /// Takes out the next event, if it falls due by then.
+    /// Removes the next event, if it is due by `deadline`.
     fn next(&self, deadline: Duration) -> Option<(Duration, Event<'t>)> {
         let mut events = self.shared.events.borrow_mut();
         let first = events.first_entry().filter(|first| first.key().0 <= deadline)?;
@@ -237,14 +244,14 @@ impl fmt::Debug for VirtualTime<'_> {
     }
 }
 
-/// The right to use a ring, in virtual time: what waits for it.
+/// The right to use a ring in virtual time. It performs the waits.
 #[derive(Debug)]
 pub struct InVirtualTime<'t, C> {
     claim: C,
-    /// So far.
+    /// Returns the number of notifications so far.
     notifications: fn(&C) -> u64,
     time: VirtualTime<'t>,
-    /// Notifications that a block has used up.
+    /// The number of notifications that blocks have used up.
     seen: Cell<u64>,
 }
 
@@ -254,8 +261,8 @@ impl<'t, C> InVirtualTime<'t, C> {
         Self { claim, notifications, time: time.clone(), seen }
     }
 
-    /// Sleeps until the timer fires, late as it is, or a signal arrives; and if
-    /// so asked until a notification.
+    /// Sleeps until the timer fires, with its lateness, or until a signal arrives.
+    /// If `notified` is set, a notification ends the sleep, too.
     fn sleep(&self, time: Duration, notified: bool) -> WakeCause {
         let (seen, signals) = (&self.seen, &self.time.shared.signals);
         let so_far = || (self.notifications)(&self.claim);
@@ -266,7 +273,8 @@ impl<'t, C> InVirtualTime<'t, C> {
         let over = || is_notified() || signals.get() != before;
         let ended = over() || self.time.pass_until(deadline, over);
         if is_notified() {
-            // More may come until it runs: what it then uses up.
+            // More notifications may arrive before the reader runs. It uses them
+            // up, too.
             self.time.pass(self.time.shared.wakeup.get());
             seen.set(so_far());
             WakeCause::Notified
@@ -320,37 +328,37 @@ impl<C> WaitHost for InVirtualTime<'_, C> {
 /// The memory of a consumer in virtual time.
 pub type VirtualMemory<'t> = ConsumerSide<InVirtualTime<'t, Claim>>;
 
-/// The memory of a user ring's producer in virtual time.
+/// The memory of the producer of a user ring in virtual time.
 pub type VirtualUserMemory<'t> = ProducerSide<InVirtualTime<'t, UserClaim>>;
 
 impl SimRing {
-    /// As [`consumer`](Self::consumer), but its waits are in virtual time.
+    /// Like [`consumer`](Self::consumer), but its waits are in virtual time.
     ///
     /// # Errors
-    /// As [`consumer`](Self::consumer).
+    /// As for [`consumer`](Self::consumer).
     pub fn consumer_in<'t>(
         &self,
         time: &VirtualTime<'t>,
     ) -> Result<Consumer<VirtualMemory<'t>>, SimError> {
         let claim = InVirtualTime::new(self.claim()?, Claim::notifications, time);
         let memory = Mirror::consumer_memory(claim);
-        // SAFETY: C1: the claim admits one at a time, and the pages are ours.
+        // SAFETY: C1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
     }
 }
 
 impl SimUserRing {
-    /// As [`producer`](Self::producer), but its waits are in virtual time.
+    /// Like [`producer`](Self::producer), but its waits are in virtual time.
     ///
     /// # Errors
-    /// As [`producer`](Self::producer).
+    /// As for [`producer`](Self::producer).
     pub fn producer_in<'t>(
         &self,
         time: &VirtualTime<'t>,
     ) -> Result<Producer<VirtualUserMemory<'t>>, SimError> {
         let claim = InVirtualTime::new(self.claim()?, UserClaim::notifications, time);
         let memory = Mirror::producer_memory(claim);
-        // SAFETY: P1: the claim admits one at a time, and the pages are ours.
+        // SAFETY: P1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)
     }
 }
