@@ -145,7 +145,7 @@ fn a_ring_has_one_producer_that_can_be_replaced() {
     let (ring, producer) = fresh(PAGE);
     let error = ring.producer().unwrap_err();
     assert!(matches!(error, SimError::SecondProducer), "{error:?}");
-    assert!(error.to_string().contains("drop it, or share it"), "{error}");
+    assert!(error.to_string().contains("drop that one, or share it"), "{error}");
     send(&producer, b"from the first");
     drop(producer);
     let producer = ring.clone().producer().unwrap();
