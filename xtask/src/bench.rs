@@ -10,10 +10,10 @@ use crate::{packages, run};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Install nothing; give it before the benchmark's own options
+    /// Install nothing; put this before the options of the benchmark
     #[arg(long)]
     no_install: bool,
-    /// The benchmark's own options
+    /// The options of the benchmark
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<OsString>,
 }
@@ -23,7 +23,10 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<u8> {
     let needed: Vec<_> = packages::BPF.iter().collect();
     let missing = packages::ensure(&needed, options.no_install)?;
     if !missing.is_empty() {
-        bail!("the benchmark loads BPF programs; not installed: {}", missing.join(" "));
+        bail!(
+            "the benchmark loads BPF programs, and these packages are missing: {}",
+            missing.join(" ")
+        );
     }
     let mut command = Step::cargo(COMPARE).command(&workspace.root);
     // The caller's folder: that is where relative paths of --json and --svg begin.

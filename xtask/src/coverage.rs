@@ -60,7 +60,9 @@ pub(crate) fn coverage(workspace: &Workspace, options: &Options) -> Result<u8> {
     run::echo(text.as_bytes());
     let reached = report.reached();
     if reached < FLOOR {
-        eprintln!("xtask: {reached:.1} % is below the floor of {FLOOR} %: which input is gone?");
+        eprintln!(
+            "xtask: {reached:.1} % is below the minimum of {FLOOR} %: restore the missing inputs"
+        );
     }
     Ok(u8::from(reached < FLOOR))
 }
@@ -85,10 +87,10 @@ fn measure(root: &Path, folder: &Path, tools: &Tools) -> Result<Value> {
     let out = test.output().with_context(|| format!("cannot start {}", replay.display()))?;
     if !out.status.success() {
         eprint!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        bail!("the replay of the corpora fails: cargo {}", REPLAY.join(" "));
+        bail!("replaying the corpora failed; to repeat it: cargo {}", REPLAY.join(" "));
     }
     let raw: Vec<_> = fs::read_dir(&profiles)?.flatten().map(|entry| entry.path()).collect();
-    ensure!(!raw.is_empty(), "the replay has left no counts");
+    ensure!(!raw.is_empty(), "replaying the corpora wrote no counts");
     let merged = folder.join("corpus.profdata");
     run::output(Command::new(&tools.profdata).arg("merge").args(raw).arg("-o").arg(&merged))?;
     let mut export = Command::new(&tools.cov);

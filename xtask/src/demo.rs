@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the running kernel's execve events, and proof that none was lost.
+//! `cargo xtask demo`: shows execve events of the running kernel, and checks that none is lost.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,21 +17,21 @@ use crate::verdict::{self, Program, Verdict};
 use crate::workspace::Workspace;
 use crate::{mounts, packages, run};
 
-/// The exit code by which `ringbuf exec` says that this machine cannot do it.
+/// The exit code of `ringbuf exec` if this machine does not support it.
 const CANNOT: i32 = 3;
 const INTERRUPTED: u8 = 130;
-/// Loading and attaching the program takes well under a second; a loaded machine gets more.
+/// Loading and attaching the program takes well under a second; a loaded machine needs more.
 const ATTACH: Duration = Duration::from_secs(30);
-/// What `ringbuf exec` may take on top of its duration to drain and to end.
+/// The extra time for `ringbuf exec` to drain and end.
 const GRACE: Duration = Duration::from_secs(30);
-/// What it may take to end after Ctrl-C, which the terminal sends to it as well.
+/// The time to end after Ctrl-C, which the terminal sends to it, too.
 const STOP: Duration = Duration::from_secs(3);
-/// Small programs that end at once without input, whatever the distribution.
+/// Small programs that need no input and end at once, on every distribution.
 const CANDIDATES: [&str; 10] =
     ["true", "uname", "date", "echo", "ls", "id", "pwd", "cat", "env", "false"];
 const PROGRAMS: usize = 8;
 
-/// How watching the running kernel ended.
+/// The result of watching the running kernel.
 #[derive(Debug)]
 enum End {
     Judged(Verdict),
@@ -46,13 +46,15 @@ pub(crate) fn demo(workspace: &Workspace, no_install: bool, seconds: u32) -> Res
     let ringbuf = build(workspace, with_bpf)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // The first signal asks to end, the second one ends.
+        // The first signal requests the end; the second one ends the command.
         flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))?;
         flag::register(signal, Arc::clone(&stop))?;
     }
     if !with_bpf {
         let missing = missing.join(" ");
-        eprintln!("demo: built without BPF (missing: {missing}), so this is the simulator.");
+        eprintln!(
+            "demo: built without BPF, because these packages are missing: {missing}. Showing simulated events."
+        );
         return simulate(&ringbuf, seconds);
     }
     mounts::TRACEFS.ensure();
@@ -66,14 +68,14 @@ pub(crate) fn demo(workspace: &Workspace, no_install: bool, seconds: u32) -> Res
             Ok(INTERRUPTED)
         }
         End::Cannot => {
-            eprintln!("demo: this kernel's events cannot be read here, for the reason above.");
-            eprintln!("demo: showing the same from the simulator, with made-up processes.");
+            eprintln!("demo: this machine cannot read the kernel's events; the reason is above.");
+            eprintln!("demo: showing simulated events instead, with invented processes.");
             simulate(&ringbuf, seconds)
         }
     }
 }
 
-/// Builds the command and returns where it is.
+/// Builds the command and returns its path.
 fn build(workspace: &Workspace, with_bpf: bool) -> Result<PathBuf> {
     let mut cargo = run::cargo();
     cargo.current_dir(&workspace.root).args(["build", "--release", "-p", "ringbuf-cli"]);
@@ -86,7 +88,7 @@ fn build(workspace: &Workspace, with_bpf: bool) -> Result<PathBuf> {
     executable(&messages).context("cargo built no program called ringbuf")
 }
 
-/// The path of the program `ringbuf` among cargo's messages.
+/// Finds the path of the program `ringbuf` in cargo's messages.
 fn executable(messages: &str) -> Option<PathBuf> {
     messages
         .lines()
@@ -109,7 +111,7 @@ fn simulate(ringbuf: &Path, seconds: u32) -> Result<u8> {
     Ok(run::exit_code(status))
 }
 
-/// A running `ringbuf exec` whose lines are shown as they come; ended when dropped.
+/// A running `ringbuf exec`. Its lines are printed as they arrive. Dropping ends it.
 #[derive(Debug)]
 struct Watched {
     child: Child,
@@ -132,7 +134,7 @@ impl Watched {
         thread::spawn(move || {
             run::lines(out, |line| {
                 run::echo(line);
-                // Nobody listens after an interruption; then the lines are only shown.
+                // After an interruption nobody listens, and the lines are only printed.
                 let _ = send.send(String::from_utf8_lossy(line).into_owned());
             });
         });
@@ -156,7 +158,7 @@ impl Watched {
         }
     }
 
-    /// After Ctrl-C: lets the command print its summary and end by itself.
+    /// After Ctrl-C, lets the command print its summary and end.
     fn interrupted(self) -> End {
         let deadline = Instant::now() + STOP;
         let never = AtomicBool::new(false);
@@ -167,7 +169,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // Both fail only if it has ended, which is what is wanted.
+        // Both fail only if the command has ended, which is the goal.
         let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
 }
@@ -192,7 +194,7 @@ fn watch(ringbuf: &Path, seconds: u32, stop: &AtomicBool) -> Result<End> {
                 if status.code() == Some(CANNOT) {
                     return Ok(End::Cannot);
                 }
-                bail!("ringbuf exec: {status}, before it was attached");
+                bail!("ringbuf exec ended before it was attached: {status}");
             }
         }
     }
@@ -202,7 +204,7 @@ fn watch(ringbuf: &Path, seconds: u32, stop: &AtomicBool) -> Result<End> {
     loop {
         match watched.next(over_by, stop) {
             Next::Line(line) => events.extend(verdict::parse(&line)),
-            Next::Late => bail!("ringbuf exec did not end after its {seconds} s"),
+            Next::Late => bail!("ringbuf exec did not end after {seconds} s"),
             Next::Stopped => return Ok(watched.interrupted()),
             Next::Closed => break,
         }
@@ -212,10 +214,10 @@ fn watch(ringbuf: &Path, seconds: u32, stop: &AtomicBool) -> Result<End> {
         return Ok(End::Interrupted);
     }
     if !status.success() {
-        bail!("ringbuf exec: {status}");
+        bail!("ringbuf exec failed: {status}");
     }
     if !kernel_counts_as_we_do() {
-        eprintln!("demo: in a container the kernel's process ids are others; comparing paths.");
+        eprintln!("demo: the kernel's process ids differ in a container; comparing only paths.");
         for (pid, _) in started.iter_mut().chain(&mut events) {
             *pid = 0;
         }
@@ -236,7 +238,7 @@ fn start_programs(seconds: u32, stop: &AtomicBool) -> Vec<Program> {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Ok(mut child) = command.spawn() {
             started.push((child.id(), path));
-            // What the program answers does not matter, only that it has run.
+            // The exit status does not matter, only that the program has run.
             let _status = child.wait();
         }
         thread::sleep(pause);
@@ -254,7 +256,7 @@ fn programs(exists: impl Fn(&Path) -> bool) -> Vec<String> {
     found.filter_map(|file| file.to_str().map(str::to_owned)).take(PROGRAMS).collect()
 }
 
-/// Whether this is the first process-id namespace, the one whose numbers BPF programs see.
+/// Returns true in the first process-id namespace. BPF programs see its numbers.
 fn kernel_counts_as_we_do() -> bool {
     /// PROC_PID_INIT_INO of the kernel's include/linux/proc_ns.h.
     const FIRST: &str = "pid:[4026531836]";

@@ -26,17 +26,17 @@ const MANIFEST: &str = "fuzz/Cargo.toml";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// How long, each target
+    /// Fuzz each target for N minutes
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: u64,
-    /// Run this target only; give it again for more
+    /// Run only this target; repeat the option for more targets
     #[arg(long, value_name = "TARGET", value_parser = PossibleValuesParser::new(TARGETS))]
     target: Vec<String>,
     /// Install nothing
     #[arg(long)]
     no_install: bool,
-    /// Exit with 77 if it cannot run here
+    /// Exit with 77 if fuzzing is not possible on this machine
     #[arg(long)]
     or_skip: bool,
 }
@@ -55,7 +55,10 @@ pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
     // No sanitizer: they do not watch mapped pages, and the rest is safe code.
     build.current_dir(root).args(["fuzz", "build", "--sanitizer", "none"]);
     eprintln!("xtask: {}", run::describe(&build));
-    ensure!(build.status()?.success(), "the fuzz targets cannot be built");
+    ensure!(
+        build.status()?.success(),
+        "cannot build the fuzz targets: see the compiler's errors above"
+    );
     let named = &options.target;
     let targets = TARGETS.into_iter().filter(|t| named.is_empty() || named.iter().any(|n| n == t));
     let jobs = targets.map(|target| fuzz_one(root, target, options.minutes));
@@ -67,7 +70,7 @@ pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
     );
     let failed = jobs::run(jobs, at_once, |text| run::echo(text.as_bytes()))?;
     for target in &failed {
-        eprintln!("xtask: `{target}` found something: see fuzz/artifacts/{target}");
+        eprintln!("xtask: `{target}` found a crash: see fuzz/artifacts/{target}");
     }
     Ok(u8::from(!failed.is_empty()))
 }
@@ -90,7 +93,7 @@ fn fuzz_one(root: &Path, target: &'static str, minutes: u64) -> Result<Job> {
 /// targets are built of.
 fn ready(root: &Path, no_install: bool) -> Result<()> {
     if !run::works("rustup", &["run", "nightly", "rustc", "--version"]) {
-        bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
+        bail!("fuzzing needs a nightly compiler: run `rustup toolchain install nightly`");
     }
     if !run::works("rustup", &["run", "nightly", "cargo", "fuzz", "--version"]) {
         let why = "builds and runs the fuzz targets";
@@ -100,7 +103,7 @@ fn ready(root: &Path, no_install: bool) -> Result<()> {
     fetch.current_dir(root).args(["fetch", "--locked", "--manifest-path", MANIFEST]);
     ensure!(
         fetch.status()?.success(),
-        "the fuzz targets' dependencies cannot be had: is the registry reachable?"
+        "cannot fetch the dependencies of the fuzz targets: check that the registry is reachable"
     );
     Ok(())
 }

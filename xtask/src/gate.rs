@@ -1,4 +1,4 @@
-//! `cargo xtask test`: runs the suites one after the other and ends with one table.
+//! `cargo xtask test`: runs the suites one after the other, then prints one table.
 
 use std::time::Instant;
 
@@ -9,12 +9,12 @@ use crate::suites::{self, Needs, SUITES, Scope, Step, Suite, Work};
 use crate::workspace::Workspace;
 use crate::{house, mounts, packages, run, table};
 
-/// The variable that names the file which tests that cannot run append `test<tab>reason` to.
+/// The variable with the name of a file. A test that cannot run appends `test<tab>reason` to it.
 const SKIP_LOG: &str = "RINGBUF_SKIP_LOG";
-/// The exit code by which a measurement says that it cannot run here.
+/// The exit code of a check that cannot run on this machine.
 const SKIPPED: i32 = 77;
 
-/// Runs the suites named in `only`, or all; the answer is the exit code.
+/// Runs the suites named in `only`, or all. Returns the exit code.
 pub(crate) fn test(workspace: &Workspace, no_install: bool, only: &[String]) -> Result<u8> {
     let chosen = |suite: &&Suite| only.is_empty() || only.iter().any(|name| name == suite.name);
     let suites: Vec<_> = SUITES.iter().filter(chosen).collect();
@@ -32,7 +32,7 @@ impl Suite {
         let counts_tests = matches!(self.work, Work::Tests(_) | Work::House);
         let mut outcome = Outcome::new(self.name, counts_tests);
         if self.may_run(missing, &mut outcome) {
-            // The units have live tests of the command among them.
+            // The units include live tests of the command.
             if matches!(self.needs, Needs::Live | Needs::BpfOrLess) {
                 mounts::TRACEFS.ensure();
                 mounts::BPFFS.ensure();
@@ -56,7 +56,7 @@ impl Suite {
         outcome
     }
 
-    /// Whether it can run at all; notes what cannot.
+    /// Returns true if the suite can run. Records the parts that cannot.
     fn may_run(&self, missing: &[&str], outcome: &mut Outcome) -> bool {
         let needed = self.needs.packages().into_iter().map(|package| package.name);
         let lacking: Vec<_> = needed.filter(|name| missing.contains(name)).collect();
@@ -64,7 +64,7 @@ impl Suite {
             return true;
         }
         let less = self.needs == Needs::BpfOrLess;
-        let what = if less { "all but the default members" } else { "the whole suite" };
+        let what = if less { "everything except the default members" } else { "the whole suite" };
         let why = format!("not installed: {}", lacking.join(" "));
         outcome.skips.push(Skip { what: what.to_owned(), why });
         less

@@ -154,7 +154,8 @@ pub(crate) fn golden(workspace: &Workspace, bless: bool) -> Result<u8> {
     let mut broken = Vec::new();
     for golden in &GOLDEN {
         let symbol = module.symbol(golden.name);
-        let symbol = symbol.with_context(|| format!("the code has not one {}", golden.name))?;
+        let symbol = symbol
+            .with_context(|| format!("the code must contain {} exactly once", golden.name))?;
         let (accesses, names) = (module.accesses(symbol), callees(&module, &assembly, symbol));
         run::echo(format!("{}: {}\n", golden.name, accesses.join("; ")).as_bytes());
         broken.extend(golden.judge(&accesses, &names));
@@ -163,16 +164,16 @@ pub(crate) fn golden(workspace: &Workspace, bless: bool) -> Result<u8> {
         for what in &broken {
             eprintln!("golden: {what}");
         }
-        eprintln!(
-            "golden: {} broken; what must hold is listed in xtask/src/golden.rs",
-            broken.len()
-        );
+        eprintln!("golden: {} rules are broken; xtask/src/golden.rs lists them", broken.len());
         return Ok(1);
     }
     let folder = workspace.root.join(FOLDER);
     let current: Vec<_> = GOLDEN.iter().flat_map(|g| g.files(&module, &assembly)).collect();
     if bless {
-        ensure!(compiler.contains(HOST), "the code that is kept is of {HOST}, this is {compiler}");
+        ensure!(
+            compiler.contains(HOST),
+            "the stored code is for {HOST}, but this compiler is {compiler}"
+        );
         return keep(&folder, &compiler, &current);
     }
     compare(&folder, &compiler, &current)
@@ -269,7 +270,8 @@ fn cargo(workspace: &Workspace, line: &str) -> Command {
 /// The compiler in one line: its version, LLVM's, and the machine.
 fn compiler() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    describe(&run::output(Command::new(rustc).arg("-vV"))?).context("what does `rustc -vV` say?")
+    describe(&run::output(Command::new(rustc).arg("-vV"))?)
+        .context("cannot read the output of `rustc -vV`")
 }
 
 fn describe(version: &str) -> Option<String> {
@@ -289,7 +291,7 @@ fn keep(folder: &Path, compiler: &str, current: &[(String, String)]) -> Result<u
     for (name, text) in current {
         fs::write(folder.join(name), format!("{}\n{text}", first_line(name, compiler)))?;
     }
-    run::echo(format!("golden: kept {} files in {FOLDER}\n", current.len()).as_bytes());
+    run::echo(format!("golden: stored {} files in {FOLDER}\n", current.len()).as_bytes());
     Ok(0)
 }
 
@@ -304,8 +306,8 @@ fn compare(folder: &Path, compiler: &str, current: &[(String, String)]) -> Resul
         if first != first_line(name, compiler) {
             let by = first.get(2..).unwrap_or_default();
             eprintln!(
-                "THE TEXT WAS NOT COMPARED, only accesses and calls were: it was written by {by}, \
-                 this is {compiler}"
+                "THE TEXT WAS NOT COMPARED, only accesses and calls: the stored text is from {by}, \
+                 but this compiler is {compiler}"
             );
             return Ok(NOT_COMPARED);
         }
@@ -316,13 +318,13 @@ fn compare(folder: &Path, compiler: &str, current: &[(String, String)]) -> Resul
     }
     if changed > 0 {
         eprintln!(
-            "golden: {changed} of {} files differ. If the change is meant: `cargo xtask golden \
-             --bless`, and say in the commit what it costs or saves",
+            "golden: {changed} of {} files differ. If you want this change, run `cargo xtask golden \
+             --bless`, and state its cost or gain in the commit",
             current.len()
         );
         return Ok(1);
     }
-    run::echo(format!("golden: {} files are as they were\n", current.len()).as_bytes());
+    run::echo(format!("golden: {} files have not changed\n", current.len()).as_bytes());
     Ok(0)
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn litmus(workspace: &Workspace, no_install: bool) -> Result<u8> {
         Ok(herd) => herd,
         Err(error) => {
             let why = format!("{error:#}").trim().replace('\n', "; ");
-            eprintln!("NO LITMUS TEST WAS RUN: {why}");
+            eprintln!("NO LITMUS TEST RAN: {why}");
             return Ok(CANNOT);
         }
     };
@@ -88,7 +88,7 @@ impl Test {
     fn parse(name: String, file: PathBuf, model: Model, text: &str) -> Result<Self> {
         let own = text.lines().next().and_then(|line| line.split_whitespace().nth(1));
         let last = name.rsplit('/').next().unwrap_or(&name);
-        ensure!(own == Some(last), "litmus/{name}: the first line has another name");
+        ensure!(own == Some(last), "litmus/{name}: the first line must have the same name");
         let expected = fields(text, "Result:").next().and_then(Outcome::parse);
         let expected = expected.with_context(|| format!("litmus/{name}: no `Result:`"))?;
         let seen: Vec<_> = fields(text, "Seen:").map(str::to_owned).collect();
@@ -100,7 +100,7 @@ impl Test {
     fn judge(&self, output: &str) -> (String, bool) {
         let Some(got) = Outcome::of_run(output) else {
             let why = output.lines().find(|line| line.contains("rror") || line.contains("Warning"));
-            return (format!("cannot be run: {}", why.unwrap_or("no output").trim()), false);
+            return (format!("cannot run: {}", why.unwrap_or("no output").trim()), false);
         };
         let absent =
             self.seen.iter().find(|state| !output.lines().any(|line| line.trim() == **state));
@@ -127,7 +127,7 @@ fn all(folder: &Path) -> Result<Vec<Test>> {
         let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         files.retain(|file| file.extension().is_some_and(|end| end == "litmus"));
         files.sort_by_key(|file| file.with_extension(""));
-        ensure!(!files.is_empty(), "there are no tests in {}", folder.display());
+        ensure!(!files.is_empty(), "{} contains no tests", folder.display());
         for file in files {
             let name = Path::new(below).join(file.file_stem().unwrap_or_default());
             let text = fs::read_to_string(&file)?;

@@ -1,6 +1,7 @@
-//! `cargo xtask`: the chores of the project, each one command.
+//! `cargo xtask`: the commands of the project.
 //!
-//! `demo` shows it, `test` proves it; the rest runs one part of the proof longer than the gate does.
+//! `demo` shows that it works, and `test` runs all checks. The other commands run one check for
+//! longer than `test` does.
 
 mod bench;
 mod coverage;
@@ -30,10 +31,10 @@ use clap::{Parser, Subcommand};
 use crate::suites::Step;
 use crate::workspace::Workspace;
 
-/// See it run, prove that it works.
+/// Show and test the BPF ring buffer library
 ///
-/// New here? `cargo xtask demo` shows execve events of the running kernel. Before you hand in a
-/// change: `cargo xtask test`.
+/// New here? `cargo xtask demo` shows the execve events of the running kernel. Before you hand in
+/// a change, run `cargo xtask test`.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
@@ -43,156 +44,159 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Show execve events of the running kernel, read through our own reader
+    /// Show execve events of the running kernel, read with this library
     ///
-    /// Builds the command `ringbuf`, runs `ringbuf exec` for a few seconds, starts a few programs
-    /// meanwhile, and checks that each of them was seen exactly once and in order. Missing system
-    /// packages are installed first (asks on a terminal). Reading the kernel's events needs root;
-    /// where BPF cannot be used, the demo says so and shows the same from the simulator.
+    /// Builds the command `ringbuf`, runs `ringbuf exec` for a few seconds, and starts a few
+    /// programs. Checks that each of them appears exactly once and in order. First installs
+    /// missing system packages (asks on a terminal). Reading the kernel's events needs root. If
+    /// BPF does not work, the demo says so and shows simulated events instead.
     Demo {
-        /// Install nothing; without clang and libelf the demo shows the simulator
+        /// Install nothing; without clang and libelf the demo shows simulated events
         #[arg(long)]
         no_install: bool,
-        /// How long to watch
+        /// Watch for N seconds
         #[arg(long, value_name = "N", default_value_t = 5,
               value_parser = clap::value_parser!(u32).range(1..=3600))]
         seconds: u32,
     },
-    /// Run every check that a change must pass, and end with one table
+    /// Run every check that a change must pass, then print one table
     ///
-    /// Installs missing system packages first (asks on a terminal), and, with a notice, what two
-    /// suites need besides: cargo-fuzz through cargo, herd7 into target/litmus. Suites run one
-    /// after the other, all of them even if one fails. As root the live suites read the running kernel;
-    /// what cannot run on this machine is listed as skipped, with the reason. Exits with 1 if
-    /// anything failed.
+    /// First installs missing system packages (asks on a terminal). Two suites need more:
+    /// cargo-fuzz is installed through cargo, and herd7 into target/litmus; a notice is printed.
+    /// Suites run one after the other, even if one fails. As root, the live suites read the
+    /// running kernel. Checks that cannot run on this machine are listed as skipped, with the
+    /// reason. Exits with 1 if anything failed.
     Test {
-        /// Install nothing; what needs a missing package is reduced or skipped, and listed
+        /// Install nothing; reduce or skip suites that need a missing package, and list them
         #[arg(long)]
         no_install: bool,
-        /// Run this suite only; give it again for more
+        /// Run only this suite; repeat the option for more suites
         #[arg(long, value_name = "SUITE", value_parser = PossibleValuesParser::new(suites::names()))]
         only: Vec<String>,
-        /// List the suites and what each shows, run nothing
+        /// List the suites and what each one checks; run nothing
         #[arg(long)]
         list: bool,
     },
     /// Run the loom models: every interleaving of small configurations
     ///
-    /// Use it after touching an ordering, a fence or the order of two steps in ringbuf-core.
+    /// Run this after a change of an ordering, a fence or the order of two steps in ringbuf-core.
     Loom {
-        /// Preemption bound 3 instead of 2: much longer, for a change to the protocol itself
+        /// Use preemption bound 3 instead of 2; much slower, for changes of the protocol itself
         #[arg(long)]
         deep: bool,
     },
-    /// Step producers, consumers and faults through seeded schedules
+    /// Run producers, consumers and faults through seeded schedules
     ///
-    /// Core's consumer and the simulator's kernel, switched between any two accesses; what must
-    /// hold is checked after each step. Without a bound, --seed replays that one seed, and what
-    /// fails is shrunk and shown. The gate takes some millions of steps; this takes more.
+    /// Switches between core's consumer and the simulator's kernel at any access, and checks the
+    /// invariants after each step. Without a limit, --seed replays only that seed. A failure is
+    /// made smaller and printed. `cargo xtask test` runs some millions of steps; this command
+    /// runs more.
     Schedules {
-        /// How long
+        /// Run for H hours
         #[arg(long, value_name = "H", conflicts_with = "steps",
               value_parser = clap::value_parser!(u64).range(1..=1000))]
         hours: Option<u64>,
-        /// How many steps at least
+        /// Run at least N steps
         #[arg(long, value_name = "N")]
         steps: Option<u64>,
-        /// The first seed; without it a bounded run starts at one that depends on the time
+        /// The first seed; without it, a run with a limit takes its seed from the time
         #[arg(long, value_name = "S")]
         seed: Option<u64>,
     },
-    /// Fuzz what is read from shared memory, the oracle, and the drain of the user ring
+    /// Fuzz the reads of shared memory, the oracle, and the drain of the user ring
     ///
-    /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. Runs as many targets at
-    /// a time as there are processors, prints a line for each that ends and says now and then how
-    /// far the others are; logs are in target/fuzz-logs. What is found is kept below
-    /// target/fuzz-corpus; a crash is in fuzz/artifacts, ends its target, and is shown. Exits with
-    /// 1 if there was one.
+    /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. Runs one target on
+    /// each processor. Prints a line when a target ends, and the progress of the others from time
+    /// to time. Logs are in target/fuzz-logs, new inputs below target/fuzz-corpus, and crashes in
+    /// fuzz/artifacts. A crash ends its target and is printed. Exits with 1 if there was a crash.
     Fuzz(fuzz::Options),
-    /// Print what of ringbuf-core the fuzz corpora reach, file by file
+    /// Print the coverage of ringbuf-core by the fuzz corpora, file by file
     ///
-    /// Replays fuzz/corpus with counters compiled in, on the stable compiler, and lists the lines
+    /// Replays fuzz/corpus with coverage counters, on the stable compiler, and lists the lines
     /// that no input reaches. Reads the counters with LLVM's own tools: those of the toolchain if
     /// it has them, else those of the system package llvm-N, which is installed if it is missing
-    /// (asks on a terminal). Use it after touching core or a corpus. Exits with 1 if less than a
-    /// floor is reached.
+    /// (asks on a terminal). Run this after a change of core or of a corpus. Exits with 1 if the
+    /// coverage is below the minimum.
     Coverage(coverage::Options),
-    /// Change ringbuf-core in many small ways: each change must make a test fail
+    /// Change ringbuf-core in many small ways, and check that a test fails for each change
     ///
-    /// Installs cargo-mutants if it is missing. .cargo/mutants.toml says which tests are run and
-    /// which changes cannot be seen, each with its reason. Logs are in target/mutants. Takes a
-    /// quarter of an hour or more; exits with 1 if a change survived that is not listed there.
+    /// Installs cargo-mutants if it is missing. .cargo/mutants.toml lists the tests to run, and
+    /// the changes that no test can see, each with its reason. Logs are in target/mutants. Takes
+    /// a quarter of an hour or more. Exits with 1 if a change survived that is not listed there.
     Mutants(mutants::Options),
-    /// Break ringbuf-core on purpose: each ordering, fence, check, and the order of two stores
+    /// Break orderings, fences, checks and the order of stores in ringbuf-core, one at a time
     ///
-    /// Each break is made in a copy below target/weaken, one after the other, and the tests that
-    /// are named for it must fail (--list shows them). Exits with 1 if a break is not seen by all
-    /// of its tests. Some minutes; use it after touching core, with `cargo xtask mutants`, which
-    /// knows nothing of orderings.
+    /// Makes each break in a copy below target/weaken. The tests that are named for the break
+    /// must fail (--list shows them). Exits with 1 if any of them does not. Takes some minutes.
+    /// Run this after a change of core, together with `cargo xtask mutants`, which does not break
+    /// orderings.
     Weaken(weaken::Options),
-    /// Print instructions per record of our reader and of the C loop, side by side
+    /// Print instructions per record of our reader next to those of a C loop
     ///
-    /// Needs valgrind. Use it after touching the reader's hot path; `cargo xtask test --only
-    /// icount` also fails if we need more than C.
+    /// Needs valgrind. Run this after a change of the reader's hot path. `cargo xtask test --only
+    /// icount` also fails if our reader needs more than the C loop.
     Icount,
     /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
     ///
-    /// Throughput, what the traced side pays, CPU, latency, on the running kernel: some minutes,
-    /// or about one with --quick. Needs root. Options are the benchmark's: --help prints them.
+    /// Measures throughput, the cost for the traced program, CPU and latency on the running
+    /// kernel. Takes some minutes, or about one with --quick. Needs root. --help prints the
+    /// options of the benchmark.
     #[command(disable_help_flag = true)]
     Bench(bench::Options),
-    /// Compare the optimised code of the hot functions with what bench/golden holds
+    /// Compare the optimised code of the hot functions with bench/golden
     ///
-    /// The drain, its careful step, `arm` and the producer, as intermediate code and x86-64
-    /// assembly. For any compiler it also checks each access to shared memory with its ordering,
-    /// and that nothing can panic. Exits with 77 if all is well but another compiler wrote the
-    /// text.
+    /// Covers the drain, its slow path, `arm` and the producer, as intermediate code and x86-64
+    /// assembly. For any compiler it checks each access to shared memory with its ordering, and
+    /// that nothing can panic. Exits with 77 if all these checks pass, but the stored text is
+    /// from another compiler.
     Golden {
-        /// Write what is emitted now over what is kept
+        /// Replace the stored code with the current code
         #[arg(long)]
         bless: bool,
     },
     /// Run the litmus tests of the protocol under the Linux kernel's memory model, and others
     ///
-    /// Needs herd7 and the model: both are fetched once from Debian's unstable suite, from the
-    /// mirror that this machine's apt uses, through a configuration of its own that changes
-    /// nothing here, into target/litmus. Use it after touching the protocol. Exits with 1 if a
-    /// verdict is not the expected one, with 77 if herd7 cannot be had.
+    /// Needs herd7 and the memory model. Both are fetched once into target/litmus, from Debian's
+    /// unstable suite. The mirror is that of this machine's apt. The command uses its own apt
+    /// configuration, which changes nothing on this machine. Run it after a change of the
+    /// protocol. Exits with 1 if a result is not the expected one, and with 77 if herd7 is not
+    /// available.
     Litmus {
         /// Fetch nothing
         #[arg(long)]
         no_install: bool,
     },
-    /// Push many records through a small ring on the running kernel, and account for each
+    /// Send many records through a small ring on the running kernel, and check each one
     ///
     /// Every accepted record must arrive exactly once, in order per producer, with its checksum.
-    /// Needs root and clang. The suite `live` runs it shorter; use this before a release or after
-    /// touching the mapping or the waiting.
+    /// Needs root and clang. The suite `live` runs a shorter form. Run this before a release, or
+    /// after a change of mapping or waiting.
     ExactlyOnce {
-        /// How many records the BPF programs try to write
+        /// The number of records that the BPF programs try to write
         #[arg(long, value_name = "N", default_value_t = 10_000_000,
               value_parser = clap::value_parser!(u64).range(1..))]
         records: u64,
     },
     /// Run the live tests on every kernel from 5.10 to the newest, in virtual machines
     ///
-    /// Fetches Debian's kernels for x86-64 (the newest of each minor release, and the oldest 5.10)
-    /// from the mirror that this machine's apt uses, through a configuration of its own that
-    /// changes nothing here, and checks the archive's signatures. Boots each in QEMU, by KVM
-    /// where that works, with one set of statically linked programs, and ends with one table.
-    /// Lists are kept for a day and kernels for ever, below target/matrix or where
-    /// RINGBUF_MATRIX_CACHE says; RINGBUF_MATRIX_MIRROR names a mirror where apt has none.
-    /// With --arch, kernels of other architectures and page sizes (big-endian, 16 and 64 KiB, 32
-    /// bits) and 32-bit processes on 64-bit kernels: docs/architectures.md. Several machines run
-    /// at once.
-    /// Needs no root once the packages are there. Exits with 1 if anything failed.
+    /// Fetches Debian's kernels for x86-64 (the newest of each minor release, and the oldest
+    /// 5.10), and checks the archive's signatures. The mirror is that of this machine's apt. The
+    /// command uses its own apt configuration, which changes nothing on this machine. Boots each
+    /// kernel in QEMU, with KVM if it works, with one set of statically linked programs. Ends
+    /// with one table. Several machines run at once.
+    ///
+    /// Package lists are kept for a day and kernels for ever, below target/matrix or
+    /// RINGBUF_MATRIX_CACHE. RINGBUF_MATRIX_MIRROR names a mirror if apt has none. --arch adds
+    /// other architectures and page sizes (big-endian, 16 and 64 KiB, 32 bits), and 32-bit
+    /// processes on 64-bit kernels: see docs/architectures.md. Needs no root after the packages
+    /// are installed. Exits with 1 if anything failed.
     Matrix(matrix::Options),
     /// Try to lose a wakeup on the running kernel
     ///
-    /// Provokes the race between going to sleep and the last commit. Needs root and clang. Use it
-    /// after touching `arm` or the poller; longer finds rarer losses.
+    /// Provokes the race between going to sleep and the last commit. Needs root and clang. Run it
+    /// after a change of `arm` or of waiting. A longer run finds rarer losses.
     LostWakeups {
-        /// How long to try; without it, as long as the suite `live` does
+        /// Try for N seconds; the default is the time of the suite `live`
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         seconds: Option<u64>,
     },
@@ -208,7 +212,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one task; the answer is the exit code.
+/// Runs one task and returns the exit code.
 fn start(task: Task) -> anyhow::Result<u8> {
     let workspace = Workspace::load()?;
     match task {
@@ -254,7 +258,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
     }
 }
 
-/// One test target of the live tests, with its output shown.
+/// Returns one test target of the live tests, with visible output.
 fn live(target: &str) -> Step {
     Step::cargo(&format!("test --release -p ringbuf-tests --test {target} --locked -- --nocapture"))
 }

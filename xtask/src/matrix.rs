@@ -52,38 +52,38 @@ const MOST_JOBS: usize = 8;
 /// What to run.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Options {
-    /// Boot this kernel only: a minor release (6.19), a release (6.12.100), oldest or newest; give
-    /// it again for more
+    /// Boot only this kernel: a minor release (6.19), a release (6.12.100), oldest or newest; repeat
+    /// the option for more kernels
     #[arg(long = "kernel", value_name = "KERNEL")]
     kernels: Vec<String>,
-    /// Boot kernels of this machine, with the tests that need no libbpf; or run those tests as
-    /// 32-bit processes on a 64-bit one (A-on-B); give it again for more. What shares a machine
-    /// shares its boots
+    /// Boot kernels of this machine, with the tests that need no libbpf; or run these tests as
+    /// 32-bit processes on a 64-bit machine (A-on-B); repeat the option for more. Entries for the
+    /// same machine share its boots
     #[arg(long = "arch", value_name = "ARCH", value_parser = PossibleValuesParser::new(arch::names()),
           default_value = arch::NATIVE)]
     words: Vec<String>,
-    /// Print the result as one JSON object on standard output, and no table
+    /// Print the result as one JSON object on standard output, instead of the table
     #[arg(long)]
     json: bool,
-    /// A kernel that cannot be fetched or does not come up is listed as absent, not as failed
+    /// List a kernel as absent, not as failed, if it cannot be fetched or does not boot
     #[arg(long)]
     allow_missing: bool,
-    /// List the kernels that would be booted, and whether each is here already; fetch the package
-    /// lists, and run nothing
+    /// List the kernels that would boot, and if each is already stored; fetch the package lists, but
+    /// run nothing
     #[arg(long, conflicts_with = "json")]
     list: bool,
-    /// Install nothing; without QEMU and what the programs are built with, nothing can be run
+    /// Install nothing; without QEMU and the packages to build the programs, nothing runs
     #[arg(long)]
     no_install: bool,
     /// Switch a virtual machine off after this time
     #[arg(long, value_name = "SECONDS", default_value_t = 900,
           value_parser = clap::value_parser!(u64).range(10..=86_400))]
     timeout: u64,
-    /// Run so many virtual machines at once, of two processors and one or two GiB each; without it,
-    /// one for each processor, and 8 at most
+    /// Run N virtual machines at once, with two processors and one or two GiB each; the default is
+    /// one for each processor, at most 8
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     jobs: Option<u8>,
-    /// For the gate: where QEMU or the kernels cannot be had, say why on standard error and exit
+    /// For `cargo xtask test`: if QEMU or the kernels are not available, print the reason and exit
     /// with 77
     #[arg(long, hide = true)]
     or_skip: bool,
@@ -120,7 +120,7 @@ pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
         emulators.push(qemu_version(group.machine.emulator)?);
         let left_out = group.apt.left_out();
         remarks.extend(left_out.map(|what| {
-            format!("{}: {what}: no lists of it on the mirror today", group.machine.name)
+            format!("{}: {what}: the mirror has no lists of it today", group.machine.name)
         }));
         tasks.push((group, kernels));
     }
@@ -138,7 +138,10 @@ pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
 
 /// Says why nothing was run, as the last line on standard error, which the gate's table shows.
 fn cannot(why: &str) -> u8 {
-    eprintln!("NO KERNEL WAS BOOTED, only the running one is tested: {}", why.replace('\n', "; "));
+    eprintln!(
+        "NO KERNEL WAS BOOTED, so only the running kernel is tested: {}",
+        why.replace('\n', "; ")
+    );
     CANNOT
 }
 

@@ -45,7 +45,7 @@ impl Mount {
         let args = ["-t", kind, kind, at];
         let command = format!("mount {}", args.join(" "));
         if !is_root() {
-            eprintln!("xtask: no {kind} at {at} ({why}). As root: {command}");
+            eprintln!("xtask: {kind} is not mounted at {at} ({why}). Run as root: {command}");
         } else if run::works("mount", &args) {
             eprintln!("xtask: mounted {kind} at {at} ({why})");
         } else {

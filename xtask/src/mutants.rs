@@ -29,10 +29,10 @@ const SURVIVED: usize = 3;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only mutants whose description matches, such as `walk.rs` or `Batch`
+    /// Try only mutants with a matching description, for example `walk.rs` or `Batch`
     #[arg(long, value_name = "REGEX")]
     only: Option<String>,
-    /// Only this crate: ringbuf-core, or ringbuf-kernel, whose tests are live
+    /// Try only this crate: ringbuf-core, or ringbuf-kernel (its tests are live)
     #[arg(long, value_name = "CRATE", value_parser = CONFIGS.map(|(name, _)| name))]
     package: Option<String>,
     /// Install nothing
@@ -57,7 +57,10 @@ fn mutants_of(workspace: &Workspace, options: &Options, package: &str, path: &st
     let excluded = exclusions(&config).with_context(|| path.to_owned())?;
     let stale = stale(root, package, &excluded)?;
     if !stale.is_empty() {
-        bail!("{path} excludes what is no mutant any more:\n{}", stale.join("\n"));
+        bail!(
+            "{path} excludes mutants that no longer exist; remove these lines:\n{}",
+            stale.join("\n")
+        );
     }
     let out = workspace.target.join("mutants").join(package);
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
@@ -69,7 +72,7 @@ fn mutants_of(workspace: &Workspace, options: &Options, package: &str, path: &st
     eprintln!("xtask: {}", run::describe(&command));
     let code = run::exit_code(command.status()?);
     if !JUDGED.contains(&code) {
-        bail!("cargo mutants ended with {code}: nothing is judged");
+        bail!("cargo mutants ended with {code}, so there is no result: see its output above");
     }
     let read = |(name, _)| fs::read_to_string(out.join("mutants.out").join(name));
     let ends = [read(ENDS[0])?, read(ENDS[1])?, read(ENDS[2])?, read(ENDS[3])?];
@@ -117,10 +120,10 @@ fn exclusions(config: &str) -> Result<Vec<String>> {
     for line in list.lines().skip(1).map(str::trim).take_while(|line| *line != "]") {
         match line.strip_prefix('\'').and_then(|rest| rest.strip_suffix("',")) {
             Some(pattern) if reason => found.push(pattern.to_owned()),
-            Some(pattern) => bail!("no reason above '{pattern}'"),
+            Some(pattern) => bail!("'{pattern}' has no reason: add a comment above it"),
             None if line.starts_with('#') => reason = true,
             None if line.is_empty() => reason = false,
-            None => bail!("neither a reason nor a pattern in quotes: {line}"),
+            None => bail!("expected a reason or a pattern in quotes, found: {line}"),
         }
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! System packages: which are missing, why they are needed, and how to get them.
+//! System packages: which are missing, why they are needed, and how to install them.
 
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
@@ -17,20 +17,20 @@ pub(crate) struct Package {
     probe: Probe,
 }
 
-/// How to tell that a package is there without asking a package manager.
+/// How to find out if a package is installed, without a package manager.
 #[derive(Debug, PartialEq, Eq)]
 enum Probe {
     /// The command runs.
     Runs(&'static str),
-    /// The command is there and linked statically: it is to run where no library is.
+    /// The command exists and is linked statically, because it runs without libraries.
     IsStatic(&'static str),
-    /// One of the files is there.
+    /// One of the files exists.
     File(&'static [&'static str]),
     /// The header is installed, or pkg-config knows the library.
     Header(&'static str, &'static str),
 }
 
-/// What the BPF programs and the crates that load them are built with.
+/// The packages that build the BPF programs and the crates that load them.
 pub(crate) const BPF: &[Package] = &[
     Package { name: "clang", why: "compiles the BPF programs", probe: Probe::Runs("clang") },
     Package {
@@ -48,14 +48,14 @@ pub(crate) const BPF: &[Package] = &[
     Package { name: "gcc", why: "compiles libbpf", probe: Probe::Runs("gcc") },
 ];
 
-/// What counts instructions.
+/// The package that counts instructions.
 pub(crate) const VALGRIND: &[Package] = &[Package {
     name: "valgrind",
     why: "counts instructions per record",
     probe: Probe::Runs("valgrind"),
 }];
 
-/// What boots other kernels.
+/// The packages that boot other kernels.
 pub(crate) const MATRIX: &[Package] = &[
     Package {
         name: "qemu-system-x86",
@@ -64,20 +64,20 @@ pub(crate) const MATRIX: &[Package] = &[
     },
     Package {
         name: "busybox-static",
-        why: "is all that those kernels have besides our programs",
+        why: "the only other program in those kernels' file system",
         probe: Probe::IsStatic("busybox"),
     },
     Package { name: "cpio", why: "packs their file system", probe: Probe::Runs("cpio") },
     Package { name: "apt", why: "fetches Debian's kernels", probe: Probe::Runs("apt-get") },
     Package {
         name: "debian-archive-keyring",
-        why: "has the keys that the kernels are checked with",
+        why: "has the keys that check the kernels",
         probe: Probe::File(&matrix::KEYRINGS),
     },
 ];
 
 impl Package {
-    /// A package that is there if `program` can be run.
+    /// A package that is installed if `program` runs.
     pub(crate) const fn running(
         name: &'static str,
         why: &'static str,
@@ -86,7 +86,7 @@ impl Package {
         Self { name, why, probe: Probe::Runs(program) }
     }
 
-    /// A package that is there if one of `files` is.
+    /// A package that is installed if one of `files` exists.
     pub(crate) const fn with(
         name: &'static str,
         why: &'static str,
@@ -95,13 +95,13 @@ impl Package {
         Self { name, why, probe: Probe::File(files) }
     }
 
-    /// Whether it is for this program.
+    /// Returns true if the package provides this program.
     pub(crate) fn runs(&self, program: &str) -> bool {
         matches!(self.probe, Probe::Runs(name) if name == program)
     }
 }
 
-/// What is to be done about missing packages.
+/// What to do about missing packages.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     Nothing,
@@ -113,7 +113,7 @@ enum Plan {
     Install,
 }
 
-/// What the plan depends on.
+/// The facts that decide the plan.
 #[derive(Debug, Clone, Copy)]
 struct Setting {
     no_install: bool,
@@ -147,8 +147,8 @@ impl Setting {
     }
 }
 
-/// Installs what is missing, unless that is refused or impossible. Returns the names of what is
-/// missing in the end; a failed install is an error.
+/// Installs missing packages, unless the user refuses or it is impossible. Returns the names of
+/// the packages that are still missing. A failed installation is an error.
 pub(crate) fn ensure(needed: &[&'static Package], no_install: bool) -> Result<Vec<&'static str>> {
     let missing = missing(needed, there);
     let setting = Setting::of_this_machine(no_install);
@@ -160,19 +160,19 @@ pub(crate) fn ensure(needed: &[&'static Package], no_install: bool) -> Result<Ve
     let go = match plan {
         Plan::Nothing => return Ok(names),
         Plan::Refused => {
-            eprintln!("Installing nothing, as asked (--no-install).");
+            eprintln!("Nothing is installed, because of --no-install.");
             false
         }
         Plan::NoApt => {
             eprintln!(
-                "There is no apt-get here. Please install these with your package manager; the \
-                 names above are Debian's."
+                "This machine has no apt-get. Install these packages with your package manager; the \
+                 names above are those of Debian."
             );
             false
         }
         Plan::NoSudo => {
             eprintln!(
-                "Installing needs root, and there is no sudo. As root: {}",
+                "Installing needs root, but this machine has no sudo. Run as root: {}",
                 by_hand(&names, true)
             );
             false
@@ -186,23 +186,23 @@ pub(crate) fn ensure(needed: &[&'static Package], no_install: bool) -> Result<Ve
     install(&names, setting.root)?;
     let still: Vec<_> = missing.iter().filter(|p| !there(p)).map(|p| p.name).collect();
     if !still.is_empty() {
-        bail!("apt-get installed them, yet these do not work: {}", still.join(" "));
+        bail!("apt-get succeeded, but these packages still do not work: {}", still.join(" "));
     }
     Ok(still)
 }
 
-/// Installs a program through cargo, with a notice, unless that is refused; `task` is the command
-/// of ours that needs it.
+/// Installs a program through cargo, with a notice, unless the user refuses. `task` is our
+/// command that needs it.
 pub(crate) fn cargo_install(name: &str, why: &str, task: &str, no_install: bool) -> Result<()> {
     if no_install {
-        bail!("not installed: {name} (`cargo xtask {task}` installs it)");
+        bail!("{name} is not installed: `cargo xtask {task}` installs it");
     }
     let mut install = run::cargo();
     install.args(["install", name, "--locked"]);
     let how = run::describe(&install);
     eprintln!("Missing: {name}, which {why}. Installing it: {how}");
     if !install.status()?.success() {
-        bail!("{name} cannot be installed: is the registry reachable? By hand: {how}");
+        bail!("cannot install {name}: check that the registry is reachable, then run: {how}");
     }
     Ok(())
 }
@@ -254,17 +254,18 @@ fn install(names: &[&str], root: bool) -> Result<()> {
     eprintln!("Installing: {}", names.join(" "));
     let update = apt(root, &["update"]).status().context("cannot start apt-get update")?;
     if !update.success() {
-        eprintln!("apt-get update: {update}; trying with the package lists at hand");
+        eprintln!("apt-get update: {update}; continuing with the stored package lists");
     }
     let mut command = apt(root, &["install", "--yes", "--no-install-recommends"]);
     let status = command.args(names).status().context("cannot start apt-get install")?;
     if !status.success() {
-        bail!("apt-get: {status}. By hand: {}", by_hand(names, root));
+        bail!("apt-get: {status}. Install them yourself: {}", by_hand(names, root));
     }
     Ok(())
 }
 
-/// apt-get that asks nothing and prints errors only. sudo may still ask for its password.
+/// An apt-get command that asks nothing and prints only errors. sudo may still ask for its
+/// password.
 fn apt(root: bool, args: &[&str]) -> Command {
     const QUIET: &str = "DEBIAN_FRONTEND=noninteractive";
     let mut command = Command::new(if root { "env" } else { "sudo" });
@@ -275,7 +276,7 @@ fn apt(root: bool, args: &[&str]) -> Command {
     command
 }
 
-/// Whether we run as root: /proc/self belongs to the effective user.
+/// Returns true if we run as root: /proc/self belongs to the effective user.
 pub(crate) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
 }
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn nothing_is_installed_through_cargo_when_that_is_refused() {
         let error = cargo_install("cargo-x", "does y", "z", true).unwrap_err().to_string();
-        assert_eq!(error, "not installed: cargo-x (`cargo xtask z` installs it)");
+        assert_eq!(error, "cargo-x is not installed: `cargo xtask z` installs it");
     }
 
     #[test]

@@ -64,7 +64,10 @@ impl Outcome {
         self.failed_tests += counts.failed;
         self.skips.extend(skips);
         if counts.ignored > 0 {
-            let ignored = format!("{} ignored tests: a test runs or says why not", counts.ignored);
+            let ignored = format!(
+                "{} ignored tests: a test must run, or report why it does not",
+                counts.ignored
+            );
             self.broken.push(ignored);
         }
         if counts == Counts::default() && self.broken.is_empty() {

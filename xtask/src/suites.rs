@@ -1,4 +1,4 @@
-//! The list of suites of `cargo xtask test`: what each shows, needs and runs.
+//! The suites of `cargo xtask test`: what each one shows, needs and runs.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,10 +15,10 @@ pub(crate) const SCHEDULES: &str =
 const FUZZ: &str = "xtask fuzz --minutes 1 --or-skip";
 const LITMUS: &str = "xtask litmus";
 pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --locked";
-/// With peers at their best: the profile inlines across crates.
+/// A fair comparison: the profile inlines across crates.
 pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
 const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
-/// The gate is the same whatever the caller's environment says.
+/// These variables of the caller must not change `cargo xtask test`.
 const KNOBS: [&str; 9] = [
     "RINGBUF_BLESS",
     "RINGBUF_DISPOSABLE_KERNEL",
@@ -40,7 +40,7 @@ pub(crate) struct Suite {
     pub(crate) work: Work,
 }
 
-/// What a suite needs besides Rust.
+/// The requirements of a suite besides Rust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
     Nothing,
@@ -60,7 +60,8 @@ pub(crate) enum Work {
     Check(fn(&Scope) -> Vec<Step>),
     /// Commands that print the results of cargo test.
     Tests(fn(&Scope) -> Vec<Step>),
-    /// A command that may say by exit code 77 that it cannot run here, and why on standard error.
+    /// A command that exits with 77 if it cannot run on this machine, with the reason on standard
+    /// error.
     Measure(fn(&Scope) -> Vec<Step>),
     House,
 }
@@ -74,7 +75,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "clippy",
-        shows: "no lint of the workspace is broken",
+        shows: "the workspace has no lint errors",
         needs: Needs::BpfOrLess,
         work: Work::Check(|scope| {
             let all = scope.all();
@@ -83,43 +84,43 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "house",
-        shows: "the rules that no compiler checks",
+        shows: "the project rules that no compiler checks",
         needs: Needs::Nothing,
         work: Work::House,
     },
     Suite {
         name: "xtask",
-        shows: "these tasks read results and packages rightly",
+        shows: "the commands of cargo xtask work",
         needs: Needs::Nothing,
         work: Work::Tests(|_| vec![Step::cargo("test -p xtask --locked --no-fail-fast")]),
     },
     Suite {
         name: "units",
-        shows: "unit, property, integration and documentation tests",
+        shows: "unit, property, integration and documentation tests pass",
         needs: Needs::BpfOrLess,
         work: Work::Tests(units),
     },
     Suite {
         name: "loom",
-        shows: "every interleaving of small configurations; each ordering is needed",
+        shows: "every interleaving of small configurations passes; each ordering is needed",
         needs: Needs::Nothing,
         work: Work::Tests(|_| vec![Step::cargo(LOOM)]),
     },
     Suite {
         name: "schedule",
-        shows: "seeded schedules of producers, consumers and faults; planted defects are found",
+        shows: "seeded schedules of producers, consumers and faults pass; planted defects are found",
         needs: Needs::Nothing,
         work: Work::Tests(|_| vec![Step::cargo(SCHEDULES)]),
     },
     Suite {
         name: "fuzz",
-        shows: "a minute of each fuzz target",
+        shows: "one minute of each fuzz target finds nothing",
         needs: Needs::Nothing,
         work: Work::Measure(|scope| vec![scope.installing(FUZZ)]),
     },
     Suite {
         name: "docs",
-        shows: "the documentation builds, every link leads somewhere",
+        shows: "the documentation builds, and every link works",
         needs: Needs::BpfOrLess,
         work: Work::Check(|scope| {
             let doc = Step::cargo(&format!("doc {} --no-deps --locked", scope.all()));
@@ -128,7 +129,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "live",
-        shows: "the running kernel and our reader agree",
+        shows: "the reader works on the running kernel",
         needs: Needs::Live,
         work: Work::Tests(|_| {
             let all = "test --release -p ringbuf-tests -p ringbuf-portable --locked --no-fail-fast";
@@ -137,32 +138,32 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "matrix",
-        shows: "the same on the oldest and the newest kernel that can be had",
+        shows: "the reader works on the oldest and the newest available kernel",
         needs: Needs::Matrix,
         work: Work::Measure(|_| vec![Step::cargo(MATRIX)]),
     },
     Suite {
         name: "golden",
-        shows: "the hot functions' code: every access and its ordering, no panic, the same text",
+        shows: "the hot functions have the listed accesses, no panic, and the same code",
         needs: Needs::Nothing,
         work: Work::Measure(|_| vec![Step::cargo("xtask golden")]),
     },
     Suite {
         name: "litmus",
-        shows: "the protocol's litmus tests under the memory models of Linux, C and processors",
+        shows: "the litmus tests pass under the memory models of Linux, C and processors",
         needs: Needs::Nothing,
         work: Work::Measure(|scope| vec![scope.installing(LITMUS)]),
     },
     Suite {
         name: "icount",
-        shows: "instructions per record under callgrind, beside the C loop",
+        shows: "the reader needs no more instructions per record than the C loop",
         needs: Needs::Valgrind,
         work: Work::Measure(|_| vec![Step::cargo(&format!("{ICOUNT} -- --check"))]),
     },
 ];
 
-/// The loom models are in ringbuf-sim's test target `loom` and have a suite of their own, so that
-/// crate's targets are named one by one.
+/// The loom models have their own suite. They are in the test target `loom` of ringbuf-sim, so
+/// the other targets of that crate are named one by one.
 fn units(scope: &Scope) -> Vec<Step> {
     const OWN_SUITE: [&str; 2] = ["ringbuf-sim", "xtask"];
     let tests: String = scope.sim_tests.iter().map(|name| format!(" --test {name}")).collect();
@@ -183,24 +184,24 @@ fn units(scope: &Scope) -> Vec<Step> {
     ]
 }
 
-/// What the suites may cover on this machine.
+/// What the suites can cover on this machine.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) default_members: &'a [String],
     pub(crate) sim_tests: &'a [String],
-    /// Whether the BPF packages are there.
+    /// True if the BPF packages are installed.
     pub(crate) bpf: bool,
     /// Nothing may be installed or fetched.
     pub(crate) no_install: bool,
 }
 
 impl Scope<'_> {
-    /// All crates, or those that need nothing but Rust, which cargo takes if none is named.
+    /// All crates, or those that need only Rust. Cargo takes the latter if none is named.
     fn all(&self) -> &'static str {
         if self.bpf { "--workspace" } else { "" }
     }
 
-    /// A task of ours that installs what it needs, unless that is refused.
+    /// Returns one of our tasks that installs what it needs, unless the user refuses.
     fn installing(&self, line: &str) -> Step {
         let refused = if self.no_install { "--no-install" } else { "" };
         Step::cargo(&format!("{line} {refused}"))
@@ -215,7 +216,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// `line` is split at white space.
+    /// Splits `line` at white space.
     pub(crate) fn cargo(line: &str) -> Self {
         Self { args: line.split_whitespace().map(str::to_owned).collect(), env: Vec::new() }
     }
@@ -235,7 +236,7 @@ impl Step {
         command
     }
 
-    /// Runs it with our own input and output and returns its exit code.
+    /// Runs the command with our own input and output, and returns its exit code.
     pub(crate) fn run_alone(&self, root: &Path) -> Result<u8> {
         let mut command = self.command(root);
         let set: String = self.env.iter().map(|(name, value)| format!("{name}={value} ")).collect();
@@ -244,13 +245,13 @@ impl Step {
     }
 }
 
-/// A seed that nobody has chosen, for a run that is to see something new.
+/// Returns a new seed, for a run that tries something new.
 pub(crate) fn any_seed() -> u64 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     since.as_secs() << 20
 }
 
-/// The names of the suites, in the order in which they run.
+/// Returns the names of the suites, in their order.
 pub(crate) fn names() -> Vec<&'static str> {
     SUITES.iter().map(|suite| suite.name).collect()
 }

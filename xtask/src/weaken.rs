@@ -26,10 +26,10 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only breaks whose name contains this
+    /// Try only breaks with this text in their name
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// List the breaks and the tests that must fail, run nothing
+    /// List the breaks and the tests that must fail; run nothing
     #[arg(long)]
     list: bool,
 }
@@ -43,7 +43,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
 pub(crate) fn weaken(workspace: &Workspace, options: &Options) -> Result<u8> {
     let only = |b: &&Break| options.only.as_ref().is_none_or(|text| b.name.contains(text.as_str()));
     let chosen: Vec<_> = breaks().filter(only).collect();
-    ensure!(!chosen.is_empty(), "no break has such a name: --list shows them");
+    ensure!(!chosen.is_empty(), "no break has this text in its name: --list shows all names");
     if options.list {
         chosen.iter().for_each(|b| run::echo(format!("{}\n", line(b)).as_bytes()));
         return Ok(0);
@@ -53,7 +53,7 @@ pub(crate) fn weaken(workspace: &Workspace, options: &Options) -> Result<u8> {
     copy(&workspace.root, &tree)?;
     let scratch = Scratch { tree: &tree, build: &build };
     let started = Instant::now();
-    eprintln!("weaken: first the code as it is, in which all these tests must pass");
+    eprintln!("weaken: first the unchanged code; all these tests must pass");
     let tests = chosen.iter().flat_map(|b| b.seen.iter().copied());
     let mut sound: Vec<Seen> = Vec::new();
     tests.for_each(|seen| {
@@ -62,7 +62,7 @@ pub(crate) fn weaken(workspace: &Workspace, options: &Options) -> Result<u8> {
         }
     });
     let failed = scratch.failing(&sound)?;
-    ensure!(failed.is_empty(), "unbroken code fails: {}", names(&failed));
+    ensure!(failed.is_empty(), "these tests fail on the unchanged code: {}", names(&failed));
     let mut survived = 0;
     for (number, one) in (1..).zip(&chosen) {
         let original = fs::read_to_string(tree.join(one.file))?;
@@ -76,7 +76,9 @@ pub(crate) fn weaken(workspace: &Workspace, options: &Options) -> Result<u8> {
         let text = format!("{verdict:<8} {}: {}\n", one.name, names(one.seen));
         run::echo(text.as_bytes());
         if !missed.is_empty() {
-            run::echo(format!("         passed all the same: {}\n", names(&missed)).as_bytes());
+            run::echo(
+                format!("         these tests still passed: {}\n", names(&missed)).as_bytes(),
+            );
         }
         eprintln!("weaken: {number}/{} after {} s", chosen.len(), started.elapsed().as_secs());
     }
@@ -100,7 +102,11 @@ impl Break {
         for (from, to) in self.edits {
             let places = text.matches(from).count();
             if places != 1 {
-                bail!("{}: {places} places in {} read `{from}`, not one", self.name, self.file);
+                bail!(
+                    "{}: found {places} places in {} with `{from}`, but expected one",
+                    self.name,
+                    self.file
+                );
             }
             text = text.replacen(from, &to.replace("RELAXED", RELAXED), 1);
         }

@@ -65,9 +65,9 @@ impl Report {
         let report = Self { files, without };
         for (name, _) in without {
             match report.files.iter().find(|file| file.name == *name) {
-                None => bail!("{name}: nothing is known of it, so more may be missing"),
+                None => bail!("{name} has no counts, so other files may be missing, too"),
                 Some(file) if file.regions.reached > 0 => {
-                    bail!("{name} is reached now: take it out of WITHOUT_TARGET")
+                    bail!("{name} is reached now: remove it from WITHOUT_TARGET")
                 }
                 Some(_) => {}
             }

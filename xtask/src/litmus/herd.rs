@@ -49,8 +49,8 @@ impl Herd {
         let folder = cache.join("herd");
         if !folder.join(VERSIONS).is_file() {
             let how = "`cargo xtask litmus` fetches it (about 200 MB, once)";
-            ensure!(!no_install, "herd7 is not here; {how}");
-            fetch(cache, &folder).context("herd7 cannot be had")?;
+            ensure!(!no_install, "herd7 is missing; {how}");
+            fetch(cache, &folder).context("cannot fetch herd7")?;
         }
         let folder = folder.canonicalize()?;
         let loader = find(&folder.join("lib"), |name| name.starts_with("ld-linux"));
@@ -84,7 +84,7 @@ impl Herd {
 /// Fills `folder`, which appears only when it is complete.
 fn fetch(cache: &Path, folder: &Path) -> Result<()> {
     for program in ["apt-get", "dpkg-deb", "tar", "xz"] {
-        ensure!(run::find(program).is_some(), "there is no {program} here");
+        ensure!(run::find(program).is_some(), "{program} is missing on this machine");
     }
     fs::create_dir_all(cache)?;
     let work = tempfile::tempdir_in(cache.canonicalize()?)?;
@@ -238,7 +238,7 @@ fn mirror() -> Result<String> {
     let mut apt = Command::new("apt-get");
     let out = apt.args(["update", "--print-uris"]).stdin(Stdio::null()).output()?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    debian(&text).context("no mirror of Debian in this machine's apt configuration")
+    debian(&text).context("the apt configuration of this machine names no Debian mirror")
 }
 
 /// The archive of the first suite of Debian's, in what `apt-get update --print-uris` prints.

@@ -92,7 +92,7 @@ impl Apt {
         let names = self.output("apt-cache", &["pkgnames", "linux-"])?;
         let is_kernel = |name: &&str| kernels::is_kernel(name, self.flavours);
         let names: Vec<_> = names.lines().filter(is_kernel).collect();
-        ensure!(!names.is_empty(), "the mirror has no kernel packages at all");
+        ensure!(!names.is_empty(), "the mirror has no kernel packages");
         self.output("apt-cache", &[&["show"], &names[..]].concat())
     }
 
@@ -222,12 +222,12 @@ impl Apt {
             ensure!(!suites.is_empty(), "apt-get update: {}", first.trim());
             for suite in &mut suites {
                 if verdict.expired.iter().any(|what| suite.is(what)) {
-                    eprintln!("matrix: {}: no longer updated, taken as it is", suite.name);
+                    eprintln!("matrix: {}: no longer updated, so used as it is", suite.name);
                     suite.expired = true;
                 }
             }
         }
-        bail!("apt-get update still fails after leaving out what does not exist")
+        bail!("apt-get update fails, even without the suites that do not exist")
     }
 
     fn command(&self, program: &str) -> Command {

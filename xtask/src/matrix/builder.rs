@@ -51,7 +51,8 @@ impl<'a> Builder<'a> {
         }
         let (cache, native) = (&self.folders.cache, machine.native);
         let busybox = if native.debian == AMD64 {
-            run::find("busybox").context("there is no busybox")?
+            run::find("busybox")
+                .context("busybox is missing: install the package busybox-static")?
         } else {
             let apt = Apt::new(cache, native.debian, arch::flavours(native.debian))?;
             foreign::busybox(&apt, native, cache)?

@@ -30,7 +30,10 @@ pub(crate) struct Group {
 
 /// What is run, after a look at what this computer has.
 pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>> {
-    ensure!(cfg!(all(target_os = "linux", target_arch = "x86_64")), "this needs Linux on x86-64");
+    ensure!(
+        cfg!(all(target_os = "linux", target_arch = "x86_64")),
+        "this command needs Linux on x86-64"
+    );
     let machines = arch::MACHINES.iter().map(|m| (m, m.targets(&options.words)));
     let machines: Vec<_> = machines.filter(|(_, targets)| !targets.is_empty()).collect();
     let mut needed: Vec<_> = packages::MATRIX.iter().collect();
@@ -39,7 +42,11 @@ pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>>
     needed.dedup();
     // Who only looks needs none of them.
     let missing = packages::ensure(&needed, options.no_install || options.list)?;
-    ensure!(missing.is_empty() || options.list, "not installed: {}", missing.join(" "));
+    ensure!(
+        missing.is_empty() || options.list,
+        "these packages are missing: {}",
+        missing.join(" ")
+    );
     let (mut groups, mut names) = (Vec::new(), Names::new(options));
     for (machine, targets) in machines {
         let apt = Apt::new(&folders.cache, machine.debian, arch::flavours(machine.debian))?;
@@ -81,7 +88,12 @@ impl Names {
     fn all_known(&self) -> Result<()> {
         let Self { unknown, there } = self;
         let names: Vec<_> = unknown.iter().map(|name| format!("{name:?}")).collect();
-        ensure!(names.is_empty(), "no kernel {}; there are: {}", names.join(" "), there.join(", "));
+        ensure!(
+            names.is_empty(),
+            "no kernel {} on the mirror; choose from: {}",
+            names.join(" "),
+            there.join(", ")
+        );
         Ok(())
     }
 }
@@ -89,12 +101,12 @@ impl Names {
 /// The kernels of one machine; none if it has none of those that `--kernel` names.
 fn select(machine: &Machine, offers: &[Offer], options: &Options) -> Result<Vec<Offer>> {
     let all = kernels::select(offers, machine.flavours, FROM);
-    let first = all.first().context("the mirror has no kernel that can be booted")?;
+    let first = all.first().context("no kernel on the mirror can boot")?;
     let missing = options.allow_missing;
     let oldest = options.kernels.is_empty() || options.kernels.iter().any(|name| name == "oldest");
     if machine.is_native() && oldest && first.version.series() != FROM && !missing {
         bail!(
-            "the oldest kernel that the mirror has is {}, not one of {}.{} (--allow-missing goes on)",
+            "the oldest kernel on the mirror is {}, not one of {}.{} (--allow-missing continues)",
             first.version,
             FROM.0,
             FROM.1
@@ -105,7 +117,7 @@ fn select(machine: &Machine, offers: &[Offer], options: &Options) -> Result<Vec<
         series.dedup();
         ensure!(
             !machine.is_native() || series.len() >= SERIES || missing,
-            "the mirror has kernels of {} minor releases only, not {SERIES} (--allow-missing goes on)",
+            "the mirror has kernels of only {} minor releases, not {SERIES} (--allow-missing continues)",
             series.len()
         );
         return Ok(match machine.which {
@@ -152,7 +164,7 @@ pub(crate) fn fetch(group: &Group, kernel: Offer) -> Fetched {
     let Some((other, image)) = other else {
         return Fetched { kernel, image: Err(error), instead_of: None };
     };
-    eprintln!("matrix: taking {} {} instead", other.package, other.revision);
+    eprintln!("matrix: using {} {} instead", other.package, other.revision);
     Fetched { kernel: other, image: Ok(image), instead_of: Some((kernel, short(&error))) }
 }
 
@@ -243,7 +255,7 @@ mod tests {
         };
         assert_eq!(names(&["6.1", "7.2", "newest"]), Ok(()));
         let error = names(&["6.1", "99", ""]).unwrap_err();
-        let want = "no kernel \"99\" \"\"; there are: x86-64 6.12.95 7.2.13, s390x 6.1.170";
+        let want = "no kernel \"99\" \"\" on the mirror; choose from: x86-64 6.12.95 7.2.13, s390x 6.1.170";
         assert_eq!(error, want);
     }
 }

@@ -29,7 +29,7 @@ impl Compiler {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let sysroot = run::output(Command::new(&rustc).args(["--print", "sysroot"]))?;
         let (version, commit) = version(&run::output(Command::new(&rustc).arg("-vV"))?)
-            .context("rustc does not say which version it is")?;
+            .context("rustc does not print its version")?;
         Ok(Self { cache: cache.to_owned(), sysroot: sysroot.trim().into(), version, commit })
     }
 
@@ -87,7 +87,7 @@ impl Compiler {
             let fetched = copy(apt, cache, sysroot, version, &folder);
             fetched.with_context(|| {
                 format!(
-                    "no source of the standard library of {version}: rustup component add rust-src"
+                    "the source of the standard library {version} is missing: run `rustup component add rust-src`"
                 )
             })?;
         }
@@ -156,7 +156,7 @@ fn copy(apt: &Apt, cache: &Path, sysroot: &Path, version: &str, to: &Path) -> Re
     }
     fs::create_dir_all(place.parent().context("a folder above")?)?;
     fs::rename(source.join(format!("usr/src/rustc-{version}")), &place)?;
-    ensure!(has_source(&copy), "Debian's package has it in another place");
+    ensure!(has_source(&copy), "Debian's package has the source in another directory");
     if to.exists() {
         fs::remove_dir_all(to)?;
     }

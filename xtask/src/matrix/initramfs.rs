@@ -58,7 +58,7 @@ pub(crate) fn pack(
     for place in ["bin", "dev", "proc", "sys", "tmp", "etc", "probe", "suites"] {
         fs::create_dir_all(root.join(place))?;
     }
-    programs::require_static(busybox).context("busybox-static is needed")?;
+    programs::require_static(busybox).context("the package busybox-static is needed")?;
     executable_copy(busybox, &root.join("bin/busybox"))?;
     for program in programs {
         let place = if program.test { "suites" } else { "bin" };

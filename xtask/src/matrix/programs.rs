@@ -95,7 +95,7 @@ fn static_libraries() -> Result<Libraries> {
         .canonicalize()
         .ok()
         .and_then(|file| file.parent().and_then(|folder| folder.to_str().map(str::to_owned)));
-    let folder = folder.context("no libelf.a: it comes with the package libelf-dev")?;
+    let folder = folder.context("libelf.a is missing: install the package libelf-dev")?;
     let mut ask = Command::new("pkg-config");
     ask.args(["--static", "--libs-only-l", "libelf"]).stderr(Stdio::null());
     let words = run::output(&mut ask).unwrap_or_default();
@@ -122,7 +122,7 @@ pub(crate) fn require_static(file: &Path) -> Result<()> {
              it was not linked statically",
             file.display()
         ),
-        None => bail!("{} is no ELF program", file.display()),
+        None => bail!("{} is not an ELF program", file.display()),
     }
 }
 

@@ -172,7 +172,10 @@ impl Shared<'_> {
             Ok(mut console) => {
                 console.notes.extend(instead_of.map(|(wanted, why)| Skip {
                     what: "kernel".to_owned(),
-                    why: format!("{} cannot be had, so an older one: {why}", wanted.version),
+                    why: format!(
+                        "{} is not available, so an older kernel runs: {why}",
+                        wanted.version
+                    ),
                 }));
                 End::Ran { console: Box::new(console), log: log.clone() }
             }
@@ -180,7 +183,7 @@ impl Shared<'_> {
         };
         row.time = started.elapsed();
         if row.is_dead() && allow_missing {
-            row.end = absent(format!("does not come up: {}", row.troubles().join("; ")));
+            row.end = absent(format!("does not boot: {}", row.troubles().join("; ")));
         }
         row
     }
