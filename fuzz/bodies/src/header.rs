@@ -1,4 +1,4 @@
-//! Target `header`: any bytes as the content of a ring.
+//! Target `header`: reads any bytes as the content of a ring.
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,9 +12,9 @@ use ringbuf_sim::{SimMemory, SimRing};
 use crate::memory::Input;
 use crate::page_size;
 
-/// Any bytes as the content of a ring, parsed by core over mapped pages, by batch
-/// and by callback or one by one, and by a few plain lines: all find the same
-/// records, and the same end.
+/// Reads any bytes as the content of a ring, over mapped pages. Core reads them as
+/// a batch, and with a callback or one by one. A few lines of plain code read them,
+/// too. All must find the same records and the same end.
 pub fn header(data: &[u8]) {
     let input = Input::new(data);
     let (start, produced) = (input.number(), input.number());
@@ -30,18 +30,17 @@ pub fn header(data: &[u8]) {
         if input.is_empty() {
             break;
         }
-        // Length, flags: six bits of them all that a short record needs.
+        // Length and flags. A short record needs only six bits of them.
         let (len, flags) = (input.number() as u32, u32::from(input.byte() >> 6) << 30);
         let at = start.advance(8 * number, Width::Bits64).offset(memory.capacity());
         let word = len & !Header::DISCARD_BIT & !Header::BUSY_BIT | flags;
         words[number as usize] = word;
-        // SAFETY: nothing reads, nor did anything reserve, while this thread
-        // writes.
+        // SAFETY: nothing reads or reserves while this thread writes.
         unsafe { memory.write_header(at, Header::from_bits(word), PageOffset::NONE) };
     }
-    // Mostly such as a kernel would store.
+    // Most values are like those of a kernel.
     let produced = if produced % 8 == 5 { produced } else { produced.wrapping_mul(8) };
-    // SAFETY: nothing else has this ring, and no sample is lent out.
+    // SAFETY: nothing else has this ring, and no sample is lent.
     unsafe { memory.store_producer_pos(start.advance(produced, Width::Bits64), Relaxed) };
 
     let expected = plain(&words, produced);
@@ -49,7 +48,7 @@ pub fn header(data: &[u8]) {
     let corrupt = expected.last() == Some(&Found::Corrupt);
     assert!(!corrupt || consumer.arm() == Armed::Ready);
     drop(consumer);
-    // A new one, for which nothing is corrupt yet.
+    // A new consumer, which has not seen an error yet.
     match ring.consumer() {
         Ok(mut consumer) => {
             let read = [by_callback, by_callback, by_drain, singly][how as usize];
@@ -61,7 +60,8 @@ pub fn header(data: &[u8]) {
     }
 }
 
-/// All that one batch finds; it is rewound, so that it can be found again.
+/// Returns everything that one batch finds. Rewinds it, so that it can be read
+/// again.
 fn by_batch(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     let start = consumer.position();
     let (batch, mut found) = (consumer.batch(), Vec::new());
@@ -75,7 +75,7 @@ fn by_batch(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
         }
     };
     batch.rewind();
-    // The same by the iterator, if what was found is not the end for good.
+    // Reads the same with the iterator, unless the ring is corrupt.
     let batch = consumer.batch();
     let mut records = batch.records();
     let mut again = Vec::new();
@@ -90,7 +90,7 @@ fn by_batch(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     found
 }
 
-/// All that one `for_each` finds.
+/// Returns everything that one `for_each` finds.
 fn by_callback(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     let (start, mut found) = (consumer.position(), Vec::new());
     let end = consumer.for_each(|record| {
@@ -107,7 +107,7 @@ fn by_callback(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     found
 }
 
-/// All that one `drain` finds.
+/// Returns everything that one `drain` finds.
 fn by_drain(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     let (start, mut found) = (consumer.position(), Vec::new());
     let end = consumer.drain(|record| found.push(record_at(start, &record)));
@@ -120,7 +120,7 @@ fn by_drain(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     found
 }
 
-/// All that [`Consumer::next_record`] finds.
+/// Returns everything that [`Consumer::next_record`] finds.
 fn singly(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
     let (start, mut found) = (consumer.position(), Vec::new());
     let corrupt = loop {
@@ -130,7 +130,7 @@ fn singly(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
             Err(_) => break true,
         }
     };
-    // It does not say which end: one look more does.
+    // The call does not say why it ended; the lag does.
     found.push(match consumer.lag() {
         _ if corrupt => Found::Corrupt,
         Ok(0) => Found::Empty,
@@ -140,27 +140,27 @@ fn singly(consumer: &mut Consumer<SimMemory>) -> Vec<Found> {
 }
 
 fn record_at(start: Position, record: &Record<'_, SimMemory>) -> Found {
-    // Every byte is there to be read.
+    // Every byte must be readable.
     std::hint::black_box(record.iter().fold(0_u8, |sum, byte| sum ^ byte));
     Found::Record(record.position().distance(start, Width::Bits64), record.len() as u64)
 }
 
-/// What stands in a ring.
+/// An entry of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
-    /// Where, and how long.
+    /// Its offset and its length.
     Record(u64, u64),
     Busy,
     Empty,
     Corrupt,
 }
 
-/// The records of `words`, one for each eight bytes, up to `produced`; and the
-/// end.
+/// Returns the records of `words` up to `produced`, and the end. Each word stands
+/// for eight bytes.
 fn plain(words: &[u32], produced: u64) -> Vec<Found> {
     let (mut at, mut found) = (0, Vec::new());
     let end = loop {
-        // The kernel lets nobody fill the last eight bytes.
+        // The kernel never lets anybody fill the last eight bytes.
         if produced % 8 != 0 || produced > 8 * words.len() as u64 - 8 {
             break Found::Corrupt;
         }

@@ -1,4 +1,4 @@
-//! Target `hostile`: a consumer over memory that answers anything.
+//! Target `hostile`: a consumer over memory that returns any value.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -8,16 +8,16 @@ use ringbuf_core::{
 
 use crate::memory::{HostileMemory, Input, Load, Place};
 
-/// Any value in any shared word at each load, and now and then a ring that is
-/// another's: each call ends after a ring's worth of loads, samples are bounded
-/// and in order, `Corrupt` stays.
+/// Runs a consumer with any value in any shared word at each load. Sometimes the
+/// ring belongs to another process. Each call must end after the loads of about one
+/// ring. Samples must be bounded and in order, and `Corrupt` must stay.
 pub fn hostile(data: &[u8]) {
     let input = Input::new(data);
     let memory = HostileMemory::new(&input).bounded();
     while !input.is_empty() {
         memory.forget();
         memory.lies.borrow_mut().clear();
-        // SAFETY: C1: the last one is gone.
+        // SAFETY: C1: the last consumer is gone.
         match unsafe { Consumer::new(memory.clone()) } {
             Ok(consumer) => {
                 let mut victim = Victim { consumer, holds_back: false };
@@ -27,7 +27,7 @@ pub fn hostile(data: &[u8]) {
             Err(corrupt) => {
                 assert_eq!(corrupt.position, memory.published.get());
                 has_reason(&memory, corrupt);
-                // As if somebody had put it right.
+                // As if somebody had repaired it.
                 let mended = Position::new(input.number().wrapping_mul(8), memory.width());
                 memory.published.set(mended);
             }
@@ -40,17 +40,17 @@ struct Victim {
     holds_back: bool,
 }
 
-/// A consumer, until it finds the ring corrupt or is restarted.
+/// Runs a consumer until it finds the ring corrupt or is restarted.
 fn live(input: &Input, memory: &HostileMemory, victim: &mut Victim) {
     while !input.is_empty() {
         memory.forget();
         memory.calm();
         let foreign = memory.is_foreign();
         let result = one(input, memory, victim);
-        assert!(!foreign || !memory.lent.get(), "lends what is another's");
+        assert!(!foreign || !memory.lent.get(), "lends bytes of another process's ring");
         match result {
             Err(Corrupt { reason: CorruptReason::Forked, .. }) => {
-                assert!(memory.denied.get(), "nobody said that the ring is another's");
+                assert!(memory.denied.get(), "the ring never belonged to another process");
             }
             Err(corrupt) => {
                 has_reason(memory, corrupt);
@@ -62,7 +62,7 @@ fn live(input: &Input, memory: &HostileMemory, victim: &mut Victim) {
     }
 }
 
-/// One call, or a restart: whether the consumer lives on.
+/// Makes one call, or restarts. Returns true if the consumer lives on.
 fn one(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<bool, Corrupt> {
     let kind = input.byte() % 16;
     let consumer = &mut victim.consumer;
@@ -78,7 +78,7 @@ fn one(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<boo
         9 => {
             let ready = consumer.arm() == Armed::Ready;
             let busy = saw_busy(memory, consumer.position());
-            assert!(!(ready && busy), "ready, in front of a busy record");
+            assert!(!(ready && busy), "ready, but the next record is busy");
         }
         10 => {
             let found = consumer.is_ready();
@@ -112,7 +112,8 @@ fn one(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<boo
     Ok(true)
 }
 
-/// All is stored, or nothing if the ring is another's.
+/// Publishes. Everything must be stored, or nothing if the ring belongs to another
+/// process.
 fn publish(memory: &HostileMemory, consumer: &mut Consumer<HostileMemory>) -> Result<(), Corrupt> {
     let before = memory.published.get();
     consumer.publish();
@@ -123,21 +124,21 @@ fn publish(memory: &HostileMemory, consumer: &mut Consumer<HostileMemory>) -> Re
     if moved { consumer.lag().map(drop) } else { Ok(()) }
 }
 
-/// What a batch or a drain leaves unpublished.
+/// Checks the bytes that a batch or a drain leaves unpublished.
 fn given_back(memory: &HostileMemory, victim: &Victim) {
     let most = if victim.holds_back { memory.capacity().bytes() / 8 } else { 0 };
     let held = victim.consumer.unpublished();
     assert!(memory.denied.get() || held <= most, "{held} bytes held back");
 }
 
-/// The last thing seen of the ring itself.
+/// Returns the last load of the ring itself.
 fn last_seen(memory: &HostileMemory) -> Option<Load> {
     let loads = memory.loads.borrow();
     loads.iter().copied().rev().find(|load| !matches!(load, Load::Stored(_)))
 }
 
-/// The last thing seen of the ring where the consumer stands. What is held back is
-/// walked again after that.
+/// Returns the last load at the consumer's position. Later loads may walk again
+/// over the records held back.
 fn last_seen_here(memory: &HostileMemory, position: Position) -> Option<Load> {
     let here = position.offset(memory.capacity());
     let loads = memory.loads.borrow();
@@ -148,17 +149,17 @@ fn last_seen_here(memory: &HostileMemory, position: Position) -> Option<Load> {
     })
 }
 
-/// Whether that was a busy record.
+/// Returns true if that load was a busy record.
 fn saw_busy(memory: &HostileMemory, position: Position) -> bool {
     matches!(last_seen_here(memory, position), Some(Load::Header(_, header)) if header.is_busy())
 }
 
-/// One batch: dropped, rewound or finished.
+/// Reads one batch, and drops, rewinds or finishes it.
 fn read(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<(), Corrupt> {
     let consumer = &mut victim.consumer;
     let (from, capacity, width) = (consumer.position(), memory.capacity().bytes(), memory.width());
     let (how, most) = (input.byte(), input.number());
-    // What was lent one by one goes back with this batch, if with any.
+    // Records read one by one go back with this batch, if any batch does.
     let before = consumer.unpublished();
     let batch = match how % 4 {
         0 => consumer.batch().max_records(most),
@@ -195,9 +196,9 @@ fn read(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<()
         0x08 => {
             let ready = batch.finish() == Armed::Ready;
             let busy = saw_busy(memory, consumer.position());
-            assert!(!(ready && busy), "ready, in front of a busy record");
+            assert!(!(ready && busy), "ready, but the next record is busy");
             let asleep = !ready && !memory.denied.get();
-            assert!(!asleep || consumer.unpublished() == 0, "asleep on what is held back");
+            assert!(!asleep || consumer.unpublished() == 0, "asleep with bytes held back");
         }
         _ => drop(batch),
     }
@@ -205,7 +206,7 @@ fn read(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<()
     result
 }
 
-/// Some records one by one.
+/// Reads some records, one by one.
 fn read_singly(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<(), Corrupt> {
     let Victim { consumer, holds_back } = victim;
     for _ in 0..=input.number().min(64) {
@@ -214,7 +215,7 @@ fn read_singly(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Re
         let found = match consumer.next_record() {
             Ok(Some(record)) => in_order(memory, &record, from, 0),
             Ok(None) => {
-                assert!(*holds_back || memory.armed.get(), "the end without arming");
+                assert!(*holds_back || memory.armed.get(), "the end was reported without arming");
                 return Ok(());
             }
             Err(corrupt) => {
@@ -227,19 +228,19 @@ fn read_singly(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Re
     Ok(())
 }
 
-/// Bytes of a window of `for_each`: so much it may read beyond its bound, and
-/// one record more.
+/// The bytes of a window of `for_each`. It may read this much and one record beyond
+/// its limit.
 const WINDOW: u64 = 128 << 10;
 
-/// One `for_each`, broken off or not.
+/// Runs one `for_each`, with or without a break.
 fn read_each(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<(), Corrupt> {
     let Victim { consumer, holds_back } = victim;
     let (from, capacity) = (consumer.position(), memory.capacity().bytes());
     let most = input.number();
     let (mut end, mut records) = (0, 0);
-    // The end of the first record that begins at the bound or behind it.
+    // The end of the first record that begins at or behind the limit.
     let mut bound = None;
-    // Discarded records come without a call, up to the bound and a window beyond.
+    // Discarded records cause no call, up to the limit and a window beyond.
     memory.forget_for(2);
     let result = consumer.for_each(|record| {
         end = in_order(memory, &record, from, end);
@@ -255,7 +256,10 @@ fn read_each(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Resu
     let read = consumer.position().distance(from, memory.width());
     assert!(end <= read && read < 2 * capacity, "{read} bytes read in a ring of {capacity}");
     let at_the_end = matches!(result, Ok(Continue(Drained::Busy | Drained::Empty)));
-    assert!(!at_the_end || *holds_back || memory.armed.get(), "the end without arming");
+    assert!(
+        !at_the_end || *holds_back || memory.armed.get(),
+        "the end was reported without arming"
+    );
     let here = last_seen_here(memory, consumer.position());
     let busy = saw_busy(memory, consumer.position());
     match result {
@@ -265,14 +269,16 @@ fn read_each(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Resu
         Ok(Continue(Drained::Busy)) => assert!(busy, "no busy record"),
         Ok(Continue(_)) => {
             let empty = here == Some(Load::Producer(consumer.position()));
-            // Between the end and the look of `arm` one may have been reserved.
+            // A record may have been reserved between the end and the look of
+            // `arm`.
             assert!(empty || !*holds_back && busy, "not at the end");
         }
     }
     result.map(drop)
 }
 
-/// The end of a record, which comes behind the `end` of the last one.
+/// Returns the end of a record. The record must start at or after `end`, the end of
+/// the last one.
 fn in_order(
     memory: &HostileMemory,
     record: &Record<'_, HostileMemory>,
@@ -287,14 +293,15 @@ fn in_order(
     at + len.footprint()
 }
 
-/// A consumer that was moved is reported only if the memory said so.
+/// `ConsumerMoved` may be reported only if the memory returned such a position.
 fn has_reason(memory: &HostileMemory, corrupt: Corrupt) {
     if let CorruptReason::ConsumerMoved { found, .. } = corrupt.reason {
-        assert!(memory.lies.borrow().contains(&found), "nobody said {found}");
+        assert!(memory.lies.borrow().contains(&found), "the memory never returned {found}");
     }
 }
 
-/// Once found corrupt, whatever is asked and whatever the memory says now.
+/// Checks that a corrupt ring stays corrupt, for every call and every content of
+/// the memory.
 fn stays(memory: &HostileMemory, consumer: &mut Consumer<HostileMemory>, corrupt: Corrupt) {
     for _ in 0..2 {
         memory.forget_for(2);
@@ -305,6 +312,6 @@ fn stays(memory: &HostileMemory, consumer: &mut Consumer<HostileMemory>, corrupt
         assert_eq!(consumer.next_record().err(), Some(corrupt));
         assert_eq!(consumer.arm(), Armed::Ready);
         assert!(consumer.is_ready() && consumer.known_ready());
-        assert_eq!(last_seen(memory), None, "it looks at what it knows to be corrupt");
+        assert_eq!(last_seen(memory), None, "it reads a ring that it knows to be corrupt");
     }
 }

@@ -1,6 +1,6 @@
-//! Bodies of the fuzz targets: each takes any bytes, and panics if something is
-//! wrong. The targets in `fuzz/` call them, and so does the test `corpus`, on any
-//! compiler. One of them, and a property test, is the [`oracle`]'s.
+//! The bodies of the fuzz targets. Each takes any bytes, and panics if something is
+//! wrong. The targets in `fuzz/` call them. The test `corpus` calls them, too, on
+//! any compiler. One target and a property test use the [`oracle`].
 
 mod header;
 mod hostile;
@@ -14,10 +14,10 @@ pub use hostile::hostile;
 pub use ops::ops;
 pub use user::user_sample;
 
-/// One target: its name and its body.
+/// A target: its name and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 4] =
     [("header", header), ("hostile", hostile), ("ops", ops), ("user_sample", user_sample)];
 

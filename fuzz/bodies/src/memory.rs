@@ -1,5 +1,5 @@
-//! Memory that answers each load with whatever the fuzzer likes: any bytes in
-//! any shared page, and others at the next look.
+//! Memory that returns any value at each load, as the fuzzer decides. Another look
+//! may return another value.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use ringbuf_core::{
     Capacity, ConsumerMemory, Header, Offset, Position, RingMemory, SampleLen, Width,
 };
 
-/// Bytes to be decided by, from the front; zeros once they are used up.
+/// The bytes that decide, taken from the front. After the end they are zeros.
 #[derive(Debug)]
 pub(crate) struct Input {
     data: Vec<u8>,
@@ -32,12 +32,12 @@ impl Input {
         byte.unwrap_or(0)
     }
 
-    /// Little-endian, of `bytes` bytes.
+    /// Returns a little-endian number of `bytes` bytes.
     fn word(&self, bytes: usize) -> u64 {
         (0..bytes).map(|byte| u64::from(self.byte()) << (8 * byte)).sum()
     }
 
-    /// A number, mostly a small one: how many bytes it has comes first.
+    /// Returns a number, mostly a small one. The first byte gives its length.
     pub(crate) fn number(&self) -> u64 {
         let bytes = [1, 1, 1, 2, 2, 4, 8, 8][usize::from(self.byte() % 8)];
         self.word(bytes)
@@ -48,61 +48,62 @@ impl Input {
     }
 }
 
-/// One load, and what it answered.
+/// One load and its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
     Producer(Position),
     Header(Offset, Header),
-    /// The consumer position, asked for by its own side.
+    /// The consumer position, loaded by its own side.
     Stored(Position),
 }
 
-/// Loads of one call at most in a large ring, where an input is too short to tell of
-/// more headers: each takes a byte of it, but for those that are walked again, a
-/// window for each time that space is given back.
+/// The largest number of loads of one call in a large ring, if an input is too
+/// short for more headers. Each load takes a byte of the input, except when headers
+/// are walked again: at most a window each time that space is given back.
 const LOADS: u64 = 1 << 23;
 
-/// A consumer's memory without a ring behind it.
+/// The memory of a consumer, without a ring.
 #[derive(Clone, Debug)]
 pub(crate) struct HostileMemory(Rc<State>);
 
-/// What it has answered so far.
+/// Its results so far.
 #[derive(Debug)]
 pub(crate) struct State {
     input: Rc<Input>,
     capacity: Capacity,
     width: Width,
-    /// The consumer position as last stored, or as it was found.
+    /// The consumer position as last stored, or as found at the start.
     pub(crate) published: Cell<Position>,
-    /// The last answer for the producer position.
+    /// The last result for the producer position.
     producer: Cell<Position>,
-    /// For how many questions more the ring is this process's own, and for how
-    /// many after these it is not.
+    /// The number of further `is_owned` calls that return true, and then the number
+    /// that return false.
     forked: Cell<(u64, u64)>,
-    /// Whether the last question was answered so that storing is right.
+    /// True if the last `is_owned` call allowed storing.
     may_store: Cell<bool>,
-    /// Answers since [`calm`](Self::calm) that keep an honest consumer from
-    /// storing: that the ring is another's, or was moved.
+    /// True if a result since [`calm`](Self::calm) forbids storing: the ring
+    /// belongs to another process, or was moved.
     pub(crate) denied: Cell<bool>,
-    /// Whether it was armed since [`calm`](Self::calm).
+    /// True if the consumer armed since [`calm`](Self::calm).
     pub(crate) armed: Cell<bool>,
-    /// What was published when it was armed last.
+    /// The published position at the last arming.
     fenced_at: Cell<Position>,
-    /// Whether a sample was lent since then.
+    /// True if a sample was lent since then.
     pub(crate) lent: Cell<bool>,
-    /// Positions that were said to be stored, and are not.
+    /// Positions that were returned as stored, but are not.
     pub(crate) lies: RefCell<Vec<Position>>,
     /// The loads since [`forget`](Self::forget).
     pub(crate) loads: RefCell<Vec<Load>>,
-    /// Of those, how many at most.
+    /// The largest allowed number of these.
     most: Cell<u64>,
     bounded: Cell<bool>,
 }
 
 impl HostileMemory {
-    /// Of any capacity from 16 bytes to 2 GiB: there are no pages to fill.
+    /// Creates a memory of any capacity from 16 bytes to 2 GiB. There are no pages
+    /// to fill.
     pub(crate) fn new(input: &Rc<Input>) -> Self {
-        // Mostly small: in a small ring there is more to hit.
+        // Mostly small, because a small ring wraps more often.
         let size = input.byte() % 32;
         let bytes = 16_u64 << if size < 24 { size % 6 } else { size - 4 };
         let capacity = Capacity::new(bytes, 16).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -127,14 +128,14 @@ impl HostileMemory {
         }))
     }
 
-    /// The loads so far do not count any more. From here on no more than a
-    /// whole ring can need.
+    /// Resets the count of loads. From now on it allows only what a whole ring can
+    /// need.
     pub(crate) fn forget(&self) {
         self.forget_for(1);
     }
 
-    /// As [`forget`](Self::forget), but `rings` whole rings can be walked: three loads
-    /// for each header, as if each were the last one produced and its space
+    /// Like [`forget`](Self::forget), but for `rings` whole rings. Each header
+    /// allows three loads, as if each were the last one produced and its space were
     /// given back alone.
     pub(crate) fn forget_for(&self, rings: u64) {
         self.loads.borrow_mut().clear();
@@ -143,19 +144,20 @@ impl HostileMemory {
         }
     }
 
-    /// After `after` questions more whose the ring is, it is another's for
-    /// `times` questions.
+    /// After `after` more `is_owned` calls, the ring belongs to another process for
+    /// `times` calls.
     pub(crate) fn fork(&self, after: u64, times: u64) {
         self.forked.set((after, times));
     }
 
-    /// Whether the next answers are that it is another's: to a question before a
-    /// store, if there is one, and to one before a look.
+    /// Returns true if the next `is_owned` calls return false: the one before a
+    /// store, if there is one, and the one before a look.
     pub(crate) fn is_foreign(&self) -> bool {
         matches!(self.forked.get(), (0, 2..))
     }
 
-    /// A new call: answers so far keep nobody from storing, and arm nobody.
+    /// Begins a new call. Earlier results no longer forbid storing, and earlier
+    /// arming no longer counts.
     pub(crate) fn calm(&self) {
         self.denied.set(false);
         self.armed.set(false);
@@ -184,15 +186,15 @@ impl Deref for HostileMemory {
     }
 }
 
-/// Where a sample lies. There are no bytes behind it.
+/// The place of a sample, without bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) at: Offset,
     pub(crate) len: SampleLen,
 }
 
-// SAFETY: M1 and M2: no pointer is made, so nothing is out of bounds; M3 to M5
-// are what this memory breaks on purpose, and core must bear it.
+// SAFETY: M1 and M2: no pointer is created, so nothing is out of bounds. This
+// memory breaks M3 to M5 on purpose, and core must tolerate it.
 unsafe impl RingMemory for HostileMemory {
     fn capacity(&self) -> Capacity {
         self.capacity
@@ -235,7 +237,7 @@ unsafe impl ConsumerMemory for HostileMemory {
     fn stored_consumer_pos(&self) -> Position {
         let stored = self.published.get();
         let found = match self.input.byte() {
-            // Some stranger has moved it.
+            // Another process has moved it.
             0xe0.. => stored.advance(self.input.number(), self.width),
             _ => stored,
         };
@@ -273,7 +275,7 @@ unsafe impl ConsumerMemory for HostileMemory {
 
     unsafe fn load_header(&self, (): (), at: Offset, _: Ordering) -> Header {
         assert!(at.get() % 8 == 0 && at.get() + 8 <= self.capacity.bytes(), "no header at {at:?}");
-        // Nothing more to say: busy, so that it ends.
+        // The input is used up. A busy header ends the call.
         let how = if self.input.is_empty() { 1 } else { self.input.byte() };
         let number = self.input.number() as u32;
         let flags = match how % 8 {
@@ -292,7 +294,7 @@ unsafe impl ConsumerMemory for HostileMemory {
         let end = at.get() + len.footprint();
         assert!(len.footprint() <= self.capacity.bytes(), "{len:?} is longer than the ring");
         assert!(end <= 2 * self.capacity.bytes(), "a sample up to {end} is out of bounds");
-        // The length must be the one that was checked, not one of another look.
+        // The length must be the checked one, not one of another look.
         let seen = self.loads.borrow().last().copied();
         let committed = matches!(seen, Some(Load::Header(from, header)) if from == at
             && header.len() == len && !header.is_busy() && !header.is_discarded());
@@ -301,10 +303,10 @@ unsafe impl ConsumerMemory for HostileMemory {
         Place { at, len }
     }
 
-    /// Only `arm` asks for it. A drain that passes what it finds by arming begins
-    /// anew, so its loads count from here: how often that happens, the producers
-    /// decide, and `for_each` ends after two rings. One that passes nothing is
-    /// not to arm again.
+    /// Only `arm` makes a fence. A drain that finds records by arming starts again,
+    /// so its loads count from here. The producers decide how often this happens,
+    /// and `for_each` ends after two rings. A drain that then passes nothing must
+    /// not arm again.
     fn fence(&self, _: Ordering) {
         self.armed.set(true);
         if self.fenced_at.replace(self.published.get()) != self.published.get() {

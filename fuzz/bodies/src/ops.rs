@@ -1,10 +1,10 @@
-//! Target `ops`: any list of operations, on the ring and on the model.
+//! Target `ops`: performs any list of operations on the ring and on the model.
 
 use crate::memory::Input;
 use crate::oracle::{self, Op};
 use crate::page_size;
 
-/// A list of operations, on the ring and on the model.
+/// Performs a list of operations on the ring and on the model.
 pub fn ops(data: &[u8]) {
     let input = Input::new(data);
     let capacity = page_size() << (input.byte() % 3);
@@ -20,7 +20,7 @@ pub fn ops(data: &[u8]) {
 
 fn op(input: &Input, capacity: u64) -> Op {
     let kind = input.byte();
-    // The high bits say which flags, where there are some, or which of two.
+    // The high bits select the flags, or one of two operations.
     let flags = [0, 0, 1, 2, 3, 4, 6, 1 << 32][usize::from(kind >> 5)];
     let other = kind >> 5 & 1 == 1;
     let number = || input.number();

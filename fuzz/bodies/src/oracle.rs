@@ -1,10 +1,10 @@
-//! Operations on a ring, and an independent model that knows what each must do.
+//! Operations on a ring, and an independent model of their results.
 //!
-//! [`run`] does a list of [`Op`]s on a [`SimRing`] and on a model in plain
-//! numbers, and compares all that can be seen after each step: whether space is
-//! granted and why not, both positions, every byte delivered, the order, the
-//! counts, the answer of `arm`, the number of notifications. Property tests and
-//! fuzz targets call it; their shrunk lists replay through it.
+//! [`run`] performs a list of [`Op`]s on a [`SimRing`] and on a model in plain
+//! numbers. After each step it compares everything visible: if space is granted or
+//! why not, both positions, every delivered byte, the order, the counts, the result
+//! of `arm`, and the number of notifications. Property tests and fuzz targets call
+//! it, and replay their shrunk lists through it.
 
 mod model;
 mod op;
@@ -26,14 +26,14 @@ use ringbuf_sim::{
     SimRing, Threads,
 };
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Reservations granted.
     pub granted: u64,
     /// Reservations refused.
     pub refused: u64,
-    /// Records delivered, redelivered ones once.
+    /// Records delivered. A redelivered record counts once.
     pub delivered: u64,
     /// Discarded records skipped.
     pub discarded: u64,
@@ -41,12 +41,12 @@ pub struct Summary {
     pub notifications: u64,
 }
 
-/// Does `ops` on a ring of `capacity` bytes through which `start` bytes have
-/// gone, then commits what is open and drains. An `Err` says what differed.
+/// Performs `ops` on a ring of `capacity` bytes after `start` bytes of traffic.
+/// Then commits open reservations and drains. An `Err` describes the difference.
 ///
 /// # Errors
-/// The first difference, with the step and the operation; or that no such ring
-/// can be made.
+/// The first difference, with the step and the operation; or an error if the ring
+/// cannot be created.
 pub fn run(width: Width, start: u64, capacity: u64, ops: &[Op]) -> Result<Summary, String> {
     let ring = SimRing::started_at(capacity, width, start).map_err(|error| error.to_string())?;
     let producer = ring.producer();
@@ -59,15 +59,15 @@ pub fn run(width: Width, start: u64, capacity: u64, ops: &[Op]) -> Result<Summar
 
 type Reservation<'r> = KernelReservation<'r, SimKernelMemory, Threads>;
 
-/// A fresh ring beside its model.
+/// A new ring and its model.
 ///
-/// Between two operations others may meddle with the ring: to see that the
-/// oracle notices.
+/// A test may change the ring between two operations, to see that the oracle
+/// notices.
 #[derive(Debug)]
 pub struct Oracle<'r> {
     ring: &'r SimRing,
     producer: &'r KernelProducer,
-    /// None only while it is being replaced.
+    /// `None` only during a replacement.
     consumer: Option<Consumer<SimMemory>>,
     open: Vec<(Expected, Reservation<'r>)>,
     model: Model,
@@ -75,11 +75,11 @@ pub struct Oracle<'r> {
 }
 
 impl<'r> Oracle<'r> {
-    /// Takes the consumer of a fresh ring that was started at `start`, and one
-    /// of its producers.
+    /// Takes the consumer and one producer of a new ring that was started at
+    /// `start`.
     ///
     /// # Errors
-    /// If the ring has a consumer already.
+    /// If the ring already has a consumer.
     pub fn new(
         ring: &'r SimRing,
         producer: &'r KernelProducer,
@@ -92,7 +92,7 @@ impl<'r> Oracle<'r> {
         Ok(Self { ring, producer, consumer, open: Vec::new(), model, summary })
     }
 
-    /// Does `op` on both, and compares.
+    /// Performs `op` on both, and compares.
     ///
     /// # Errors
     /// The first difference.
@@ -138,7 +138,7 @@ impl<'r> Oracle<'r> {
         self.compare()
     }
 
-    /// Discards what is open, reads the rest, and compares for the last time.
+    /// Discards open reservations, reads the rest, and compares for the last time.
     ///
     /// # Errors
     /// The first difference.
@@ -223,7 +223,7 @@ impl<'r> Oracle<'r> {
         same("query", [0, 1, 2, 3, 4, 5].map(|kind| self.producer.query(kind)), expected)
     }
 
-    /// All that can be seen without changing anything.
+    /// Compares everything that is visible without a change.
     fn compare(&self) -> Result<(), String> {
         self.query()?;
         let consumer = self.consumer.as_ref().ok_or("no consumer")?;
@@ -241,7 +241,8 @@ impl<'r> Oracle<'r> {
     }
 }
 
-/// The sample of a record: no two are alike, nor any two words of one.
+/// Returns the sample of a record. Samples differ from each other, and words differ
+/// within a sample.
 fn pattern(number: u64) -> impl Iterator<Item = u8> {
     let seed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (0..).flat_map(move |word: u64| (seed ^ word.wrapping_mul(0xff51_afd7_ed55_8ccd)).to_le_bytes())

@@ -8,17 +8,18 @@ use ringbuf_sim::{DrainError, DrainHost, Flags, KernelConsumer};
 
 use crate::memory::{HostileMemory, Input, Load};
 
-/// Any value in any shared word of a user ring: the drain checks in the
-/// kernel's order, and answers what a few plain lines say of what it loaded.
+/// Drains a user ring with any value in any shared word. The drain must check in
+/// the kernel's order. Its result must equal that of a few lines of plain code for
+/// the same loads.
 pub fn user_sample(data: &[u8]) {
     let input = Input::new(data);
     let memory = HostileMemory::new(&input);
     let (capacity, width) = (memory.capacity().bytes(), memory.width());
-    // The kernel's own word: nobody else stores it.
+    // The kernel's own word. Nobody else stores it.
     let start = Position::new(memory.published.get().get() & !7, width);
     memory.published.set(start);
     let host = Drain { consumed: RefCell::new(start), notified: Cell::new(0) };
-    // SAFETY: C1: it is the only one, and the position is the aligned one in
+    // SAFETY: C1: it is the only consumer, and its position is the aligned one in
     // the memory.
     let kernel = unsafe { KernelConsumer::new(memory.clone(), host) };
     while !input.is_empty() {
@@ -31,7 +32,7 @@ pub fn user_sample(data: &[u8]) {
             places.push(place);
             let nested = kernel.drain(Flags::ADAPTIVE, |_| ControlFlow::Break(()));
             assert_eq!(nested, Err(DrainError::Busy));
-            // Discarded ones, and what ends it, come without a call.
+            // Discarded records and the end cause no call.
             if places.len() as u64 > stop_after { ControlFlow::Break(()) } else { CONTINUE }
         });
         log.append(&mut memory.loads.borrow_mut());
@@ -45,7 +46,7 @@ pub fn user_sample(data: &[u8]) {
 
 const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
-/// The surroundings of a drain without threads.
+/// The environment of a drain without threads.
 struct Drain {
     consumed: RefCell<Position>,
     notified: Cell<u64>,
@@ -63,7 +64,7 @@ impl DrainHost for Drain {
     }
 }
 
-/// What a drain must do.
+/// The expected result of a drain.
 struct Drained {
     result: Result<u64, i64>,
     consumed: u64,
@@ -71,7 +72,7 @@ struct Drained {
     notified: bool,
 }
 
-/// `bpf_user_ringbuf_drain` in plain numbers, given what it loaded.
+/// `bpf_user_ringbuf_drain` in plain numbers, for these loads.
 fn drained(log: &[Load], from: u64, capacity: u64, flags: Flags, stop_after: u64) -> Drained {
     let mut end = Drained { result: Ok(0), consumed: from, samples: 0, notified: false };
     if flags.0 > 3 {

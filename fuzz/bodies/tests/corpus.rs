@@ -1,7 +1,7 @@
-//! What the fuzzer starts from, and what it has found, replayed on any compiler.
+//! Replays the seeds and the findings of the fuzzer, on any compiler.
 //!
 //! `RINGBUF_BLESS=1 cargo test -p ringbuf-fuzz --test corpus` writes the seeds
-//! anew. What the fuzzer finds is put beside them by hand.
+//! again. Add findings of the fuzzer by hand.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ fn folder(target: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "..", "corpus", target].iter().collect()
 }
 
-/// Every file of a corpus: its name and its bytes; the seeds are written first if
-/// that is asked for.
+/// Returns every file of a corpus: its name and its bytes. Writes the seeds first
+/// if requested.
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     if std::env::var_os("RINGBUF_BLESS").is_some() {
         fs::create_dir_all(folder(target)).unwrap();
@@ -64,8 +64,7 @@ fn the_seeds_are_there() {
     }
 }
 
-/// Short inputs that more than chance leads somewhere, each with a name; and
-/// some by chance.
+/// Short inputs with a purpose, each with a name, and some random ones.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let by_hand: &[(&str, &[&[u8]])] = match target {
         "header" => &[
@@ -90,10 +89,10 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         ],
         "hostile" => &[
             ("empty", &[]),
-            // 64 bytes; positions of 64 bits from 0; the producer at 32; two
-            // records, and a look at what comes next.
+            // 64 bytes; 64-bit positions from 0; the producer at 32; two records,
+            // and a look at the next one.
             ("two-records", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[7, 0, 8], &[7, 0, 8], &[2, 0, 4]]),
-            // 16 bytes, and each look finds them full of a discarded record.
+            // 16 bytes. Each look finds a discarded record in all of them.
             ("discards-without-end", &[&[0, 1, 0, 0, 2, 0, 1], READ, &FLOOD]),
             ("busy", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[1, 0, 8], &[9]]),
             ("too-long", &[&[2, 1, 0, 0], &[2, 0, 4], READ, &[7], &wide(64)]),
@@ -101,7 +100,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("each", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &[7, 0, 8], &[7, 0, 8], &END, &[10]]),
             ("each-broken-off", &[&[2, 1, 0, 0], &[2, 0, 4], &[7, 0, 0], &[7, 0, 8], EACH]),
             ("each-finds-discards", &[&[0, 1, 0, 0, 2, 0, 1], EACH, &FLOOD]),
-            // 16 bytes, filled again while they are read.
+            // 16 bytes, filled again during the read.
             (
                 "each-whole-ring",
                 &[&[0, 1, 0, 0, 2, 0, 1], EACH, NOTHING, &[0, 2, 0, 1], NOTHING, &[0]],
@@ -109,16 +108,17 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("each-too-long", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &[7, 0, 8], &[7], &wide(64)]),
             ("misaligned", &[&[2, 1, 0, 0], &[2, 0, 15]]),
             ("one-by-one", &[&[2, 1, 0, 0], &[2, 0, 4], &[6, 0, 9], &[7, 0, 8, 0, 7, 0, 8], &END]),
-            // Busy, but committed to each look of `arm`.
+            // Busy, but committed at each look of `arm`.
             ("each-flips", &[&[2, 1, 0, 0], &[2, 0, 4], EACH, &FLIP]),
             ("one-by-one-flips", &[&[2, 1, 0, 0], &[2, 0, 4], &[6, 0, 0], &FLIP]),
-            // Nothing there; arming finds a record.
+            // Empty, but arming finds a record.
             ("one-by-one-more", &[&[2, 1, 0, 0], &[2, 0, 0], &[6, 0, 0], &MORE, &[7, 0, 8]]),
             ("hold-back", &[&[2, 1, 0, 0], &[2, 0, 4], &[14, 0, 8], EACH, &[7, 0, 8], &[7, 0, 8]]),
             ("finish", &[&[2, 1, 0, 0], &[2, 0, 4], &[0, 10, 0, 0], &[7, 0, 8], &[7, 0, 8], &END]),
-            // Not its own, for nine questions: what is a header otherwise is a call then.
+            // The ring belongs to another process for nine calls of `is_owned`.
+            // Bytes of headers then decide calls.
             ("forked", &[&[2, 1, 0, 0], &[2, 0, 4], &[5, 0, 9], READ, &[7, 0, 8], &[13, 9, 6, 0]]),
-            // A stranger has moved the consumer position.
+            // Another process has moved the consumer position.
             ("moved", &[&[2, 1, 0, 0], &[2, 0, 2], READ, &[7, 0, 8], &[2, 0, 2], MOVED, READ]),
             ("moved-in-each", &[&[2, 1, 0, 0], &[2, 0, 2], EACH, &[7, 0, 8], MOVED, READ]),
             ("moved-on", &[&[2, 1, 0, 0], &[2, 0, 0], READ, &[2, 0, 9], MOVED, &[12]]),
@@ -129,7 +129,8 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("out-of-order", &[&[0, 1, 0, 0], &[0, 0, 8, 0, 0, 8], &[3, 1], &[8, 0, 9], &[3, 0]]),
             ("full", &[&[0, 1, 0, 0], &[0, 3, 0xf0, 0x0f], &[0, 0, 8], &[3, 0], &[8, 0, 1]]),
             ("each", &[&[0, 1, 0, 0], OUTPUT, OUTPUT, OUTPUT, &[0x28, 0, 2], &[0x28, 0, 9], &[13]]),
-            // A long run of one length, then others: the comparing loop takes up again.
+            // A long run of one length, then others. The comparing loop starts
+            // again.
             ("each-long-run", &[&[0, 1, 0, 0], &OUTPUTS, LONGER, LONGER, OUTPUT, &[0x28, 0, 99]]),
             ("each-breaks-at-another", &[&[0, 1, 0, 0], OUTPUT, LONGER, OUTPUT, &[0x28, 0, 2]]),
             ("hold-back-no-more", &[&[0, 1, 0, 0], HOLD, OUTPUT, READ_ALL, &[0x2c], READ_ALL]),
@@ -154,8 +155,8 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     by_hand.chain(by_chance).collect()
 }
 
-/// A record of 8 bytes, what stands where no header is, and so on: a number and
-/// the flags.
+/// A record of 8 bytes, the word where no header is, and so on: a number and the
+/// flags.
 const PLAIN: &[u8] = &[0, 8, 0];
 const GAP: &[u8] = &[0, 0, 0];
 const DISCARDED: &[u8] = &[0, 8, 0x40];
@@ -167,11 +168,11 @@ const READ: &[u8] = &[0, 2, 0, 0];
 const EACH: &[u8] = &[7, 0, 99];
 /// A record of no bytes.
 const NOTHING: &[u8] = &[7, 0, 0];
-/// The position is stored as it was, all is read, arming says the same.
+/// The stored position has not changed, everything is read, and arming agrees.
 const END: [u8; 8] = [0, 2, 0, 0, 0, 2, 0, 0];
-/// Nothing is there; the position is stored as it was; 16 bytes are there.
+/// The ring is empty; the stored position has not changed; 16 bytes arrive.
 const MORE: [u8; 10] = [2, 0, 0, 0, 2, 0, 2, 7, 0, 8];
-/// The stored position is eight bytes further on.
+/// The stored position is eight bytes ahead.
 const MOVED: &[u8] = &[0xff, 0, 8];
 /// A record of 8 bytes; one of 16; one of 1024.
 const OUTPUT: &[u8] = &[6, 0, 8];
@@ -201,7 +202,7 @@ const RUN: [u8; 30] = {
     }
     all
 };
-/// A discarded record of 8 bytes; the producer another 8 bytes on.
+/// A discarded record of 8 bytes; the producer 8 bytes further.
 const FLOOD: [u8; 72] = {
     let lap = [2, 0, 0, 1, 0, 1];
     let mut all = [0; 72];
@@ -213,7 +214,7 @@ const FLOOD: [u8; 72] = {
     all
 };
 
-/// A header that is busy, the stored position as it was, the header committed.
+/// A busy header, the unchanged stored position, then the committed header.
 const FLIP: [u8; 210] = {
     let flip = [1, 0, 8, 0, 7, 0, 8];
     let mut all = [0; 210];
@@ -236,7 +237,7 @@ const fn wide(value: u64) -> [u8; 9] {
     [6, a, b, c, d, e, f, g, h]
 }
 
-/// Many bytes, small ones mostly.
+/// Many bytes, mostly small.
 fn chance(number: u64) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut bytes = Vec::new();

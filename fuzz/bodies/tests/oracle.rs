@@ -1,4 +1,4 @@
-//! Any list of operations, against the model.
+//! Any list of operations, compared with the model.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -11,15 +11,15 @@ use ringbuf_core::{
 use ringbuf_fuzz::oracle::{Op, Oracle, run};
 use ringbuf_sim::{Flags, SimRing};
 
-/// Of rings: a page, two, and sixteen.
+/// Capacities of rings: one page, two, and sixteen.
 fn capacities() -> [u64; 3] {
     // SAFETY: asks for a constant of the system.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
     [page, 2 * page, 16 * page]
 }
 
-/// A fresh ring, and rings whose positions are about to wrap: at the width of
-/// the kernel's word, or at 2^32 where that is nothing special.
+/// A new ring, and rings with positions that soon wrap at the kernel's word width.
+/// Also at 2^32 where the width is 64 bits.
 const STARTS: [(Width, u64); 5] = [
     (Width::Bits64, 0),
     (Width::Bits32, 0),
@@ -89,7 +89,7 @@ proptest! {
     }
 }
 
-/// Random lists seldom fill a ring lap after lap: this one does nothing else.
+/// Random lists rarely fill a ring lap after lap. This test does only that.
 #[test]
 fn a_full_ring_lap_after_lap() {
     for (width, start) in STARTS {
@@ -108,7 +108,7 @@ fn a_full_ring_lap_after_lap() {
 }
 
 #[test]
-fn a_run_sums_up() {
+fn a_run_returns_its_counts() {
     let ops = [
         Op::Output { len: 8, flags: 0 },
         Op::Reserve { len: 8 },
@@ -121,10 +121,10 @@ fn a_run_sums_up() {
     assert_eq!((summary.delivered, summary.discarded, summary.notifications), (1, 1, 2));
 }
 
-/// An oracle that cannot fail proves nothing: somebody meddles with the ring
-/// after one record was written, and reading it must not pass.
+/// An oracle that cannot fail proves nothing. This test changes the ring after one
+/// record was written, and reading it must fail.
 #[test]
-fn the_oracle_notices() {
+fn the_oracle_notices_changes_of_the_ring() {
     let sample = SampleLen::new(8).unwrap();
     let notices = |says: &str, meddle: &dyn Fn(&SimRing, Offset)| {
         let ring = SimRing::new(65536).unwrap();
@@ -150,7 +150,7 @@ fn the_oracle_notices() {
     notices("query", &|ring, _| ring.producer().output(b"", Flags::NO_WAKEUP).unwrap());
     notices("shared producer position", &|ring, _| {
         let memory = ring.producer_memory();
-        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        // SAFETY: no sample is lent, and the consumer checks everything.
         unsafe { memory.store_producer_pos(Position::new(24, Width::Bits64), Relaxed) };
     });
 }

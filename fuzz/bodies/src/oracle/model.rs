@@ -1,5 +1,5 @@
-//! The protocol in plain numbers. Positions count bytes from the start of the
-//! run, so that nothing in here wraps but what [`Model::seen_at`] makes of them.
+//! The protocol in plain numbers. Positions count bytes from the start of the run,
+//! so only [`Model::seen_at`] wraps.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use ringbuf_sim::Refused;
 
 use crate::oracle::release::Release;
 
-/// What a record has become.
+/// The state of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Busy,
@@ -16,7 +16,7 @@ pub(super) enum State {
     Discarded,
 }
 
-/// A record that was reserved.
+/// A reserved record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) number: u64,
@@ -31,7 +31,7 @@ impl Expected {
     }
 }
 
-/// What a call of `Batch::next` must find.
+/// The expected result of `Batch::next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Record(Expected),
@@ -40,14 +40,14 @@ pub(super) enum Found {
     Limit,
 }
 
-/// A batch: where it stands, what it passed, its bounds.
+/// A batch: its position, the records that it passed, and its limits.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     from: u64,
     at: u64,
-    /// Where each record begins that it passed, delivered or skipped.
+    /// The start of each record that it passed, delivered or skipped.
     passed: Vec<u64>,
-    /// Bytes of those that were skipped.
+    /// The bytes of the skipped records.
     skipped: u64,
     pub(super) counts: Counts,
     max_records: u64,
@@ -64,16 +64,16 @@ impl Walk {
     }
 }
 
-/// The ring as protocol.md has it: sections 1.2, 2, 3 and 4.
+/// The ring as docs/protocol.md describes it.
 #[derive(Debug)]
 pub(super) struct Model {
     width: Width,
     start: u64,
     capacity: u64,
-    /// From the oldest that anybody may still look at, in order.
+    /// In order, from the oldest record that anybody may still look at.
     records: VecDeque<Expected>,
     reserved: u64,
-    /// Bytes of the longest record so far.
+    /// The bytes of the longest record so far.
     longest: u64,
     pub(super) produced: u64,
     pending: u64,
@@ -103,7 +103,7 @@ impl Model {
         }
     }
 
-    /// How a position looks in shared memory.
+    /// Returns a position as it is in shared memory.
     pub(super) fn seen_at(&self, at: u64) -> Position {
         Position::new(self.start.wrapping_add(at), self.width)
     }
@@ -112,7 +112,7 @@ impl Model {
         self.capacity
     }
 
-    /// Section 2: granted where, or refused why.
+    /// Reserving: returns the record, or the reason for the refusal.
     pub(super) fn reserve(&mut self, len: u64) -> Result<Expected, Refused> {
         if len > u64::from(u32::MAX / 4) || footprint(len) > self.capacity {
             return Err(Refused::TooLarge);
@@ -138,8 +138,8 @@ impl Model {
         Ok(record)
     }
 
-    /// Section 3: the record at `at` is no longer busy; a sleeper is told
-    /// if the consumer stands exactly there, or by force.
+    /// Committing: the record at `at` is no longer busy. Notifies if the consumer
+    /// is exactly there, or if forced.
     pub(super) fn commit(&mut self, at: u64, state: State, flags: u64) {
         if let Ok(index) = self.find(at) {
             self.records[index].state = state;
@@ -150,14 +150,14 @@ impl Model {
         self.notifications += u64::from(force || caught_up && !no_wakeup);
     }
 
-    /// A batch from the consumed position on.
+    /// Begins a batch at the consumed position.
     pub(super) fn walk(&self, max_records: u64, max_bytes: u64) -> Walk {
         let (from, counts) = (self.consumed, Counts::default());
         Walk { from, at: from, passed: Vec::new(), skipped: 0, counts, max_records, max_bytes }
     }
 
-    /// Section 4.1: the next record. The bounds are looked at before each
-    /// record, delivered or skipped.
+    /// Consuming: returns the next record. Checks the limits before each record,
+    /// delivered or skipped.
     pub(super) fn next(&self, walk: &mut Walk) -> Found {
         loop {
             if walk.counts.delivered >= walk.max_records || walk.held() >= walk.max_bytes {
@@ -180,7 +180,7 @@ impl Model {
         }
     }
 
-    /// What `walk` passed is consumed; nothing of it is given back yet.
+    /// Consumes the records that `walk` passed, without giving their space back.
     pub(super) fn consume(&mut self, walk: &Walk) {
         self.consumed = walk.at;
         self.counts.delivered += walk.counts.delivered;
@@ -188,14 +188,14 @@ impl Model {
         self.release.pass(&walk.passed);
     }
 
-    /// A batch has ended: the rule leaves no choice.
+    /// Ends a batch. The rule has exactly one result.
     pub(super) fn end_batch(&mut self) {
         let held = self.release.held(self.consumed, self.published);
         self.publish_up_to(self.consumed - held);
     }
 
-    /// A drain by callback has ended, with `held` bytes unpublished: as if it
-    /// had been one batch, or several.
+    /// Ends a drain with a callback that left `held` bytes unpublished. It may act
+    /// like one batch or like several.
     pub(super) fn end_drain(&mut self, walk: &Walk, held: u64) -> Result<(), String> {
         let one = self.release.held(self.consumed, self.published);
         let several = self.release.held_in_windows(self.consumed, walk.from, self.published);
@@ -206,8 +206,8 @@ impl Model {
         Ok(())
     }
 
-    /// In the callback of a drain, at `record`: how far behind the shared word
-    /// may be.
+    /// Checks in the callback of a drain, at `record`, how far the shared position
+    /// is behind.
     pub(super) fn lags_within(
         &self,
         walk: &Walk,
@@ -216,19 +216,19 @@ impl Model {
     ) -> Result<(), String> {
         let lag = self.seen_at(record.at).distance(published, self.width);
         let before = self.consumed - self.published;
-        // Runs of discarded records are skipped whole.
+        // The consumer skips a run of discarded records as a whole.
         let most = self.release.most_within(self.longest, before) + walk.skipped;
         if lag <= most { Ok(()) } else { Err(format!("{lag} bytes unpublished, over {most}")) }
     }
 
-    /// A new consumer takes over.
+    /// Replaces the consumer.
     pub(super) fn restart(&mut self) {
         self.publish();
         self.release = Release::new(self.capacity, self.consumed);
         self.counts = Counts::default();
     }
 
-    /// After looks: `held` bytes are unpublished.
+    /// Checks after looks that left `held` bytes unpublished.
     pub(super) fn looked(&mut self, held: u64) -> Result<(), String> {
         let unpublished = self.consumed - self.published;
         let (may, must) = self.release.is_idle();
@@ -252,8 +252,7 @@ impl Model {
         }
     }
 
-    /// Section 4.4: whether something stands at the consumed position that is
-    /// not busy.
+    /// Returns true if there is a record at the consumed position that is not busy.
     pub(super) fn ready(&self) -> bool {
         self.record(self.consumed).is_some_and(|record| record.state != State::Busy)
     }
@@ -267,7 +266,8 @@ impl Model {
     }
 }
 
-/// Bytes that a record takes: a header of eight and the sample, rounded up.
+/// Returns the bytes that a record takes: a header of eight bytes and the sample,
+/// rounded up.
 fn footprint(len: u64) -> u64 {
     (8 + len).next_multiple_of(8)
 }

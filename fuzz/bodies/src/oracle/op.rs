@@ -1,6 +1,6 @@
-//! [`Op`]: what can be done to a ring.
+//! [`Op`]: the operations on a ring.
 
-/// One operation on a ring. Any list of any of them is valid.
+/// One operation on a ring. Every list of operations is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Reserves `len` bytes and fills them.
@@ -10,14 +10,14 @@ pub enum Op {
     },
     /// Submits an open reservation, if there is one.
     Submit {
-        /// Which, modulo their number.
+        /// Its index, modulo the number of open reservations.
         which: usize,
         /// Wakeup flags; unknown ones are ignored.
         flags: u64,
     },
     /// Discards an open reservation, if there is one.
     Discard {
-        /// Which, modulo their number.
+        /// Its index, modulo the number of open reservations.
         which: usize,
         /// Wakeup flags; unknown ones are ignored.
         flags: u64,
@@ -31,58 +31,58 @@ pub enum Op {
     },
     /// Reads up to this many records in an unbounded batch.
     Read {
-        /// When to stop asking.
+        /// The number of records after which the read stops.
         records: u64,
     },
-    /// Reads a batch bounded to this many records until it ends.
+    /// Reads a batch with this limit of records until it ends.
     AtMost {
-        /// The bound.
+        /// The limit.
         records: u64,
     },
-    /// Reads a batch bounded to this many bytes until it ends.
+    /// Reads a batch with this limit of bytes until it ends.
     ReadBytes {
-        /// The bound.
+        /// The limit.
         bytes: u64,
     },
-    /// As `Read`, and ends the batch by `Batch::finish`.
+    /// Like `Read`, but ends the batch with `Batch::finish`.
     Finish {
-        /// When to stop asking.
+        /// The number of records after which the read stops.
         records: u64,
     },
-    /// Reads by callback, which breaks after this many records (at least one).
+    /// Reads with a callback, which breaks after this many records (at least one).
     ForEach {
-        /// When to break.
+        /// The number of records after which the callback breaks.
         records: u64,
     },
-    /// Reads one by one, until nothing is left or this many were read.
+    /// Reads one record at a time, until none is left or this many were read.
     NextRecord {
-        /// When to stop asking.
+        /// The number of records after which the read stops.
         records: u64,
     },
-    /// As `Read`, and rewinds, so that the records come again.
+    /// Like `Read`, but rewinds, so that the records come again.
     Keep {
-        /// When to stop asking.
+        /// The number of records after which the read stops.
         records: u64,
     },
-    /// Holds back the last records, and in one drain about this much.
+    /// Holds back the last records, and about this many bytes during a drain.
     HoldBack {
-        /// How much, in bytes.
+        /// The number of bytes.
         portion: u64,
     },
-    /// Holds nothing back any more.
+    /// Stops holding back.
     ReleaseAtOnce,
     /// Releases all consumed space.
     Publish,
-    /// Asks whether sleeping is safe.
+    /// Arms the consumer.
     Arm,
-    /// Asks whether something is there, a hundred times at most.
+    /// Calls `is_ready`, at most a hundred times.
     IsReady {
-        /// How often.
+        /// The number of calls.
         looks: u64,
     },
-    /// Asks how far behind the consumer is.
+    /// Reads the lag of the consumer.
     Lag,
-    /// Queries all that the kernel answers.
+    /// Makes every kind of kernel query.
     Query,
     /// Drops the consumer and takes a new one.
     Restart,

@@ -1,4 +1,4 @@
-//! The ways to read, each against the model.
+//! All ways of reading, compared with the model.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ pub(super) enum End {
     Finish,
 }
 
-/// The bound of a batch.
+/// The limit of a batch.
 pub(super) enum Bound {
     None,
     Records(u64),
@@ -24,7 +24,7 @@ pub(super) enum Bound {
 }
 
 impl Oracle<'_> {
-    /// A batch: up to `records` of them, all held together, then compared.
+    /// Reads a batch of up to `records` records. Holds them all, then compares.
     pub(super) fn read(&mut self, records: u64, bound: Bound, end: End) -> Result<(), String> {
         let consumer = self.consumer.as_mut().ok_or("no consumer")?;
         let (batch, mut walk) = match bound {
@@ -88,16 +88,16 @@ impl Oracle<'_> {
         self.summary.discarded += walk.counts.discarded;
     }
 
-    /// What is held back now is what the rule says.
+    /// Checks that the bytes held back follow the rule.
     fn looked(&mut self) -> Result<(), String> {
         let held = self.consumer()?.unpublished();
         self.model.looked(held)
     }
 
-    /// One by one, each to the next call.
+    /// Reads one record at a time. Each lives until the next call.
     pub(super) fn next_record(&mut self, records: u64) -> Result<(), String> {
         for _ in 0..records {
-            // The space of the one before is given back now.
+            // The call gives back the space of the previous record.
             self.model.end_batch();
             let mut walk = self.model.walk(u64::MAX, u64::MAX);
             let expected = self.model.next(&mut walk);
@@ -140,7 +140,7 @@ impl Oracle<'_> {
         Ok(())
     }
 
-    /// By callback: each record is compared when it comes.
+    /// Reads with a callback, and compares each record in it.
     pub(super) fn for_each(&mut self, records: u64) -> Result<(), String> {
         let consumer = self.consumer.as_mut().ok_or("no consumer")?;
         let (model, mut walk) = (&self.model, self.model.walk(u64::MAX, u64::MAX));
@@ -187,7 +187,7 @@ impl Oracle<'_> {
     }
 }
 
-/// Whether a record is the expected one, byte by byte.
+/// Checks that a record is the expected one, byte by byte.
 fn right(bytes: &[u8], at: Position, expected: Expected, model: &Model) -> Result<(), String> {
     same("position", at, model.seen_at(expected.at))?;
     same("length", bytes.len() as u64, expected.len)?;

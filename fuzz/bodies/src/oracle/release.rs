@@ -1,27 +1,27 @@
-//! When consumed space must go back to the producers, as `Consumer::hold_back`
-//! states it.
+//! The rule for giving consumed space back to the producers, as
+//! `Consumer::hold_back` states it.
 
-/// Looks in a row that find nothing, after which nothing is held back.
+/// After this many empty looks in a row, nothing is held back.
 const EMPTY_LOOKS: u64 = 64;
 
-/// The rule, and what it goes by. Positions are the model's.
+/// The rule and its state. Positions are those of the model.
 #[derive(Clone, Debug)]
 pub(super) struct Release {
     capacity: u64,
     /// `None`: nothing is held back.
     portion: Option<u64>,
-    /// Where the consumer started.
+    /// The start position of the consumer.
     born: u64,
-    /// Where the last three records begin that it passed, the last one first.
+    /// The starts of the last three records that it passed, the last one first.
     last: Vec<u64>,
-    /// Looks in a row that found nothing: at least, and at most. They differ
-    /// where a call may count or not: a batch that was not asked, the end of a
-    /// drain that found something before.
+    /// The smallest and the largest possible number of empty looks in a row. They
+    /// differ if it is open whether a call counts: a batch without a call of
+    /// `next`, or the end of a drain that found something before.
     empty: (u64, u64),
 }
 
 impl Release {
-    /// Of a consumer that starts at `born`.
+    /// Creates the rule for a consumer that starts at `born`.
     pub(super) fn new(capacity: u64, born: u64) -> Self {
         Self { capacity, portion: None, born, last: Vec::new(), empty: (0, 0) }
     }
@@ -35,7 +35,7 @@ impl Release {
         self.empty = (0, 0);
     }
 
-    /// Records that begin there were passed, delivered or skipped.
+    /// Passes the records with these starts, delivered or skipped.
     pub(super) fn pass(&mut self, begins: &[u64]) {
         if !begins.is_empty() {
             self.last = begins.iter().rev().chain(&self.last).take(3).copied().collect();
@@ -43,8 +43,8 @@ impl Release {
         }
     }
 
-    /// A look that found nothing, or may count as one; while nothing is held
-    /// back none counts.
+    /// Adds an empty look, or one that may count as empty. Does nothing while
+    /// nothing is held back.
     pub(super) fn look(&mut self, surely: bool) {
         if self.portion.is_some() {
             let (least, most) = self.empty;
@@ -52,37 +52,37 @@ impl Release {
         }
     }
 
-    /// A look that found something, and passed nothing.
+    /// Adds a look that found something, but passed nothing.
     pub(super) fn found(&mut self) {
         self.empty.0 = 0;
     }
 
-    /// Whether everything may, and must, have been published after the looks
-    /// so far.
+    /// Returns two flags: after the looks so far, everything may be published, and
+    /// everything must be published.
     pub(super) fn is_idle(&self) -> (bool, bool) {
         let (least, most) = self.empty;
         (most >= EMPTY_LOOKS, least >= EMPTY_LOOKS)
     }
 
-    /// Bytes unpublished where a batch ends at `consumed`: the last two records,
-    /// as far as they are not published already; nothing if that is more
-    /// than an eighth of the ring.
+    /// Returns the unpublished bytes after a batch that ends at `consumed`. These
+    /// are the last two records, without their published part, or nothing if that
+    /// is more than an eighth of the ring.
     pub(super) fn held(&self, consumed: u64, published: u64) -> u64 {
         self.rule(consumed, self.begin(1), published)
     }
 
-    /// The same where a drain ends that began at `from`, if a window of it ended
-    /// before the last record, and had to publish everything.
+    /// Returns the same for a drain that began at `from`, if one of its windows
+    /// ended before the last record and had to publish everything.
     pub(super) fn held_in_windows(&self, consumed: u64, from: u64, published: u64) -> Option<u64> {
         let window = self.begin(0);
         let all = window > from && self.rule(window, self.begin(2), published) == 0;
         all.then(|| self.rule(consumed, self.begin(1), window))
     }
 
-    /// Bytes that a drain may have delivered and not published when it comes to a
-    /// record, if none is longer than `longest` and it began with `unpublished`.
-    /// It looks at the end of each window, and a window has half a portion after
-    /// its first record.
+    /// Returns the most bytes that a drain may have delivered but not published
+    /// when it reaches a record. No record is longer than `longest`, and the drain
+    /// began with `unpublished`. The drain looks at the end of each window, and a
+    /// window has half a portion after its first record.
     pub(super) fn most_within(&self, longest: u64, unpublished: u64) -> u64 {
         let window = |portion: u64| longest + (portion / 2).max(8);
         let most = |portion: u64| portion.max(2 * longest).max(unpublished) + window(portion);
@@ -94,7 +94,8 @@ impl Release {
         if self.portion.is_none() || stays > self.capacity / 8 { 0 } else { stays }
     }
 
-    /// Where the last record begins, the last but one, and so on.
+    /// Returns the start of the last record (0), of the second-to-last (1), and so
+    /// on.
     fn begin(&self, back: usize) -> u64 {
         self.last.get(back).copied().unwrap_or(self.born)
     }
