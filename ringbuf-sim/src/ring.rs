@@ -323,7 +323,16 @@ impl fmt::Display for SimError {
                 f.write_str("this user ring already has a producer: drop that one, or share it")
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
-            Self::Io(error) => write!(f, "cannot create the simulated ring: {error}"),
+            Self::Io(error) => {
+                write!(f, "cannot create the simulated ring: {error}")?;
+                match error.raw_os_error() {
+                    Some(libc::EMFILE | libc::ENFILE) => {
+                        f.write_str("; raise the limit of open files (`ulimit -n`)")
+                    }
+                    Some(libc::ENOMEM) => f.write_str("; simulate a smaller ring"),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }
@@ -335,16 +344,8 @@ impl fmt::Debug for SimError {
     }
 }
 
-impl std::error::Error for SimError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Capacity(error) => Some(error),
-            Self::Corrupt(corrupt) => Some(corrupt),
-            Self::Io(error) => Some(error),
-            Self::ByteOrder | Self::SecondConsumer | Self::SecondProducer | Self::Forked => None,
-        }
-    }
-}
+/// The text holds the cause, so `source` has nothing to add.
+impl std::error::Error for SimError {}
 
 impl From<io::Error> for SimError {
     fn from(error: io::Error) -> Self {

@@ -54,6 +54,25 @@ fn a_child_stores_nothing_into_its_parents_user_ring() {
     reservation.unwrap().submit();
 }
 
+/// Out of file descriptors: the text says what to raise, once.
+#[test]
+fn a_ring_without_file_descriptors_is_refused() {
+    in_child(|| {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: one limit, alive for the call; it holds in this child alone.
+        let limited = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) } == 0;
+        let errors = [SimRing::new(4096).map(drop), SimUserRing::new(4096).map(drop)];
+        limited
+            && errors.into_iter().all(|result| {
+                result.is_err_and(|error| {
+                    matches!(error, SimError::Io(_))
+                        && error.to_string().contains("ulimit -n")
+                        && std::error::Error::source(&error).is_none()
+                })
+            })
+    });
+}
+
 /// Runs `body` in a child of `fork`: it must answer true.
 fn in_child(body: impl FnOnce() -> bool) {
     // SAFETY: the child takes no lock but the allocator's, which fork leaves whole, and ends.

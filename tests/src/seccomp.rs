@@ -9,6 +9,8 @@ pub enum Call {
     Bpf(u32),
     /// `mmap(2)` of a file.
     MmapOfFile,
+    /// Any call with this number.
+    Number(libc::c_long),
 }
 
 /// Runs `body` on a thread of its own in which `call` fails with `errno`, by a seccomp
@@ -40,6 +42,7 @@ fn install(call: Call, errno: i32) {
     // The number of the call; one argument; what is decided by it.
     let (number, at, value, if_equal, if_not) = match call {
         Call::Bpf(command) => (libc::SYS_bpf, argument(0), command, fail, libc::SECCOMP_RET_ALLOW),
+        Call::Number(number) => (number, argument(0), 0, fail, fail),
         Call::MmapOfFile => (libc::SYS_mmap, argument(4), u32::MAX, libc::SECCOMP_RET_ALLOW, fail),
     };
     let filter = [

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use libbpf_rs::MapHandle;
 use libbpf_rs::libbpf_sys::{
@@ -12,7 +13,7 @@ use libbpf_rs::libbpf_sys::{
 };
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
-use ringbuf_kernel::{MapOptions, OpenError, RingBuf, UserRingBuf};
+use ringbuf_kernel::{MapOptions, OpenError, RingBuf, UserRingBuf, WaitPolicy};
 use ringbuf_tests::{BpfFs, Call, live, live_since, page_size, with_failing};
 
 /// Opening must have failed with a text that has each of `parts` in it. It is whole: nothing is
@@ -142,6 +143,29 @@ fn options_that_the_kernel_refuses() {
     for name in ["a b", "käse", "a\0b", "a/b"] {
         let error = assert_says(options().name(name).create(), &["letters, digits"]);
         assert!(matches!(error, OpenError::MapName { .. }), "{error}");
+    }
+}
+
+/// The system refuses to let the ring wait.
+#[test]
+fn waiting_says_what_failed() {
+    if !live("refusals::waiting") {
+        return;
+    }
+    let no_wait = |call, errno, policy: WaitPolicy| {
+        with_failing(call, errno, || {
+            let mut ring = RingBuf::create(page_size() as u64).expect("ring").with_policy(policy);
+            ring.wait(Some(Duration::from_millis(1))).expect_err("must be refused").to_string()
+        })
+    };
+    for (number, errno, parts) in [
+        (libc::SYS_epoll_create1, libc::EMFILE, ["make an epoll set", "ulimit -n"]),
+        (libc::SYS_epoll_ctl, libc::ENOSPC, ["watch the map", "max_user_watches"]),
+        (libc::SYS_epoll_ctl, libc::EPERM, ["watch the map", "not permitted"]),
+    ] {
+        let text = no_wait(Call::Number(number), errno, WaitPolicy::immediate());
+        println!("{text}");
+        assert!(parts.iter().all(|part| text.contains(part)), "{parts:?}: {text}");
     }
 }
 
