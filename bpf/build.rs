@@ -1,101 +1,15 @@
-//! Compiles each `src/bpf/NAME.bpf.c` into a skeleton, `OUT_DIR/NAME.skel.rs`.
+//! Compiles each `NAME.bpf.c` of `src/bpf`, and the one that ringbuf-cli ships, into a skeleton,
+//! `OUT_DIR/NAME.skel.rs`.
 
-use std::env;
-use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, exit};
-
-use anyhow::{Context, Result};
-use libbpf_cargo::SkeletonBuilder;
-
-const SOURCES: &str = "src/bpf";
+#[path = "../ringbuf-cli/build/programs.rs"]
+mod programs;
 
 fn main() {
-    // On standard error, and before anything else is printed: cargo then shows it once, alone.
-    if let Err(error) = build_all() {
-        eprintln!("{error:#}");
-        exit(1);
-    }
-}
-
-fn build_all() -> Result<()> {
-    let clang = PathBuf::from(env::var_os("CLANG").unwrap_or_else(|| "clang".into()));
-    require_clang(&clang)?;
-    println!("cargo::rerun-if-env-changed=CLANG");
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed={SOURCES}");
-    let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
-    let headers = kernel_header_arguments();
-    // For the test that compiles for both byte orders.
-    let words: Vec<_> = headers.iter().map(|word| word.to_string_lossy()).collect();
-    println!("cargo::rustc-env=KERNEL_HEADERS={}", words.join(" "));
-    let arguments = [byte_order_arguments(), headers].concat();
-    for entry in fs::read_dir(SOURCES).context(SOURCES)? {
-        let source = entry?.path();
-        println!("cargo::rerun-if-changed={}", source.display());
-        let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(stem) = name.strip_suffix(".bpf.c") {
-            compile(&source, &clang, &arguments, &out.join(format!("{stem}.skel.rs")))?;
-        }
-    }
-    Ok(())
-}
-
-fn compile(source: &Path, clang: &Path, arguments: &[OsString], skeleton: &Path) -> Result<()> {
-    SkeletonBuilder::new()
-        .source(source)
-        .clang(clang)
-        .clang_args(["-Wall", "-Werror"].map(OsString::from).iter().chain(arguments))
-        // By path, not as text: the template of load.bpf.c alone is 128 KiB.
-        .reference_obj(true)
-        .build_and_generate(skeleton)
-}
-
-/// A missing compiler is the one thing that most people meet here: one message for it.
-fn require_clang(clang: &Path) -> Result<()> {
-    match Command::new(clang).arg("--version").output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => anyhow::bail!("`{} --version` failed: {}", clang.display(), output.status),
-        Err(error) => anyhow::bail!(
-            "`{}` cannot be run ({error}). It compiles the BPF programs in bpf/{SOURCES}, which the \
-             live tests, the benchmarks and the command line tool load into the kernel. On Debian and \
-             Ubuntu: `apt install clang libelf-dev zlib1g-dev pkg-config make gcc`, or run \
-             `cargo xtask test`, which does it. Another compiler: environment variable CLANG.",
-            clang.display()
-        ),
-    }
-}
-
-/// The skeleton builder asks for target `bpf`, which is the byte order of the machine that
-/// compiles: for another machine it has to be named.
-fn byte_order_arguments() -> Vec<OsString> {
-    let triple = match env::var("CARGO_CFG_TARGET_ENDIAN").as_deref() {
-        Ok("big") => "bpfeb",
-        _ => "bpfel",
-    };
-    ["-Xclang", "-triple", "-Xclang", triple].map(OsString::from).to_vec()
-}
-
-/// Where `asm/types.h` of the machine's headers is. Debian keeps it under the name of the
-/// architecture, where a compiler for target `bpf` does not look; elsewhere nothing is needed.
-fn kernel_header_arguments() -> Vec<OsString> {
-    let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
-    let mut found: Vec<PathBuf> = fs::read_dir("/usr/include")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|directory| directory.join("asm/types.h").is_file())
-        .collect();
-    // With headers of several architectures installed: those of the target first.
-    found.sort_by_key(|directory| {
-        let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (!name.starts_with(&arch), name)
-    });
-    found
-        .into_iter()
-        .take(1)
-        .flat_map(|directory| ["-idirafter".into(), directory.into()])
-        .collect()
+    println!("cargo::rerun-if-changed=../ringbuf-cli/build/programs.rs");
+    programs::build(
+        &["src/bpf", "../ringbuf-cli/src/bpf"],
+        "It compiles the BPF programs in bpf/src/bpf, which the live tests and the benchmarks load \
+         into the kernel; `cargo xtask test` installs it.",
+    );
 }

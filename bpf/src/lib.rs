@@ -10,6 +10,7 @@
 //! The global variables are memory shared with the kernel, which writes while a program runs:
 //! read them after the run, or through atomics.
 
+#[path = "../../ringbuf-cli/src/everywhere.rs"]
 mod everywhere;
 
 pub use everywhere::Everywhere;

@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, OpenObject, PrintLevel};
-use ringbuf_bpf::Everywhere;
-use ringbuf_bpf::exec::{ExecSkel, ExecSkelBuilder};
 use ringbuf_core::Consumer;
 use ringbuf_kernel::{Mapping, RingBuf};
 
+use crate::everywhere::Everywhere;
 use crate::exec::Source;
 use crate::preflight;
+use crate::program::{ExecSkel, ExecSkelBuilder};
 
 /// The warnings of libbpf. They are printed if something fails.
 static WARNINGS: Mutex<String> = Mutex::new(String::new());

@@ -2,16 +2,33 @@
 //!
 //! This is a thin layer over the library crates. `exec.rs` is a typical read loop.
 //! `live.rs` gets a ring from a BPF program.
-#![cfg_attr(not(test), forbid(unsafe_code))]
+#![cfg_attr(not(test), deny(unsafe_code))]
 
 mod cli;
 mod event;
+#[cfg(feature = "bpf")]
+#[cfg_attr(not(test), expect(unsafe_code, reason = "perf_event_open(2) has no safe wrapper here"))]
+#[expect(unreachable_pub, reason = "ringbuf-bpf has this file, too, for the live tests")]
+mod everywhere;
 mod exec;
 mod format;
 #[cfg(feature = "bpf")]
 mod live;
 #[cfg(feature = "bpf")]
 mod preflight;
+#[cfg(feature = "bpf")]
+#[expect(
+    unsafe_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::undocumented_unsafe_blocks,
+    reason = "libbpf-cargo generates this module, from src/bpf/exec.bpf.c"
+)]
+mod program {
+    include!(concat!(env!("OUT_DIR"), "/exec.skel.rs"));
+}
 mod sim;
 mod size;
 mod summary;
