@@ -99,3 +99,7 @@ pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{Producer, RawReservation, Reservation};
 pub use wait::{WaitAction, WaitHost, WaitPolicy, WaitState, WakeCause, Wakeup};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -77,3 +77,7 @@ pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;
 pub use width::kernel_width;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

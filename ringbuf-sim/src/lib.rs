@@ -59,3 +59,7 @@ pub use profile::{PendingPos, Profile};
 pub use ring::{Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads};
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};
 pub use virtual_time::{InVirtualTime, Rests, VirtualMemory, VirtualTime, VirtualUserMemory};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -163,10 +163,10 @@ fn core(files: &[File]) -> Vec<String> {
     broken
 }
 
-/// Whether a line of code (not of a comment) depends on a configuration other than `test`.
+/// Whether a line of code (not of a comment) depends on a configuration other than that of tests.
 fn has_cfg(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    let code = code.replace("cfg(test)", "");
+    let code = code.replace("cfg(test)", "").replace("cfg(doctest)", "");
     code.contains("cfg(") || code.contains("cfg!(")
 }
 
@@ -228,6 +228,7 @@ mod tests {
     #[test]
     fn core_has_no_configuration() {
         assert!(!has_cfg("#[cfg(test)]"));
+        assert!(!has_cfg("#[cfg(doctest)]"));
         assert!(!has_cfg("//! no cfg(loom) here"));
         assert!(!has_cfg("#![cfg_attr(docsrs, feature(x))]"));
         assert!(has_cfg("#[cfg(loom)]"));

@@ -142,6 +142,24 @@ fn the_help_explains_the_command() {
     assert!(help.matches("ringbuf exec").count() >= 3);
 }
 
+#[test]
+fn the_lines_of_the_readme_run() {
+    let lines = include_str!("../../README.md").lines();
+    let lines: Vec<Vec<_>> = lines
+        .filter_map(|line| line.strip_prefix("ringbuf exec"))
+        .map(|arguments| arguments.split_whitespace().collect())
+        .collect();
+    assert!(lines.len() >= 5, "{lines:?}");
+    for mut arguments in lines {
+        if !arguments.contains(&"--sim") {
+            // It needs root: whether it would be understood is told after what comes before this.
+            arguments.push("--help");
+        }
+        let output = output(&arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
 #[cfg(feature = "bpf")]
 #[test]
 fn without_privilege_the_error_names_what_is_missing() {
