@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 use crate::{house, mounts, packages, run, table};
 
 /// The variable with the name of a file. A test that cannot run appends `test<tab>reason` to it.
-const SKIP_LOG: &str = "RINGBUF_SKIP_LOG";
+pub(crate) const SKIP_LOG: &str = "RINGBUF_SKIP_LOG";
 /// The exit code of a check that cannot run on this machine.
 const SKIPPED: i32 = 77;
 

@@ -10,15 +10,18 @@ mod fuzz;
 mod gate;
 mod golden;
 mod house;
+mod hygiene;
 mod litmus;
 mod matrix;
 mod mounts;
 mod mutants;
 mod packages;
+mod release;
 mod results;
 mod run;
 mod suites;
 mod table;
+mod tools;
 mod verdict;
 mod weaken;
 mod workspace;
@@ -191,6 +194,18 @@ enum Task {
     /// processes on 64-bit kernels: see docs/architectures.md. Needs no root after the packages
     /// are installed. Exits with 1 if anything failed.
     Matrix(matrix::Options),
+    /// Pack the published crates, and test the packages where the workspace is not
+    ///
+    /// Packs each with cargo's own verification, unpacks them below target/unpacked, and there runs
+    /// their tests, builds their documentation and installs the command. Use it after touching a
+    /// manifest, or a file that a test reads. Exits with 1 if anything failed.
+    Package(release::Options),
+    /// Check the spelling, and the licences, versions and advisories of the dependencies
+    ///
+    /// Installs typos and cargo-deny below target/tools if they are missing. What each may find is in
+    /// _typos.toml and deny.toml. Advisories are fetched with git; where that fails they are
+    /// skipped, and it says so. Exits with 1 if anything was found.
+    Hygiene(hygiene::Options),
     /// Try to lose a wakeup on the running kernel
     ///
     /// Provokes the race between going to sleep and the last commit. Needs root and clang. Run it
@@ -250,6 +265,8 @@ fn start(task: Task) -> anyhow::Result<u8> {
             live("exactly_once").env("RINGBUF_RECORDS", records).run_alone(&workspace.root)
         }
         Task::Matrix(options) => matrix::matrix(&workspace, &options),
+        Task::Package(options) => release::package(&workspace, &options),
+        Task::Hygiene(options) => hygiene::hygiene(&workspace, &options),
         Task::LostWakeups { seconds } => {
             let step = live("lost_wakeups");
             let step = seconds.into_iter().fold(step, |step, n| step.env("RINGBUF_SECONDS", n));

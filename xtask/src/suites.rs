@@ -13,6 +13,8 @@ pub(crate) const LOOM: &str =
 pub(crate) const SCHEDULES: &str =
     "test --release -p ringbuf-sim --test schedule --locked --no-fail-fast -- --nocapture";
 const FUZZ: &str = "xtask fuzz --minutes 1 --or-skip";
+const PACKAGE: &str = "xtask package";
+const HYGIENE: &str = "xtask hygiene";
 const LITMUS: &str = "xtask litmus";
 pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --locked";
 /// A fair comparison: the profile inlines across crates.
@@ -126,6 +128,21 @@ pub(crate) const SUITES: &[Suite] = &[
             let doc = Step::cargo(&format!("doc {} --no-deps --locked", scope.all()));
             vec![doc.env("RUSTDOCFLAGS", "-D warnings")]
         }),
+    },
+    Suite {
+        name: "package",
+        shows: "each published crate packs, and its package works without the workspace",
+        needs: Needs::BpfOrLess,
+        work: Work::Tests(|scope| {
+            let less = if scope.bpf { "" } else { "--without-bpf" };
+            vec![Step::cargo(&format!("{PACKAGE} {less}"))]
+        }),
+    },
+    Suite {
+        name: "hygiene",
+        shows: "the spelling; licences, versions and advisories of the dependencies",
+        needs: Needs::Nothing,
+        work: Work::Tests(|scope| vec![scope.installing(HYGIENE)]),
     },
     Suite {
         name: "live",
@@ -324,8 +341,10 @@ mod tests {
 
     #[test]
     fn what_a_suite_installs_itself_can_be_refused() {
-        for name in ["fuzz", "litmus"] {
-            let Work::Measure(steps) = suite(name).work else { panic!("{name} may skip") };
+        for name in ["fuzz", "hygiene", "litmus"] {
+            let (Work::Measure(steps) | Work::Tests(steps)) = suite(name).work else {
+                panic!("{name} runs commands")
+            };
             let [refused, free] = [true, false].map(|no_install| {
                 let scope = Scope { default_members: &[], sim_tests: &[], bpf: true, no_install };
                 lines(&steps(&scope)).concat()
