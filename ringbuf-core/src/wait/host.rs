@@ -108,7 +108,8 @@ pub enum Wakeup {
     Ready,
     /// The timeout is over, and there is nothing to read, or no space to write.
     TimedOut,
-    /// A signal arrived (`EINTR`), or the process was stopped and continued.
+    /// A signal arrived (`EINTR`), or the process was stopped and continued, by a
+    /// shell or a debugger. Look at what your signal handlers set, and wait again.
     Interrupted,
 }
 
