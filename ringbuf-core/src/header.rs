@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_changes_the_flags_only() {
+    fn a_commit_changes_only_the_flags() {
         let committed = Header::from_bits(0x4000_000d);
         for flags in [0, Header::BUSY_BIT, Header::DISCARD_BIT, 3 << 30] {
             assert_eq!(Header::from_bits(flags | 0xd).discarded(), committed);

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_masked_and_aligned_whatever_the_position() {
+    fn an_offset_is_masked_and_aligned_for_every_position() {
         let capacity = Capacity::new(4096, 4096).unwrap();
         for value in [0, 1, 7, 8, 4095, 4096, 4097, u64::MAX] {
             let offset = Position::new(value, Width::Bits64).offset(capacity).get();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn capacity_says_what_is_wrong() {
+    fn capacity_errors_name_the_problem() {
         use CapacityError::*;
         assert_eq!(Capacity::new(0, 4096), Err(Zero));
         assert_eq!(Capacity::new(4095, 4096), Err(BelowPage { bytes: 4095, page_size: 4096 }));

@@ -1,4 +1,4 @@
-//! Core never allocates: not when it reads, not when it waits.
+//! Core never allocates, neither for reading nor for waiting.
 
 mod counting;
 
@@ -15,8 +15,8 @@ use ringbuf_sim::{Flags, SimRing, VirtualTime};
 const CAPACITY: u64 = 64 * 1024;
 const GO_ON: ControlFlow<()> = Continue(());
 
-/// A ring with records of two lengths and discarded ones among them; the last
-/// one is busy.
+/// A ring with records of two lengths, some of them discarded. The last one is
+/// busy.
 fn filled(records: u64) -> SimRing {
     let ring = SimRing::new(CAPACITY).unwrap();
     let producer = ring.producer();
@@ -77,7 +77,7 @@ fn for_each_does_not_allocate() {
 }
 
 #[test]
-fn looking_and_arming_do_not_allocate() {
+fn looks_and_arming_do_not_allocate() {
     let ring = filled(10);
     let mut consumer = ring.consumer().unwrap();
     consumer.hold_back(CAPACITY / 2);
@@ -94,12 +94,12 @@ fn looking_and_arming_do_not_allocate() {
 }
 
 #[test]
-fn what_is_corrupt_does_not_allocate() {
+fn a_corrupt_ring_does_not_allocate() {
     let ring = filled(10);
     let mut consumer = ring.consumer().unwrap();
     let memory = ring.producer_memory();
     let far = consumer.position().advance(3 * CAPACITY, consumer.memory().width());
-    // SAFETY: no sample is lent out; that it is out of range is the point.
+    // SAFETY: no sample is lent. The position is out of range on purpose.
     unsafe { memory.store_producer_pos(far, Release) };
     without_allocation("a corrupt ring", || {
         assert!(consumer.lag().is_err());
@@ -109,7 +109,7 @@ fn what_is_corrupt_does_not_allocate() {
     });
 }
 
-/// The loop of `wait` itself, in virtual time: naps, spins, blocks, and every end.
+/// The loop of `wait` in virtual time: naps, spins, blocks, and every end.
 #[test]
 fn waiting_does_not_allocate() {
     let us = Duration::from_micros;
@@ -126,7 +126,7 @@ fn waiting_does_not_allocate() {
         let time = VirtualTime::new();
         time.tick(us(2));
         let mut consumer = ring.consumer_in(&time).unwrap();
-        // Dense, sparse, too much at once, and nothing.
+        // Dense, sparse, too much at once, and no records.
         for (step, burst) in (0..).zip([1, 10, 1, 100, 0, 0, 1, 0, 500, 0, 0, 0, 1]) {
             let producer = &producer;
             time.at(us(10 * step), move |_| {
@@ -135,7 +135,7 @@ fn waiting_does_not_allocate() {
                 }
             });
         }
-        // A signal ends a nap or a block, but no spin.
+        // A signal ends a nap or a block, but not a spin.
         time.at(us(500), |time| time.signal());
         time.at(us(15_000), |time| time.signal());
         let mut ends = Vec::with_capacity(10_000);

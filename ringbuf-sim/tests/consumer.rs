@@ -1,5 +1,5 @@
-//! One consumer at a time; what a batch bounds and holds; and rings that hold
-//! what no kernel writes.
+//! One consumer at a time; the limits and the held bytes of a batch; and rings with
+//! content that no kernel writes.
 
 use std::mem::forget;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,7 +12,7 @@ use ringbuf_sim::{Flags, SimError, SimMemory, SimRing};
 
 const CAPACITY: u64 = 64 * 1024;
 
-/// A ring with `records` records of 8 bytes, which hold their number.
+/// Returns a ring with `records` records of 8 bytes. Each holds its number.
 fn ring(records: u64) -> SimRing {
     let ring = SimRing::new(CAPACITY).unwrap();
     let producer = ring.producer();
@@ -26,7 +26,7 @@ fn position(value: u64) -> Position {
     Position::new(value, Width::Bits64)
 }
 
-/// The numbers that a batch delivers until it ends.
+/// Returns the numbers that a batch delivers until it ends.
 fn numbers(batch: &Batch<'_, SimMemory>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Next::Record(record) = batch.next().unwrap() {
@@ -59,20 +59,20 @@ fn bounds() {
     assert_eq!((numbers(&batch), batch.delivered(), batch.held_bytes()), (vec![0, 1, 2], 3, 48));
     assert!(matches!(batch.next(), Ok(Next::Limit)));
     drop(batch);
-    // The record that reaches the bound is the last.
+    // The record that reaches the limit is the last.
     assert_eq!(numbers(&consumer.batch().max_bytes(17)), [3, 4]);
     assert_eq!(numbers(&consumer.batch().max_bytes(16)), [5]);
     assert_eq!(numbers(&consumer.batch().max_bytes(0)), []);
     assert_eq!(numbers(&consumer.batch().max_records(0)), []);
     assert_eq!(numbers(&consumer.batch().max_records(9).max_bytes(32)), [6, 7]);
-    // More than there is: the ring is the bound.
+    // More than available: the ring is the limit.
     let batch = consumer.batch().max_records(3);
     assert_eq!(numbers(&batch), [8, 9]);
     assert!(matches!(batch.next(), Ok(Next::Empty)));
 }
 
 #[test]
-fn what_is_kept_or_forgotten_comes_again() {
+fn rewound_and_forgotten_records_come_again() {
     let ring = ring(4);
     let mut consumer = ring.consumer().unwrap();
     let batch = consumer.batch();
@@ -92,7 +92,7 @@ fn records_are_held_together() {
     let ring = ring(0);
     let producer = ring.producer();
     let mut consumer = ring.consumer().unwrap();
-    // A whole ring, so that the last record goes on in the second copy.
+    // A whole ring, so that the last record continues in the second copy.
     let len = 1000;
     for lap in 0..20 {
         let mut written = 0_u8;
@@ -113,8 +113,8 @@ fn records_are_held_together() {
     }
 }
 
-/// Reads all, then meddles: the consumer must report this reason, there, now
-/// and later, whatever is asked of it.
+/// Reads everything, then changes the ring. The consumer must report this reason
+/// and this position, now and in each later call.
 fn corrupt(ring: &SimRing, meddle: impl FnOnce(), reason: &str) {
     let mut consumer = ring.consumer().unwrap();
     let place = consumer.position();
@@ -124,7 +124,7 @@ fn corrupt(ring: &SimRing, meddle: impl FnOnce(), reason: &str) {
     };
     meddle();
     for _ in 0..2 {
-        // A look is enough to know that sleeping is wrong.
+        // One look shows that sleeping is wrong.
         assert_eq!(consumer.arm(), Armed::Ready, "{reason}");
         let batch = consumer.batch();
         for _ in 0..3 {
@@ -139,14 +139,14 @@ fn corrupt(ring: &SimRing, meddle: impl FnOnce(), reason: &str) {
         assert!(consumer.is_ready() && consumer.known_ready());
     }
     assert_eq!(consumer.position(), place);
-    // Once found, always: even when the ring looks well again.
-    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    // The error stays, even if the ring looks well again.
+    // SAFETY: no sample is lent, and the consumer checks every value.
     unsafe { ring.producer_memory().store_producer_pos(place, Relaxed) };
     is_expected(consumer.batch().next().err());
 }
 
 #[test]
-fn a_corrupt_header_is_the_end() {
+fn a_corrupt_header_ends_reading() {
     for footprint in [16, 24, 32, CAPACITY, 0x4000_0008] {
         for discarded in [0, Header::DISCARD_BIT] {
             let ring = ring(0);
@@ -159,7 +159,7 @@ fn a_corrupt_header_is_the_end() {
                     let at = Position::default().offset(memory.capacity());
                     // SAFETY: nobody reads while this thread writes.
                     unsafe { memory.write_header(at, header, PageOffset::NONE) };
-                    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+                    // SAFETY: no sample is lent, and the consumer checks every value.
                     unsafe { memory.store_producer_pos(position(8), Relaxed) };
                 },
                 &reason,
@@ -169,40 +169,40 @@ fn a_corrupt_header_is_the_end() {
 }
 
 #[test]
-fn a_forged_producer_position_is_the_end() {
+fn a_forged_producer_position_ends_reading() {
     for produced in [4, 12, CAPACITY + 8, 1 << 40, u64::MAX - 7, u64::MAX] {
         let ring = ring(0);
         let producer = position(produced);
         let kind = if producer.is_aligned() { "ProducerOutOfRange" } else { "ProducerMisaligned" };
         let reason = format!("{kind} {{ producer: {producer:?} }}");
         let forge = || {
-            // SAFETY: no sample is lent out, and the consumer checks what it finds.
+            // SAFETY: no sample is lent, and the consumer checks every value.
             unsafe { ring.producer_memory().store_producer_pos(producer, Relaxed) };
         };
         corrupt(&ring, forge, &reason);
-        // Nor does a new consumer believe it, nor does trying take the ring.
-        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        // A new consumer refuses it, too, and the attempt does not claim the ring.
+        // SAFETY: no sample is lent, and the consumer checks every value.
         unsafe { ring.producer_memory().store_producer_pos(producer, Relaxed) };
         for _ in 0..2 {
             assert!(
                 matches!(ring.consumer(), Err(SimError::Corrupt(found)) if format!("{:?}", found.reason) == reason)
             );
         }
-        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        // SAFETY: no sample is lent, and the consumer checks every value.
         unsafe { ring.producer_memory().store_producer_pos(position(0), Relaxed) };
         assert_eq!(ring.consumer().unwrap().lag(), Ok(0));
     }
 }
 
-/// `lag` alone may find it, too.
+/// `lag` alone finds it, too.
 #[test]
-fn a_corrupt_lag_is_the_end() {
+fn a_corrupt_lag_ends_reading() {
     let ring = ring(1);
     let mut consumer = ring.consumer().unwrap();
-    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    // SAFETY: no sample is lent, and the consumer checks every value.
     unsafe { ring.producer_memory().store_producer_pos(position(20), Relaxed) };
     let corrupt = consumer.lag().unwrap_err();
-    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    // SAFETY: no sample is lent, and the consumer checks every value.
     unsafe { ring.producer_memory().store_producer_pos(position(16), Relaxed) };
     assert_eq!(consumer.lag(), Err(corrupt));
     assert_eq!(consumer.batch().next().err(), Some(corrupt));
@@ -230,7 +230,7 @@ fn records_before_the_corrupt_one_are_good() {
 fn a_misaligned_consumer_position_is_refused() {
     let ring = ring(1);
     let consumer = ring.consumer().unwrap();
-    // SAFETY: no sample is lent out, and the consumer checks what it finds.
+    // SAFETY: no sample is lent, and the consumer checks every value.
     unsafe { consumer.memory().store_consumer_pos(position(4), Relaxed) };
     drop(consumer);
     let refused = ring.consumer().map(drop).unwrap_err();
@@ -238,8 +238,8 @@ fn a_misaligned_consumer_position_is_refused() {
     assert_eq!(reason, CorruptReason::ConsumerMisaligned);
 }
 
-/// Any bytes, any producer position: it ends, and stays within what is
-/// produced.
+/// Any bytes, any producer position: reading ends, and stays within the produced
+/// bytes.
 #[test]
 fn any_bytes() {
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
@@ -254,7 +254,7 @@ fn any_bytes() {
         let ring = SimRing::new(CAPACITY).unwrap();
         let memory = ring.producer_memory();
         let mut consumer = ring.consumer().unwrap();
-        // Mostly short records, so that a walk has somewhere to go.
+        // Mostly short records, so that a walk passes several.
         let (bits, few) = (next(), next() % 8 == 0);
         for slot in 0..CAPACITY / 8 {
             let word = if few || next() % 64 == 0 { next() } else { next() & 0x4000_00ff };
@@ -264,14 +264,14 @@ fn any_bytes() {
             unsafe { memory.write_header(at, Header::from_bits(word as u32), PageOffset::NONE) };
         }
         let ahead = if next() % 16 == 0 { next() } else { next() % (CAPACITY / 8 + 1) * 8 };
-        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        // SAFETY: no sample is lent, and the consumer checks every value.
         unsafe { memory.store_producer_pos(position(ahead), Relaxed) };
         ends[walk(&mut consumer, ahead)] += 1;
     }
     assert!(ends.iter().all(|end| *end > 10), "{ends:?}");
 }
 
-/// Reads as far as it goes: how it ended.
+/// Reads to the end and returns how it ended.
 fn walk(consumer: &mut Consumer<SimMemory>, produced: u64) -> usize {
     let mut calls = 0;
     let batch = consumer.batch();

@@ -14,9 +14,10 @@ use ringbuf_sim::{DrainError, Flags, SimError, SimUserMemory, SimUserRing};
 use user_facts::UserRing;
 
 const PAGE: u64 = 4096;
-/// Longer than any scheduler's whim: a wait that takes this long was not ended by a notification.
+/// Longer than any delay of the scheduler. No notification ended a wait that takes this
+/// long.
 const NEVER: Duration = Duration::from_secs(10);
-/// Unoptimised code gets through fewer.
+/// Unoptimised code handles fewer.
 const SAMPLES: u64 = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
 
 struct Simulated {
@@ -75,7 +76,7 @@ fn a_drain_inside_a_drain_is_refused() {
     assert_eq!((outer, inner), (Ok(1), Some(Err(DrainError::Busy))));
     assert_eq!(DrainError::Busy.errno(), -16);
     assert_eq!(ring.notifications(), 1);
-    // Unknown flags are found before the flag is tried.
+    // Unknown flags are refused before the busy flag is tried.
     let mut inner = None;
     send(&producer, b"outer");
     ring.drain(Flags::NO_WAKEUP, |_| {
@@ -116,7 +117,7 @@ fn a_sample_is_released_only_after_its_callback() {
     assert_eq!((producer.lag(), ring.notifications()), (0, 1));
 }
 
-/// Not the kernel's business, where callbacks do not panic: nothing is lost.
+/// The kernel has no such case, because callbacks do not panic there. Nothing is lost.
 #[test]
 fn a_callback_that_panics_consumes_nothing() {
     let (ring, producer) = fresh(PAGE);
@@ -126,7 +127,7 @@ fn a_callback_that_panics_consumes_nothing() {
     assert_eq!((producer.lag(), lens(&ring)), (16, vec![5]));
 }
 
-/// The oldest open reservation holds back what was committed behind it.
+/// The oldest open reservation blocks committed records behind it.
 #[test]
 fn reservations_are_committed_in_any_order() {
     let (ring, producer) = fresh(PAGE);
@@ -154,8 +155,7 @@ fn a_ring_has_one_producer_that_can_be_replaced() {
     assert_eq!(lens(&ring), [14, 15]);
 }
 
-/// As the kernel maps it for who produces: a stray store to the consumer page
-/// faults.
+/// Mapped as the kernel maps it for a producer: a wrong store to the consumer page faults.
 #[test]
 fn the_producer_may_not_write_the_consumer_page() {
     let (_ring, producer) = fresh(PAGE);
@@ -174,11 +174,11 @@ fn the_producer_may_not_write_the_consumer_page() {
     assert_eq!(places.map(rights), ["r--s", "rw-s", "rw-s", "rw-s"]);
 }
 
-/// The peek compares 64 bits, unlike everything else that compares positions:
-/// once the producer position has wrapped, nothing is found any more. With 64
-/// bits nobody lives to see it; on a 32-bit kernel it takes 4 GiB.
+/// The peek compares 64 bits; everything else compares modulo the width. After the producer
+/// position has wrapped, the peek finds nothing. On a 32-bit kernel this takes 4 GiB; with
+/// 64 bits it never happens in practice.
 #[test]
-fn a_drain_stops_for_ever_where_positions_wrap() {
+fn a_drain_stops_permanently_when_positions_wrap() {
     for (width, top) in [(Width::Bits32, 1 << 32), (Width::Bits64, 0_u64)] {
         let ring = SimUserRing::started_at(PAGE, width, top.wrapping_sub(32)).unwrap();
         let producer = ring.producer().unwrap();
@@ -193,7 +193,7 @@ fn a_drain_stops_for_ever_where_positions_wrap() {
 }
 
 #[test]
-fn a_wait_for_room_is_ended_by_the_drain_that_makes_it() {
+fn a_drain_ends_a_wait_for_space() {
     let (ring, producer) = fresh(PAGE);
     let short = Duration::from_millis(20);
     assert_eq!(producer.wait_for_room(4088, Some(short)).unwrap(), Wakeup::Ready);
@@ -202,9 +202,9 @@ fn a_wait_for_room_is_ended_by_the_drain_that_makes_it() {
     }
     assert!(!ring.is_writable());
     assert_eq!(producer.wait_for_room(0, Some(short)).unwrap(), Wakeup::TimedOut);
-    // It will never fit, so there is nothing to wait for.
+    // It never fits, so there is nothing to wait for.
     assert_eq!(producer.wait_for_room(u32::MAX, Some(short)).unwrap(), Wakeup::Ready);
-    // What is drained without a notification is found when the time is up.
+    // The look after the timeout finds space that was drained without a notification.
     ring.drain(Flags::NO_WAKEUP, |_| Break(())).unwrap();
     assert_eq!(ring.notifications(), 0);
     assert_eq!(producer.wait_for_room(2040, Some(short)).unwrap(), Wakeup::Ready);
@@ -218,7 +218,7 @@ fn a_wait_for_room_is_ended_by_the_drain_that_makes_it() {
     assert!(ring.as_fd().try_clone_to_owned().is_ok());
 }
 
-/// A thread produces, another drains, in turns that nobody arranges.
+/// One thread produces, another drains, in any order.
 #[test]
 fn every_sample_arrives_once_in_order_unharmed() {
     let (ring, producer) = fresh(PAGE);
@@ -254,7 +254,7 @@ fn every_sample_arrives_once_in_order_unharmed() {
         if open.is_empty() {
             assert_eq!(producer.wait_for_room(plan(number).0, Some(NEVER)).unwrap(), Wakeup::Ready);
         }
-        // The last reserved is committed first.
+        // The last reservation is committed first.
         for (number, reservation) in open.into_iter().rev() {
             if plan(number).1 { reservation.discard() } else { reservation.submit() }
         }
@@ -264,7 +264,7 @@ fn every_sample_arrives_once_in_order_unharmed() {
     assert_eq!(producer.lag(), 0);
 }
 
-/// Length of a sample, and whether it is discarded.
+/// Returns the length of a sample, and whether it is discarded.
 fn plan(number: u64) -> (u32, bool) {
     let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let len = if hash >> 60 == 0 { hash >> 32 & 1023 } else { hash >> 32 & 63 };
@@ -287,7 +287,7 @@ fn send(producer: &Producer<SimUserMemory>, bytes: &[u8]) {
     reservation.submit();
 }
 
-/// Drains all: the length of each sample.
+/// Drains everything and returns the length of each sample.
 fn lens(ring: &SimUserRing) -> Vec<usize> {
     let mut lens = Vec::new();
     let count = ring.drain(Flags::ADAPTIVE, |sample| {

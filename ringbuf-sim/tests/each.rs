@@ -1,5 +1,5 @@
-//! Reading by callback: the same records as by batch, whatever the lengths
-//! suggest; where it ends, and what it gives back meanwhile.
+//! Reading with a callback: it gives the same records as a batch, for any lengths.
+//! Also where it ends, and the space that it gives back on the way.
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +12,7 @@ use ringbuf_sim::{Flags, SimRing};
 const CAPACITY: u64 = 64 * 1024;
 const GO_ON: ControlFlow<()> = Continue(());
 
-/// Records of few lengths, in runs: what a guess of the next length is made
-/// for, and what misleads it.
+/// Records of few lengths, in runs. Guesses of the next length are right and wrong.
 fn records() -> impl Strategy<Value = Vec<(usize, bool)>> {
     let len = prop_oneof![4 => Just(8), 4 => Just(64), 1 => 0_usize..300];
     let run = (len, 1_usize..40, prop::bool::weighted(0.1));
@@ -27,8 +26,8 @@ fn records() -> impl Strategy<Value = Vec<(usize, bool)>> {
 }
 
 proptest! {
-    /// Each sample is full of words that are the length word of the record
-    /// before: to take the inside of a sample for a header finds one.
+    /// Each word of a sample equals the length word of the record before. So a
+    /// reader that takes the inside of a sample for a header finds one.
     #[test]
     fn a_wrong_guess_changes_nothing(laps in vec(records(), 1..4), portion in 0..CAPACITY) {
         let [by_batch, by_callback] = [(); 2].map(|()| SimRing::new(CAPACITY).unwrap());
@@ -63,7 +62,7 @@ proptest! {
                 GO_ON
             });
             prop_assert!(matches!(end, Ok(Continue(Drained::Empty))));
-            // Where holding back left less room, fewer were written.
+            // Holding back leaves less space, so fewer records were written.
             expected.truncate(found.len());
             prop_assert_eq!(found, expected);
             batches.publish();
@@ -73,7 +72,7 @@ proptest! {
 }
 
 #[test]
-fn it_stops_where_it_is_told_and_goes_on_there() {
+fn a_break_stops_and_the_next_call_continues_there() {
     for stop in 0..12 {
         let ring = ring(12);
         let mut consumer = ring.consumer().unwrap();
@@ -94,7 +93,7 @@ fn it_stops_where_it_is_told_and_goes_on_there() {
 }
 
 #[test]
-fn it_ends_at_a_busy_record_and_looks_see_it_commit() {
+fn reading_ends_at_a_busy_record_until_its_commit() {
     let ring = ring(3);
     let producer = ring.producer();
     let mut consumer = ring.consumer().unwrap();
@@ -113,7 +112,7 @@ fn it_ends_at_a_busy_record_and_looks_see_it_commit() {
 }
 
 #[test]
-fn a_producer_that_never_rests_does_not_keep_it() {
+fn a_busy_producer_cannot_keep_the_reader() {
     for portion in [None, Some(CAPACITY / 4), Some(CAPACITY)] {
         let ring = ring(1);
         let producer = ring.producer();
@@ -126,15 +125,15 @@ fn a_producer_that_never_rests_does_not_keep_it() {
             if count * 1008 < 4 * CAPACITY { Continue(()) } else { Break(()) }
         });
         assert_eq!(end, Ok(Continue(Drained::Limit)));
-        // A ring and a window at most.
+        // At most a ring and a window.
         assert!(count * 1008 <= 2 * CAPACITY, "{count} records at once");
     }
 }
 
-/// Sixteen records of a sixteenth of the ring, as they are asked for: eight, seven, one; and one
-/// more that is there in the end, which is for the next call.
+/// Sixteen records of a sixteenth of the ring, read as eight, seven and one. One
+/// more record is there at the end, for the next call.
 #[test]
-fn it_ends_after_exactly_one_ring() {
+fn reading_ends_after_exactly_one_ring() {
     let ring = SimRing::new(CAPACITY).unwrap();
     let producer = ring.producer();
     let produce = |records| {
@@ -160,7 +159,7 @@ fn it_ends_after_exactly_one_ring() {
 }
 
 #[test]
-fn space_comes_back_while_it_reads() {
+fn space_is_given_back_during_a_read() {
     let ring = SimRing::new(CAPACITY).unwrap();
     let producer = ring.producer();
     while producer.output(&[0; 56], Flags::ADAPTIVE).is_ok() {}
@@ -199,7 +198,7 @@ fn a_record_whose_callback_panics_is_consumed() {
     assert_eq!(rest, [14, 15, 16, 17, 18, 19]);
 }
 
-/// A ring with this many records of 8 bytes, which hold their number.
+/// Returns a ring with this many records of 8 bytes. Each holds its number.
 fn ring(records: u64) -> SimRing {
     let ring = SimRing::new(CAPACITY).unwrap();
     for number in 0..records {

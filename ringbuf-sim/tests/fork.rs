@@ -1,5 +1,5 @@
-//! A child of `fork` has the pages of a simulated ring, as it has those of a map: dropping what its
-//! parent opened stores nothing there, using it is an error.
+//! A child of `fork` has the pages of a simulated ring, as it has those of a map.
+//! Dropping what its parent opened stores nothing there, and using it is an error.
 
 use ringbuf_core::{CorruptReason, Next, ReserveError};
 use ringbuf_sim::{Flags, Refused, SimError, SimRing, SimUserRing};
@@ -73,9 +73,10 @@ fn a_ring_without_file_descriptors_is_refused() {
     });
 }
 
-/// Runs `body` in a child of `fork`: it must answer true.
+/// Runs `body` in a child of `fork`. It must return true.
 fn in_child(body: impl FnOnce() -> bool) {
-    // SAFETY: the child takes no lock but the allocator's, which fork leaves whole, and ends.
+    // SAFETY: the child takes only the lock of the allocator, which stays whole in
+    // fork, and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));

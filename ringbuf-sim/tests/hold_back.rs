@@ -1,4 +1,4 @@
-//! What a consumer holds back, and when it gives it back.
+//! The bytes that a consumer holds back, and when it gives them back.
 
 use std::mem::forget;
 
@@ -7,7 +7,7 @@ use ringbuf_sim::{Flags, SimMemory, SimRing};
 
 const CAPACITY: u64 = 64 * 1024;
 
-/// A ring with `records` records of 8 bytes, which hold their number.
+/// Returns a ring with `records` records of 8 bytes. Each holds its number.
 fn ring(records: u64) -> SimRing {
     let ring = SimRing::new(CAPACITY).unwrap();
     let producer = ring.producer();
@@ -17,7 +17,7 @@ fn ring(records: u64) -> SimRing {
     ring
 }
 
-/// The numbers that a batch delivers until it ends.
+/// Returns the numbers that a batch delivers until it ends.
 fn numbers(batch: &Batch<'_, SimMemory>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Next::Record(record) = batch.next().unwrap() {
@@ -32,12 +32,13 @@ fn a_killed_consumer_leaves_two_records() {
     let mut first = ring.consumer().unwrap();
     first.hold_back(CAPACITY);
     assert_eq!(numbers(&first.batch()), [0, 1, 2]);
-    // As if killed: the shared word is all that stays.
+    // As if killed: only the shared position stays.
     forget(first);
     assert_eq!(ring.producer().query(0), 32);
 }
 
-/// A reader that keeps up and publishes at once is notified for each record.
+/// A reader that keeps up and publishes at once gets a notification for each
+/// record.
 #[test]
 fn a_late_release_saves_notifications() {
     let notified = |portion: Option<u64>| {
@@ -52,12 +53,12 @@ fn a_late_release_saves_notifications() {
         ring.notifications()
     };
     assert_eq!(notified(None), 10_000);
-    // The first finds it caught up; then it stays two records behind.
+    // The first commit finds it caught up. Then it stays two records behind.
     assert_eq!(notified(Some(CAPACITY / 4)), 1);
 }
 
-/// Wherever a batch ends: all but the last two records is given back, or all if
-/// those take more than an eighth of the ring.
+/// When a batch ends, everything except the last two records is given back. If
+/// these take more than an eighth of the ring, everything is given back.
 #[test]
 fn a_batch_gives_back_all_but_two_records() {
     let ring = ring(8);
@@ -78,13 +79,13 @@ fn a_batch_gives_back_all_but_two_records() {
         assert!(matches!(consumer.batch().next(), Ok(Next::Record(_))));
         held.push(consumer.unpublished());
     }
-    // With the last, the one before it is no longer in the way.
+    // With the last record, the one before it no longer counts.
     assert_eq!(held, [CAPACITY / 16 + 16, CAPACITY / 8, 0, 16]);
 }
 
-/// Two ways to say so, and the default.
+/// Two ways to give back at once, and the default.
 #[test]
-fn without_holding_back_all_is_given_back_at_once() {
+fn without_holding_back_everything_is_given_back_at_once() {
     let ring = ring(9);
     let mut consumer = ring.consumer().unwrap();
     assert_eq!(numbers(&consumer.batch().max_records(2)).len(), 2);
@@ -102,10 +103,10 @@ fn without_holding_back_all_is_given_back_at_once() {
     assert_eq!((consumer.unpublished(), ring.producer().query(2)), (0, 144));
 }
 
-/// Of what is held back: 64 looks in a row that find nothing, of any kind, and
-/// none fewer, and none that was in between.
+/// 64 empty looks in a row of any kind give everything back, but 63 do not, and
+/// looks before a record do not count.
 #[test]
-fn looks_that_find_nothing_give_all_back() {
+fn empty_looks_give_everything_back() {
     let ring = ring(2);
     let mut consumer = ring.consumer().unwrap();
     consumer.hold_back(CAPACITY);
@@ -132,10 +133,10 @@ fn looks_that_find_nothing_give_all_back() {
     }
 }
 
-/// Windows of half a portion bound what a drain holds, not what is held when it
-/// ends: that begins with the last record but one, wherever it stands.
+/// Windows of half a portion limit the bytes that a drain holds. At its end, the
+/// bytes held back start at the second-to-last record, wherever it is.
 #[test]
-fn what_is_held_back_is_two_records_wherever_a_window_ends() {
+fn two_records_are_held_back_wherever_a_window_ends() {
     for stop in 1..10 {
         let ring = ring(10);
         let mut consumer = ring.consumer().unwrap();
@@ -151,7 +152,7 @@ fn what_is_held_back_is_two_records_wherever_a_window_ends() {
     }
 }
 
-/// One record alone, and a discarded one: each counts.
+/// One single record, and a discarded one: each counts.
 #[test]
 fn a_first_record_is_held_back_alone() {
     let ring = SimRing::new(CAPACITY).unwrap();

@@ -1,7 +1,7 @@
-//! How often the consumer looks at what producers write, and gives space back:
-//! what it knows it does not ask again, since each look takes a shared cache line.
-//! Reading by callback shows by its loads which way a record came: one for each
-//! record, and one more for each guess that was wrong.
+//! How often the consumer loads what producers write, and gives space back. It does
+//! not load known facts again, because each load takes a shared cache line. With a
+//! callback, the loads show the path of a record: one load for each record, and one
+//! more for each wrong guess.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -15,19 +15,19 @@ use ringbuf_core::{
 };
 use ringbuf_sim::{Flags, SimMemory, SimRing};
 
-/// A ring's memory, which counts the loads of what producers write, and stores.
+/// The memory of a ring. It counts stores, and the loads of what producers write.
 struct Counted<'r> {
     memory: &'r SimMemory,
-    /// Of the producer position.
+    /// Loads of the producer position.
     looks: Cell<u64>,
     headers: Cell<u64>,
-    /// Of the consumer position.
+    /// Stores of the consumer position.
     releases: Cell<u64>,
-    /// It says now that every header is that of an empty record.
+    /// From now on it returns the header of an empty record everywhere.
     lies: Rc<Cell<bool>>,
 }
 
-/// The consumer of a memory whose owner reads nothing.
+/// Returns the consumer of a memory. The owner of the memory reads nothing.
 fn counted(owner: &Consumer<SimMemory>) -> Consumer<Counted<'_>> {
     let [looks, headers, releases] = [const { Cell::new(0) }; 3];
     let memory = Counted { memory: owner.memory(), looks, headers, releases, lies: Rc::default() };
@@ -35,7 +35,7 @@ fn counted(owner: &Consumer<SimMemory>) -> Consumer<Counted<'_>> {
     unsafe { Consumer::new(memory) }.unwrap()
 }
 
-// SAFETY: M1 to M6 as of the memory behind: each call is passed on as it is.
+// SAFETY: M1 to M6 as for the memory below: each call is forwarded unchanged.
 unsafe impl RingMemory for Counted<'_> {
     fn capacity(&self) -> Capacity {
         self.memory.capacity()
@@ -75,7 +75,7 @@ unsafe impl ConsumerMemory for Counted<'_> {
 
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
         self.releases.set(self.releases.get() + 1);
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.store_consumer_pos(position, order) };
     }
 
@@ -84,12 +84,12 @@ unsafe impl ConsumerMemory for Counted<'_> {
         if self.lies.get() {
             return Header::from_bits(0);
         }
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.load_header(data, at, order) }
     }
 
     unsafe fn sample(&self, data: Self::Data, at: Offset, len: SampleLen) -> Self::Sample<'_> {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { self.memory.sample(data, at, len) }
     }
 
@@ -99,7 +99,7 @@ unsafe impl ConsumerMemory for Counted<'_> {
 }
 
 #[test]
-fn what_is_known_is_not_asked_again() {
+fn known_facts_are_not_loaded_again() {
     let ring = SimRing::new(4096).unwrap();
     let producer = ring.producer();
     let produce = |records| {
@@ -141,10 +141,10 @@ fn what_is_known_is_not_asked_again() {
     assert_eq!(consumer.memory().headers.take(), 3, "also where what is known ends");
 }
 
-/// What is held back is walked again to find the last two records. Memory that then
-/// tells of empty records where large ones were does not make that a long walk.
+/// Finding the last two records walks again over the bytes held back. If the memory
+/// now returns empty records instead of large ones, the walk is still short.
 #[test]
-fn a_walk_over_what_is_held_back_is_short_whatever_the_headers_say() {
+fn a_walk_over_held_back_records_is_short_for_any_headers() {
     let ring = SimRing::new(16 << 20).unwrap();
     let producer = ring.producer();
     for len in [512 << 10, 512 << 10, 8, 8] {
@@ -166,7 +166,7 @@ fn a_walk_over_what_is_held_back_is_short_whatever_the_headers_say() {
     assert!((100..20_000).contains(&headers), "{headers} headers");
 }
 
-/// A host that nobody may ask to sleep.
+/// A host that never sleeps.
 impl WaitHost for Counted<'_> {
     type Error = Infallible;
 
@@ -188,7 +188,7 @@ impl WaitHost for Counted<'_> {
 }
 
 #[test]
-fn a_wait_of_no_time_looks_exactly_once() {
+fn a_timeout_of_zero_looks_exactly_once() {
     for policy in [WaitPolicy::balanced(), WaitPolicy::low_latency(), WaitPolicy::immediate()] {
         let ring = SimRing::new(4096).unwrap();
         let owner = ring.consumer().unwrap();
@@ -203,24 +203,25 @@ fn a_wait_of_no_time_looks_exactly_once() {
         std::mem::forget(ring.producer().reserve(8).unwrap());
         assert_eq!(consumer.wait(Some(Duration::ZERO)), Ok(Wakeup::TimedOut));
         assert_eq!(looks(&consumer), (1, 1), "a busy head");
-        // What is known to be there needs no other look than at its header: one
-        // before the clock is read, and one after.
+        // A known record needs only a load of its header: one before the clock is
+        // read, and one after.
         assert_eq!(consumer.wait(Some(Duration::ZERO)), Ok(Wakeup::TimedOut));
         assert_eq!(looks(&consumer), (0, 2), "which is known");
     }
 }
 
-/// Reads records, `most` at most: how many there were.
+/// Reads at most `most` records, and returns how many there were.
 fn read(batch: &Batch<'_, Counted<'_>>, most: u64) -> u64 {
     (0..most).take_while(|_| matches!(batch.next(), Ok(Next::Record(_)))).count() as u64
 }
 
-/// Looks, loads of headers, and releases, of one call that reads records of these lengths.
+/// Returns the looks, header loads and releases of one call that reads records of
+/// these lengths.
 fn each(bytes: u64, lens: impl IntoIterator<Item = usize>) -> (u64, u64, u64) {
     each_holding(None, bytes, lens)
 }
 
-/// The same, with that portion held back.
+/// Returns the same with this portion held back.
 fn each_holding(
     portion: Option<u64>,
     bytes: u64,
@@ -257,7 +258,7 @@ fn a_wrong_guess_ends_guessing_until_the_next_window() {
     assert_eq!(each(4096, mixed.iter().copied()), (3, 40 + 1, 1), "the first one");
     let after_a_run = [24; 10].into_iter().chain(mixed);
     assert_eq!(each(4096, after_a_run), (3, 50 + 2, 1), "the next one, after a run");
-    // A run of less than eight is not worth another try.
+    // After a run of fewer than eight, the guess ends.
     for (run, wrong) in [(8, 1), (9, 2)] {
         let first = std::iter::repeat_n(8, run);
         let runs = first.chain([16]).chain([8; 9]).chain([16]);
@@ -265,7 +266,8 @@ fn a_wrong_guess_ends_guessing_until_the_next_window() {
     }
 }
 
-/// Each window of 128 KiB begins with a guess, and is given back before the next.
+/// Each window of 128 KiB starts with a guess, and is given back before the next
+/// one.
 #[test]
 fn a_large_ring_is_read_in_windows_of_128_kib() {
     let (looks, headers, releases) = each(1 << 20, [1000; 1000]);
@@ -274,10 +276,10 @@ fn a_large_ring_is_read_in_windows_of_128_kib() {
     assert_eq!(headers, 1000 + windows - 1, "one that a window cuts is for the next");
 }
 
-/// Without holding back a drain looks once more at the end, since it arms. With a portion it reads
-/// in windows of half as much, eleven records of 24 bytes for 512. It gives back short of the last
-/// window whenever a portion is read, and at the end short of two records, for which it walks the
-/// last window again.
+/// Without holding back, a drain looks once more at the end, because it arms. With
+/// a portion, it reads in windows of half a portion: eleven records of 24 bytes for
+/// 512. After each portion it gives back everything before the last window. At the
+/// end it keeps two records, and walks the last window again for them.
 #[test]
 fn holding_back_narrows_the_windows() {
     let (looks, headers, releases) = each_holding(Some(512), 4096, [16; 44]);

@@ -1,5 +1,5 @@
-//! Simulated machines: each width, page size and byte order does what the live kernels of it did
-//! (docs/architectures.md), on whatever machine this is.
+//! Simulated machines: each width, page size and byte order gives the results of the live
+//! kernels (docs/architectures.md), on any machine.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,7 @@ const MIB: u64 = 1 << 20;
 const SIZES: [u64; 3] = [4 << 10, 16 << 10, 64 << 10];
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
-/// Every machine that can be simulated in this process.
+/// Returns every machine that this process can simulate.
 fn machines() -> impl Iterator<Item = Profile> {
     let widths = [Width::Bits32, Width::Bits64];
     let all = widths.into_iter().flat_map(|width| ORDERS.map(|order| (width, order)));
@@ -25,7 +25,7 @@ fn machines() -> impl Iterator<Item = Profile> {
     })
 }
 
-/// The 32-bit words of the data at these places, in the byte order of the machine.
+/// Returns the 32-bit words of the data at these places, in the byte order of the machine.
 fn words<const N: usize>(data: &[u8], order: ByteOrder, at: [usize; N]) -> [u32; N] {
     at.map(|at| {
         let bytes = data[at..at + 4].try_into().unwrap();
@@ -36,9 +36,10 @@ fn words<const N: usize>(data: &[u8], order: ByteOrder, at: [usize; N]) -> [u32;
     })
 }
 
-/// What `portable`'s vectors do live, on each machine of `cargo xtask matrix --arch all`.
+/// The operations of `portable`'s vectors, which run live on each machine of `cargo xtask
+/// matrix --arch all`.
 #[test]
-fn operations_leave_the_documented_words() {
+fn operations_write_the_documented_words() {
     for machine in machines() {
         let ring = SimRing::with_profile(64 << 10, machine).unwrap();
         let program = ring.producer();
@@ -66,7 +67,7 @@ fn operations_leave_the_documented_words() {
     }
 }
 
-/// Each header says how far it is from the kernel's structure, in pages of that machine.
+/// Each header holds its distance from the kernel's structure, in pages of that machine.
 #[test]
 fn headers_count_pages_of_the_machine() {
     for machine in machines() {
@@ -117,7 +118,7 @@ fn halves_of_positions_in_the_other_order_are_refused() {
     SimRing::with_profile(64 << 10, foreign.width(Width::Bits32)).unwrap();
 }
 
-/// A ring of 4 MiB through which records of 1 MiB have gone up to here, all of them read.
+/// Returns a ring of 4 MiB after records of 1 MiB up to this position, all of them read.
 fn near_the_end(pending_pos: PendingPos, width: Width, order: ByteOrder) -> SimRing {
     let profile = Profile::NEWEST.width(width).byte_order(order).pending_pos(pending_pos);
     let ring = SimRing::started_at(4 * MIB, profile, (1 << 32) - 2 * MIB).unwrap();
@@ -139,11 +140,11 @@ fn read(ring: &SimRing) -> u64 {
     batch.delivered()
 }
 
-/// As met live on i386 (6.1.176) and armhf (6.12.107): after 2^32 bytes the pending position stays
-/// at 0xfff00000. Of a ring of 4 MiB that is empty at 0x200000 it leaves 65535 records of 16 bytes,
-/// and then none.
+/// As seen live on i386 (6.1.176) and armhf (6.12.107): after 2^32 bytes the pending position
+/// stays at 0xfff00000. A ring of 4 MiB that is empty at 0x200000 then accepts 65535 records of
+/// 16 bytes, and no more.
 #[test]
-fn a_kernel_that_compares_positions_refuses_for_good_after_2_32() {
+fn a_kernel_that_compares_positions_refuses_permanently_after_2_32() {
     for order in ORDERS {
         let ring = near_the_end(PendingPos::Compared, Width::Bits32, order);
         assert_eq!((ring.pages().producer, ring.pages().pending), (MIB, 0xfff0_0000));
@@ -186,7 +187,7 @@ fn others_live_on() {
 
 /// Golden vectors 01 and 02: the pending position moves with the second reservation.
 #[test]
-fn without_a_pending_position_none_is_stored() {
+fn kernels_without_a_pending_position_store_none() {
     for (pending_pos, pending) in
         [(PendingPos::Absent, 0), (PendingPos::Compared, 16), (PendingPos::Modular, 16)]
     {
@@ -200,7 +201,7 @@ fn without_a_pending_position_none_is_stored() {
     }
 }
 
-/// Every 32-bit kernel takes what lies behind 2^32 in a user ring for drained.
+/// Every 32-bit kernel treats samples beyond 2^32 in a user ring as drained.
 #[test]
 fn a_user_ring_of_a_32_bit_kernel_ends_at_2_32() {
     for machine in machines().filter(|machine| machine.page_size == Some(0x1000)) {
@@ -225,9 +226,9 @@ fn a_user_ring_of_a_32_bit_kernel_ends_at_2_32() {
     }
 }
 
-/// A position that no kernel of this width could store is reduced, one between words rounded down.
+/// A position too wide for the kernel is reduced, and one between words is rounded down.
 #[test]
-fn a_start_is_what_the_machine_can_store() {
+fn a_start_is_reduced_to_the_width_of_the_machine() {
     for (width, start) in [(Width::Bits32, 0x89ab_cde8), (Width::Bits64, 0x5_89ab_cde8)] {
         let machine = Profile::from(width);
         let ring = SimRing::started_at(64 << 10, machine, 0x5_89ab_cdef).unwrap();
@@ -245,7 +246,7 @@ fn a_start_is_what_the_machine_can_store() {
 
 /// One position past 2^32, the other before it.
 #[test]
-fn what_is_unread_is_counted_across_the_wrap() {
+fn unread_bytes_are_counted_across_the_wrap() {
     for machine in machines().filter(|machine| machine.page_size == Some(0x1000)) {
         let ring = SimRing::started_at(64 << 10, machine, (1 << 32) - 8).unwrap();
         send(&ring, 16).unwrap();
@@ -260,7 +261,8 @@ fn what_is_unread_is_counted_across_the_wrap() {
     }
 }
 
-/// A page of the simulated machine may be smaller than one here, a ring may not.
+/// A page of the simulated machine may be smaller than a page of this machine, but a ring may
+/// not.
 #[test]
 fn no_ring_is_smaller_than_a_page_of_this_machine() {
     let error = SimRing::with_profile(2048, Profile::NEWEST.page_size(2048)).unwrap_err();
@@ -268,17 +270,17 @@ fn no_ring_is_smaller_than_a_page_of_this_machine() {
 }
 
 #[test]
-fn a_wait_without_end_for_room_ends_where_there_is_some() {
+fn a_wait_for_space_without_timeout_ends_with_space() {
     let ring = SimUserRing::new(64 << 10).unwrap();
     let producer = ring.producer().unwrap();
     let ended = producer.wait_for_room(8, None).unwrap();
     assert_eq!(ended, Wakeup::Ready);
 }
 
-/// What is lent to be written is not read through the same addresses: the compiler may keep a store
-/// to it back, and here it must be seen.
+/// Bytes lent for writing are not read through the same addresses: the compiler may delay a
+/// store to them, and this test must see it.
 #[test]
-fn pages_show_what_an_open_reservation_holds() {
+fn pages_show_the_bytes_of_an_open_reservation() {
     let ring = SimRing::new(64 << 10).unwrap();
     let program = ring.producer();
     let mut open = program.reserve(8).unwrap();

@@ -1,5 +1,5 @@
-//! The user ring's producer, as `bpf_user_ringbuf_drain` sees it: the facts
-//! named `user.*` and the kernel's own tests (prog_tests/user_ringbuf.c).
+//! The producer of a user ring, as `bpf_user_ringbuf_drain` sees it: the facts
+//! named `user.*`, and the kernel's own tests (prog_tests/user_ringbuf.c).
 
 use std::mem::forget;
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use ringbuf_sim::{DrainError, Flags, SimMemory, SimRing, SimUserRing};
 
 const CAPACITY: u32 = 64 * 1024;
 
-/// A ring, its reader, and the producer of the other role.
+/// A ring, its reader, and the producer of a user ring.
 macro_rules! user_ring {
     ($ring:ident, $consumer:ident, $producer:ident, $start:expr) => {
         let $ring = SimRing::started_at(CAPACITY.into(), Width::Bits64, $start).unwrap();
@@ -23,7 +23,7 @@ macro_rules! user_ring {
     };
 }
 
-/// Reads all: the length of each record.
+/// Reads everything and returns the length of each record.
 fn drain(consumer: &mut Consumer<SimMemory>) -> Vec<usize> {
     let batch = consumer.batch();
     let mut lens = Vec::new();
@@ -33,8 +33,8 @@ fn drain(consumer: &mut Consumer<SimMemory>) -> Vec<usize> {
     lens
 }
 
-/// Unlike the kernel's producers, this one may fill the ring to the last byte:
-/// more than core's consumer believes of a kernel, so a drain reads it.
+/// Unlike the kernel's producers, this one may fill the ring to the last byte.
+/// Core's consumer does not accept that of a kernel, so a drain reads it.
 #[test]
 fn a_ring_is_filled_exactly() {
     let ring = SimUserRing::new(CAPACITY.into()).unwrap();
@@ -78,9 +78,9 @@ fn overfill() {
     }
 }
 
-/// `BPF_DYNPTR_MAX_SIZE`: of anything longer no dynptr can be made.
+/// `BPF_DYNPTR_MAX_SIZE`: a dynptr cannot hold more.
 #[test]
-fn no_sample_is_longer_than_the_kernel_takes() {
+fn no_sample_is_longer_than_the_kernel_accepts() {
     const MAX: u32 = 0xff_ffff;
     let ring = SimRing::new(32 << 20).unwrap();
     // SAFETY: P1: nothing else produces into this ring.
@@ -93,7 +93,7 @@ fn no_sample_is_longer_than_the_kernel_takes() {
 }
 
 #[test]
-fn commits_in_any_order_and_by_default() {
+fn commits_in_any_order_and_dropping_discards() {
     user_ring!(ring, consumer, producer, 0);
     let [a, b, c, d] = [1, 2, 3, 4].map(|len| producer.reserve(len).unwrap());
     c.submit();
@@ -105,7 +105,7 @@ fn commits_in_any_order_and_by_default() {
     drop(d);
     assert_eq!(drain(&mut consumer), [0; 0]);
     assert_eq!((consumer.counts().delivered, consumer.counts().discarded), (2, 2));
-    // Forgetting one leaves it busy without end.
+    // A forgotten reservation stays busy for ever.
     forget(producer.reserve(5).unwrap());
     producer.reserve(6).unwrap().submit();
     assert!(matches!(consumer.batch().next(), Ok(Next::Busy)));
@@ -113,7 +113,7 @@ fn commits_in_any_order_and_by_default() {
 }
 
 #[test]
-fn a_producer_resumes_where_the_last_one_stopped() {
+fn a_producer_continues_after_the_last_one() {
     user_ring!(ring, consumer, first, 0);
     first.reserve(8).unwrap().submit();
     drop(first);
@@ -131,7 +131,7 @@ fn a_forged_consumer_position_is_reported() {
     for forged in [24, 1 << 40, u64::MAX - 8 - u64::from(CAPACITY)] {
         let forged = Position::new(forged, Width::Bits64);
         let store = |position| {
-            // SAFETY: no sample is lent out, and the consumer checks what it finds.
+            // SAFETY: no sample is lent, and the consumer checks every value.
             unsafe {
                 consumer.memory().store_consumer_pos(position, std::sync::atomic::Ordering::Relaxed)
             };

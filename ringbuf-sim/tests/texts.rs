@@ -1,11 +1,10 @@
-//! What people read of core's types: each text says where it stands and with
-//! which figures.
+//! The debug texts of core's types show positions and numbers.
 
 use ringbuf_core::{Next, Producer};
 use ringbuf_sim::{Flags, SimRing};
 
 #[test]
-fn what_is_printed_says_where_it_stands() {
+fn debug_output_shows_positions_and_counts() {
     let ring = SimRing::new(4096).unwrap();
     let kernel = ring.producer();
     kernel.output(b"first", Flags::ADAPTIVE).unwrap();

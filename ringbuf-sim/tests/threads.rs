@@ -1,5 +1,5 @@
-//! Real threads: everything arrives, exactly once, in order, and nobody sleeps
-//! over it.
+//! Real threads: everything arrives exactly once, in order, and no sleep misses a
+//! record.
 
 use std::hint;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,14 +10,14 @@ use ringbuf_core::{Next, WaitPolicy};
 use ringbuf_sim::{Flags, SimRing};
 
 const PRODUCERS: usize = 2;
-/// Of each producer; unoptimised code gets through fewer.
+/// Records of each producer. Unoptimised code handles fewer.
 const RECORDS: u64 = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
 const CAPACITY: u64 = 64 * 1024;
-/// Longer than any scheduler's whim: a wait that takes this long was not ended by a
-/// notification.
+/// Longer than any delay of the scheduler. No notification ended a wait that takes
+/// this long.
 const NEVER: Duration = Duration::from_secs(10);
 
-/// What a producer does with its record of this number.
+/// The action of a producer for its record of this number.
 #[derive(Clone, Copy)]
 struct Plan {
     len: usize,
@@ -26,7 +26,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// The same for both sides: a hash of who and which.
+    /// Both sides compute the same: a hash of producer and number.
     fn of(producer: usize, number: u64, mixed: bool) -> Self {
         let mut hash = number.wrapping_mul(PRODUCERS as u64).wrapping_add(producer as u64 + 1);
         hash = (hash ^ (hash >> 16)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -39,22 +39,23 @@ impl Plan {
         Self { len: (hash >> 20) as usize % 200, flags, discard: hash >> 50 & 15 == 0 }
     }
 
-    /// Whether the record says on arrival which it is.
+    /// True if the sample has space for its producer and number.
     fn is_named(self) -> bool {
         self.len >= NAME && !self.discard
     }
 }
 
-/// Bytes of a producer and a number, at the start of a sample that has room.
+/// The bytes of a producer and a number, at the start of a sample with enough
+/// space.
 const NAME: usize = 9;
 
-/// The sample of a record that is long enough for its name.
+/// Returns the sample of a record that has space for its producer and number.
 fn sample(producer: usize, number: u64) -> impl Iterator<Item = u8> {
     let filler = (0..).map(move |index: u64| (number ^ index.wrapping_mul(167)) as u8);
     [producer as u8].into_iter().chain(number.to_le_bytes()).chain(filler)
 }
 
-/// Writes all records of one producer, in order, however often it is refused.
+/// Writes all records of one producer in order, and repeats refused ones.
 /// Returns attempts and refusals.
 fn produce(ring: &SimRing, producer: usize, mixed: bool) -> (u64, u64) {
     let program = ring.producer();
@@ -99,7 +100,7 @@ impl Arrivals {
         }
         let producer = usize::from(bytes[0]);
         let number = u64::from_le_bytes(bytes[1..NAME].try_into().unwrap());
-        // Nothing that has a name is skipped, nothing comes twice.
+        // No named record is skipped, and none comes twice.
         let plan = |number| Plan::of(producer, number, self.mixed);
         let expected = (self.next[producer]..).find(|number| plan(*number).is_named());
         assert_eq!(Some(number), expected, "of producer {producer}");
@@ -108,7 +109,7 @@ impl Arrivals {
         self.next[producer] = number + 1;
     }
 
-    /// Everything arrived.
+    /// Checks that everything arrived.
     fn check(&self) {
         let plans =
             |producer| (0..RECORDS).map(move |number| Plan::of(producer, number, self.mixed));
@@ -122,23 +123,23 @@ impl Arrivals {
     }
 }
 
-/// What the reader does when it has read everything.
+/// The action of the reader after it has read everything.
 #[derive(Clone, Copy, PartialEq)]
 enum Idle {
-    /// Sleeps, at most so long.
+    /// Sleeps, at most this long.
     Wait(Duration),
     /// Looks again.
     Spin,
 }
 
-/// Blocks when the ring is empty, until a notification: no bound of the policy
-/// saves a reader that nobody notifies. Holds back that fraction of the ring.
+/// Blocks on an empty ring until a notification. The policy has no timeout that
+/// could save a reader without notification. Holds back this fraction of the ring.
 fn blocks(fraction: u64) -> WaitPolicy {
     WaitPolicy::immediate().max_sleep(NEVER).release_fraction(fraction)
 }
 
-/// All producers against one reader, which holds back that fraction. Returns how
-/// often they notified.
+/// Runs all producers against one reader, which holds back this fraction. Returns
+/// the number of notifications.
 fn run(mixed: bool, idle: Idle, fraction: u64) -> u64 {
     let start = Instant::now();
     let ring = SimRing::new(CAPACITY).unwrap();
@@ -166,7 +167,8 @@ fn run(mixed: bool, idle: Idle, fraction: u64) -> u64 {
             match idle {
                 Idle::Spin => thread::yield_now(),
                 Idle::Wait(limit) => {
-                    // A wait that was over looks once more: the time tells.
+                    // After its timeout a wait looks once more, so the time
+                    // decides.
                     let asleep = Instant::now();
                     consumer.wait(Some(limit)).unwrap();
                     let slept_over_it = limit == NEVER && asleep.elapsed() >= NEVER;
@@ -188,26 +190,26 @@ fn run(mixed: bool, idle: Idle, fraction: u64) -> u64 {
 }
 
 #[test]
-fn nobody_sleeps_over_an_adaptive_record() {
+fn no_sleep_misses_an_adaptive_record() {
     run(false, Idle::Wait(NEVER), 0);
 }
 
 #[test]
-fn nobody_sleeps_over_an_adaptive_record_with_a_late_release() {
+fn no_sleep_misses_an_adaptive_record_with_a_late_release() {
     run(false, Idle::Wait(NEVER), 4);
 }
 
-/// After an unread `NO_WAKEUP` record the adaptive ones are silent: the bound
-/// of the wait is what saves the reader.
+/// After an unread `NO_WAKEUP` record, adaptive records do not notify. The timeout
+/// of the wait saves the reader.
 #[test]
-fn mixed_flags_need_the_bound_of_the_wait() {
+fn mixed_flags_need_the_timeout_of_the_wait() {
     run(true, Idle::Wait(Duration::from_millis(1)), 0);
 }
 
-/// One record at a time, sent while the reader is about to sleep: if that one
-/// is missed, no other comes to wake it.
+/// One record at a time, sent while the reader is about to sleep. If the reader
+/// misses it, no other record wakes it.
 #[test]
-fn nobody_sleeps_over_the_only_record() {
+fn no_sleep_misses_the_only_record() {
     let ring = SimRing::new(CAPACITY).unwrap();
     let mut consumer = ring.consumer().unwrap();
     consumer.set_policy(blocks(0));
@@ -220,7 +222,7 @@ fn nobody_sleeps_over_the_only_record() {
                 while read.load(Relaxed) != number {
                     thread::yield_now();
                 }
-                // Sooner or later, so as to meet each step of the wait.
+                // After a varying time, to hit each step of the wait.
                 (0..number % 256).for_each(|_| hint::spin_loop());
                 program.output(&number.to_ne_bytes(), Flags::ADAPTIVE).unwrap();
             }
@@ -235,13 +237,13 @@ fn nobody_sleeps_over_the_only_record() {
             read.store(consumer.counts().delivered, Relaxed);
         }
     });
-    // The reader had always caught up, so each record was announced.
+    // The reader had always caught up, so each record notified.
     assert_eq!(ring.notifications(), records);
 }
 
-/// Who publishes each batch at once is notified for it, asleep or not. By how
-/// much depends on who else uses the processors: `tests/consumer.rs` asserts it
-/// in lockstep, here it is printed.
+/// A reader that publishes each batch at once gets notifications, awake or asleep.
+/// Their number depends on the load of the processors. So this test prints it, and
+/// `tests/consumer.rs` asserts it in lockstep.
 #[test]
 fn a_late_release_saves_notifications() {
     let at_once = run(false, Idle::Spin, 0);

@@ -1,6 +1,6 @@
-//! The golden vectors: what live kernels did, 5.10.223 to 7.3.4 alike, done
-//! here. Names are those of the facts that the probes recorded. Pages have 4096
-//! bytes in all of them.
+//! The golden vectors: the results of live kernels (5.10.223 to 7.3.4, all alike),
+//! repeated here. The names are those of the recorded facts. All pages have 4096
+//! bytes.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -18,7 +18,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// None, aloud, where no such ring can be made.
+    /// Returns `None`, with a message, if this machine cannot have such a ring.
     fn new(bytes: u64, start: u64) -> Option<Self> {
         let ring = match SimRing::started_at(bytes, Width::Bits64, start) {
             Ok(ring) => ring,
@@ -32,7 +32,7 @@ impl Bench {
         Some(Self { ring, program, reader })
     }
 
-    /// `bpf_ringbuf_reserve` and a commit at once: whether it was granted.
+    /// `bpf_ringbuf_reserve` and a commit at once. Returns true if granted.
     fn submit(&self, len: u64, flags: u64) -> bool {
         self.program.reserve(len).map(|record| record.submit(Flags(flags))).is_ok()
     }
@@ -47,9 +47,9 @@ impl Bench {
         result.map_or_else(|error| error.errno(), |()| 0)
     }
 
-    /// Writes the consumer page, as anybody may who has mapped it.
+    /// Writes the consumer page, as any process can that has mapped it.
     fn store_c(&self, position: u64) {
-        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        // SAFETY: no sample is lent, and the consumer checks every value.
         unsafe {
             self.reader.memory().store_consumer_pos(Position::new(position, Width::Bits64), Relaxed)
         };
@@ -62,11 +62,11 @@ impl Bench {
         (self.program.query(2), produced)
     }
 
-    /// Both words of the header at this place in the data.
+    /// Returns both words of the header at this place in the data.
     fn header(&self, at: u64) -> [u32; 2] {
         let memory = self.reader.memory();
         let (capacity, width) = (memory.capacity(), memory.width());
-        // What would be the sample of a record that starts eight bytes earlier.
+        // The sample of an imaginary record that starts eight bytes earlier.
         let before = Position::new(at.wrapping_sub(8), width).offset(capacity);
         // SAFETY: mapped, and nobody writes while this thread reads.
         let bytes = unsafe { memory.sample(memory.data(), before, SampleLen::new(8).unwrap()) };
@@ -79,7 +79,7 @@ impl Bench {
         [word(0), word(4)]
     }
 
-    /// How many notifications `act` leads to.
+    /// Returns the number of notifications that `act` causes.
     fn wakes<T>(&self, act: impl FnOnce(&Self) -> T) -> u64 {
         let before = self.ring.notifications();
         act(self);
@@ -146,13 +146,13 @@ fn golden_avail_and_page_offsets() {
     }
     let expected = [(0, 3), (4080, 3), (8160, 4), (12240, 5), (16320, 6)];
     assert_eq!(pages, expected, "19_pg_off_16k");
-    // The record at 16320 runs over the end: its header is still in page 6.
+    // The record at 16320 crosses the end: its header is still in page 6.
     assert_eq!(bench.header(16320), [4072, 6]);
 }
 
 #[test]
 fn forged_consumer_position() {
-    // Ahead of P or behind it: what is available, and whether 8 bytes fit.
+    // Ahead of P or behind it: the available bytes, and whether 8 bytes fit.
     let facts = [
         ("c_ahead_8", 8, true),
         ("c_ahead_16", 16, true),
@@ -207,7 +207,7 @@ fn forged_past_an_open_record() {
         bench.store_c(bench.program.query(3));
     }
     assert_eq!((behind, bench.positions().1), (254, 4080), "records_behind_busy_with_forged_c");
-    // N was 0 all the while: one commit frees the lot.
+    // N was 0 until now: one commit frees everything.
     a.submit(Flags::NO_WAKEUP);
     assert!(bench.submit(4072, 0));
 }
@@ -275,7 +275,7 @@ fn wait() {
     assert_eq!(silent, 0, "no_wakeup_discard_then_adaptive");
     bench.read_all();
     assert_eq!(bench.wakes(|bench| bench.output(8, 0)), 1, "output_at_head");
-    // Behind a record that is read, and another that is not.
+    // Behind a record that is read, and one that is not.
     assert_eq!(wakes(&bench, 0), 0);
     assert!(matches!(bench.reader.batch().next(), Ok(Next::Record(_))));
     assert_eq!(wakes(&bench, 0), 0, "adaptive_after_partial");

@@ -1,13 +1,12 @@
-//! The fast path's window: rings larger than it, and bounds set in the middle
-//! of a batch, which has to close it.
+//! The window of the fast path: rings larger than the window, and limits set in the
+//! middle of a batch, which must close it.
 
 use ringbuf_core::{AlignedBytes, Batch, ConsumerMemory, Next};
 use ringbuf_sim::{Flags, SimRing};
 
-/// Above the widest window of 1 GiB. The pages of the memfd that nobody touches
-/// take no memory.
+/// Above 1 GiB. Untouched pages of the memfd take no memory.
 #[test]
-fn a_ring_of_two_gib_is_read_like_any_other() {
+fn a_ring_of_two_gib_can_be_read() {
     let ring = SimRing::new(1 << 31).unwrap();
     let producer = ring.producer();
     let large = 300 << 20;
@@ -24,14 +23,14 @@ fn a_ring_of_two_gib_is_read_like_any_other() {
 }
 
 #[test]
-fn bounds_hold_from_where_they_are_set() {
+fn limits_hold_from_where_they_are_set() {
     let ring = SimRing::new(4096).unwrap();
     let producer = ring.producer();
     for _ in 0..8 {
         producer.output(&[0; 8], Flags::ADAPTIVE).unwrap();
     }
     let mut consumer = ring.consumer().unwrap();
-    // Two are read without bounds, so the window is open.
+    // Two are read without limits, so the window is open.
     let two = |batch: &Batch<'_, _>| {
         for _ in 0..2 {
             assert!(matches!(batch.next(), Ok(Next::Record(_))));

@@ -1,6 +1,6 @@
-//! Positions that wrap: at the width of the kernel's word, and at 2^32 where that is nothing
-//! special, in either byte order. `cargo xtask matrix --arch` runs it in 32-bit processes as well,
-//! which have to put 64-bit positions together.
+//! Positions that wrap at the kernel's word width, in either byte order. Also at 2^32 where the
+//! width is 64 bits. `cargo xtask matrix --arch` also runs this in 32-bit processes, which have
+//! to combine 64-bit positions.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use ringbuf_core::{Next, Position, ReserveError, Width};
 use ringbuf_sim::{ByteOrder, Flags, Profile, SimRing, SimUserRing};
 
 const BIT_32: u64 = 1 << 32;
-/// Just below where something may wrap, and a few laps below.
+/// Just below a point where something may wrap, and a few laps below.
 const STARTS: [(Width, u64); 5] = [
     (Width::Bits32, BIT_32),
     (Width::Bits64, BIT_32),
@@ -26,7 +26,7 @@ fn page() -> u64 {
     page.try_into().expect("a page size")
 }
 
-/// What is done to a ring, in turn: write a record of a length, and read what is there.
+/// The operations on a ring, in turn: write a record of a length, and read everything.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Write { len: u64, discard: bool },
@@ -44,7 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 40..160)
 }
 
-/// A machine, and a position that many bytes below what wraps.
+/// A machine, and a position this many bytes below the wrap.
 fn start() -> impl Strategy<Value = (Profile, u64)> {
     let below = prop_oneof![0_u64..256, 0..4 * page()];
     (0..STARTS.len(), any::<bool>(), below).prop_map(|(which, big, below)| {
@@ -65,9 +65,8 @@ fn sample(number: u64, len: u64) -> Vec<u8> {
     (0..len).map(|index| (number.wrapping_mul(31) + index) as u8).collect()
 }
 
-/// Seeded by the clock: a kernel that has just been started for this may have to wait long for
-/// random numbers. A quarter of the cases that RINGBUF_SCRIPTS says, where it is said: in an
-/// emulator, on each of many kernels.
+/// Seeded by the clock, because a new kernel may have to wait long for random numbers. Runs a
+/// quarter of the cases of RINGBUF_SCRIPTS, if it is set, for example in an emulator.
 fn config() -> ProptestConfig {
     let seed = std::time::UNIX_EPOCH.elapsed().expect("a clock").subsec_nanos();
     let rng_seed = RngSeed::Fixed(seed.into());
@@ -80,7 +79,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_reader_gets_every_record_once_wherever_positions_wrap(
+    fn a_reader_gets_every_record_once_for_every_wrap(
         (machine, start) in start(),
         steps in steps(),
     ) {
@@ -127,10 +126,10 @@ proptest! {
         }
     }
 
-    /// Kernels compare the positions of a user ring as if they never wrapped, so here only those
-    /// drain that have come nowhere near.
+    /// Kernels compare the positions of a user ring as if they never wrapped. So only rings far
+    /// from the wrap drain here.
     #[test]
-    fn a_producer_knows_its_room_wherever_positions_wrap(
+    fn a_producer_knows_its_space_for_every_wrap(
         (machine, start) in start(),
         steps in steps(),
     ) {

@@ -11,7 +11,7 @@ const DISCARD: u32 = 1 << 30;
 const FIRST_PAGE: u32 = 3;
 
 #[test]
-fn operations_leave_the_documented_words() {
+fn operations_write_the_documented_words() {
     if !live("vectors::words") {
         return;
     }

@@ -70,7 +70,7 @@ fn each_store_goes_to_its_own_word() {
 }
 
 #[test]
-fn the_pending_position_is_the_second_word_as_wide_as_positions_are() {
+fn the_pending_position_is_the_second_word_at_both_widths() {
     for width in [Width::Bits64, Width::Bits32] {
         let mut memory: Memory = [u64::MAX; 20];
         let pending = Position::new(0x1_2345_6789 << 3, width);
@@ -101,7 +101,7 @@ fn a_low_word_is_completed_from_a_position_nearby() {
 }
 
 #[test]
-fn a_consumer_sees_its_own_word_as_it_stands() {
+fn a_consumer_reads_its_own_word() {
     for width in [Width::Bits64, Width::Bits32] {
         let mut memory: Memory = [0; 20];
         let view = consumer(&mut memory, width);

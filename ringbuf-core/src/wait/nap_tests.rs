@@ -88,7 +88,7 @@ fn naps_are_longer_where_timers_are_late() {
 /// A nap is at most twice as long as the one before. The first is an eighth of the
 /// longest.
 #[test]
-fn naps_grow_by_and_by() {
+fn naps_grow_step_by_step() {
     let mut state = WaitState::new(WaitPolicy::low_cost(), Capacity::new(MIB, 4096).unwrap());
     let naps = [1, 2, 3, 4, 5, 6].map(|step| {
         state.drained(10 * US * step, 1, RECORD);

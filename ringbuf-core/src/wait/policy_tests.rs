@@ -20,7 +20,7 @@ fn the_release_is_a_part_of_the_ring() {
 
 /// The values match the documentation.
 #[test]
-fn presets_and_knobs_hold_what_they_say() {
+fn presets_and_settings_match_their_documentation() {
     let ms = 1000 * US;
     let balanced = WaitPolicy {
         release: Release::ByCapacity,
@@ -62,7 +62,7 @@ fn presets_and_knobs_hold_what_they_say() {
 }
 
 #[test]
-fn no_value_of_the_policy_is_out_of_range() {
+fn extreme_policy_values_stay_in_range() {
     let extremes = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
     for hold_off in extremes {
         for spin in extremes {

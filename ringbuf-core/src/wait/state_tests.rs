@@ -81,7 +81,7 @@ fn every(gap: Duration, count: u32) -> Vec<Duration> {
 }
 
 #[test]
-fn dense_records_are_held_off_and_hardly_ever_notify() {
+fn dense_records_are_held_off_and_rarely_notify() {
     for gap in [Duration::from_nanos(50), 2 * US, 10 * US, 50 * US] {
         let cost = run(&WaitPolicy::balanced(), MIB, true, &every(gap, 20_000));
         assert!(cost.woken <= 12, "{gap:?}: {cost:?}");
@@ -92,14 +92,14 @@ fn dense_records_are_held_off_and_hardly_ever_notify() {
 }
 
 #[test]
-fn records_that_come_alone_are_met_by_a_notification() {
+fn single_records_notify_a_blocked_reader() {
     let cost = run(&WaitPolicy::balanced(), MIB, true, &every(300 * US, 1000));
     assert_eq!((cost.latest, cost.naps), (Duration::ZERO, 0), "{cost:?}");
     assert_eq!(cost.woken, 1000);
 }
 
 #[test]
-fn a_burst_is_over_after_two_naps_that_find_nothing() {
+fn two_empty_naps_end_a_burst() {
     let mut times = every(2 * US, 1000);
     let last = *times.last().unwrap();
     times.push(last + Duration::from_millis(20));
@@ -116,7 +116,7 @@ fn immediate_blocks_at_once() {
 }
 
 #[test]
-fn low_latency_spins_and_blocks_only_when_nothing_comes_for_long() {
+fn low_latency_spins_and_blocks_after_a_long_gap() {
     let cost = run(&WaitPolicy::low_latency(), MIB, true, &every(20 * US, 10_000));
     assert_eq!((cost.woken, cost.timeouts), (1, 9), "{cost:?}");
     assert!(cost.latest <= Duration::from_nanos(20), "{cost:?}");
@@ -151,7 +151,7 @@ fn spinning_begins_with_the_first_wait() {
 }
 
 #[test]
-fn low_cost_looks_seldom_but_before_the_ring_is_full() {
+fn low_cost_looks_rarely_but_before_the_ring_is_full() {
     let cost = run(&WaitPolicy::low_cost(), MIB, true, &every(10 * US, 100_000));
     assert!(cost.looks < 1100 && cost.latest <= Duration::from_millis(1), "{cost:?}");
     let cost = run(&WaitPolicy::low_cost(), MIB, true, &every(Duration::from_nanos(50), 200_000));
@@ -167,7 +167,7 @@ fn naps_get_shorter_where_the_ring_is_small() {
 }
 
 #[test]
-fn records_that_nobody_announces_are_read_at_the_latency_bound() {
+fn records_without_notification_are_read_within_the_latency_bound() {
     let sparse = every(Duration::from_millis(7), 1000);
     let cost = run(&WaitPolicy::balanced(), MIB, false, &sparse);
     // The limit of every sleep finds the first record.
@@ -192,7 +192,7 @@ fn records_that_nobody_announces_are_read_at_the_latency_bound() {
 }
 
 #[test]
-fn where_the_ring_fills_faster_than_a_timer_fires_it_does_not_nap() {
+fn no_naps_if_the_ring_fills_faster_than_a_timer_fires() {
     // One record of 72 bytes every 50 ns fills an eighth of the ring in 22 us.
     let cost =
         run(&WaitPolicy::balanced(), MIB / 4, true, &every(Duration::from_nanos(50), 50_000));
@@ -200,7 +200,7 @@ fn where_the_ring_fills_faster_than_a_timer_fires_it_does_not_nap() {
 }
 
 #[test]
-fn two_drains_at_the_same_time_are_no_rate() {
+fn two_drains_at_the_same_time_give_no_rate() {
     let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
     for step in 0..50 {
         state.drained(US * (step / 2), 1, RECORD);
@@ -240,7 +240,7 @@ fn the_latency_bound_is_no_longer_than_the_longest_sleep() {
 }
 
 #[test]
-fn it_is_quiet_when_nothing_came_for_a_millisecond() {
+fn a_millisecond_without_records_is_quiet() {
     let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
     assert!(!state.is_quiet(Duration::MAX), "nothing is known yet");
     state.drained(US, 1, RECORD);
@@ -249,7 +249,7 @@ fn it_is_quiet_when_nothing_came_for_a_millisecond() {
 
 /// While spinning, looks that find many records are up to four times as far apart.
 #[test]
-fn eight_records_at_a_look_are_many() {
+fn eight_records_in_one_look_count_as_many() {
     let capacity = Capacity::new(MIB, 4096).unwrap();
     for (records, pauses) in [(7, [1, 1, 1, 1]), (8, [2, 4, 4, 1])] {
         let mut state = WaitState::new(WaitPolicy::low_latency(), capacity);
@@ -265,7 +265,7 @@ fn eight_records_at_a_look_are_many() {
 
 /// When dense traffic stops, two naps find nothing, and then the state blocks.
 #[test]
-fn two_empty_naps_and_then_a_block() {
+fn two_empty_naps_are_followed_by_a_block() {
     let mut state = WaitState::new(WaitPolicy::balanced(), Capacity::new(MIB, 4096).unwrap());
     let mut now = Duration::ZERO;
     for _ in 0..100 {

@@ -1,5 +1,5 @@
-//! An allocator that counts: to see that a path does not allocate. Shared with
-//! the live tests.
+//! An allocator that counts, to check that a path does not allocate. The live tests
+//! share it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -11,31 +11,31 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, which counts what each thread takes.
+/// The system's allocator, with a count for each thread.
 struct Counting;
 
-// SAFETY: the system's allocator does all of it.
+// SAFETY: the system's allocator does the work.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         one_more();
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         one_more();
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         one_more();
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { System.realloc(old, layout, size) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         unsafe { System.dealloc(old, layout) }
     }
 }
@@ -44,10 +44,10 @@ fn one_more() {
     COUNT.set(COUNT.get() + 1);
 }
 
-/// What `body` returns, if this thread allocated nothing in it.
+/// Returns the result of `body`, if this thread allocated nothing in it.
 ///
 /// # Panics
-/// If it did.
+/// If it allocated.
 #[track_caller]
 pub(crate) fn without_allocation<R>(what: &str, body: impl FnOnce() -> R) -> R {
     let before = COUNT.get();

@@ -232,7 +232,7 @@ fn for_tests(attributes: &[Attribute]) -> bool {
 
 /// Finds all kinds, and nothing else.
 #[test]
-fn accesses_are_found_wherever_they_stand() {
+fn accesses_are_found_in_every_place() {
     let text = "
         //! Acquire
         use std::sync::atomic::Ordering::{self, Acquire, fence};
@@ -280,7 +280,7 @@ fn another_name_for_an_ordering_is_refused() {
 }
 
 #[test]
-fn a_type_with_the_name_of_an_ordering_is_none() {
+fn a_type_named_like_an_ordering_is_not_one() {
     let text = "enum Release { AtOnce } fn f(x: Release) { Release::AtOnce; g(Acquire) }";
     let found: Vec<_> = in_text("f", text).iter().map(|access| access.to_string()).collect();
     assert_eq!(found, ["| f | `f` | `g` | Acquire |"]);
@@ -288,6 +288,6 @@ fn a_type_with_the_name_of_an_ordering_is_none() {
 
 #[test]
 #[should_panic(expected = "a type of its own")]
-fn a_type_with_the_name_of_an_ordering_hides_none() {
+fn a_type_named_like_an_ordering_hides_none() {
     in_text("f", "use std::sync::atomic::Ordering; enum Release { AtOnce }");
 }

@@ -123,7 +123,7 @@ fn planted_defects_are_found() {
 }
 
 #[test]
-fn a_failing_seed_is_shown_with_its_replay() {
+fn a_failing_seed_is_printed_with_its_replay() {
     let failing = |plan: &Plan| run(plan, Some(Defect::SilentCommit), false).is_err();
     let plan = (0..SEEDS).map(Plan::new).find(failing).unwrap();
     let report = shrink::report(&plan, Some(Defect::SilentCommit));

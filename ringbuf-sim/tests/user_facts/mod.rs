@@ -1,55 +1,55 @@
-//! What `bpf_user_ringbuf_drain` did on each of twelve kernels, 6.1.192 to
-//! 7.3.4, with whatever user space wrote: the facts named `user.*` of the
-//! measurements, and what the kernel's own tests expect (`selftest.*`,
-//! prog_tests/user_ringbuf.c). The simulator and the live kernel run the same
+//! The results of `bpf_user_ringbuf_drain` on twelve kernels, 6.1.192 to 7.3.4, for
+//! any content that user space can write. The facts named `user.*` come from
+//! measurements; those named `selftest.*` are expected by the kernel's own tests
+//! (prog_tests/user_ringbuf.c). The simulator and the live kernel run the same
 //! table.
 
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use ringbuf_core::{Header, PageOffset, Position, ProducerMemory, RingMemory};
 
-/// A user ring in whose memory anything can be written.
+/// A user ring with writable memory, for any content.
 pub(crate) trait UserRing {
     type Memory: ProducerMemory;
 
-    /// An empty ring of `bytes`.
+    /// Creates an empty ring of `bytes`.
     fn fresh(bytes: u64) -> Self;
 
     fn memory(&self) -> &Self::Memory;
 
-    /// One drain, whose callback stops at this sample (0: at none). Its result,
-    /// and how many calls of the callback there were.
+    /// Drains once. The callback stops at this sample (0: never). Returns the
+    /// result and the number of calls of the callback.
     fn drain(&mut self, flags: u64, stop_at: u64) -> (i64, u64);
 
-    /// Whether an edge arrived since the last time that this was asked.
+    /// Returns true if an edge arrived since the last call.
     fn woken(&mut self) -> bool;
 
-    /// Whether poll(2) says `EPOLLOUT`.
+    /// Returns true if poll(2) reports `EPOLLOUT`.
     fn is_writable(&self) -> bool;
 }
 
-/// What user space does before a drain.
+/// An action of user space before a drain.
 enum Do {
     /// Writes records with these length words, at the producer position.
     Write(&'static [u32]),
     /// Changes the length word at the consumer position.
     Rewrite(u32),
-    /// Stores a producer position so far ahead of the consumer's.
+    /// Stores a producer position this far ahead of the consumer position.
     Produce(i64),
-    /// Asks poll(2), which must say this.
+    /// Calls poll(2), which must return this.
     Poll(&'static str),
 }
 use Do::{Poll, Produce, Rewrite, Write};
 
-/// Its name, what is done before the drain, the flags, at which sample the
-/// callback stops, and what then is.
+/// The name, the actions before the drain, the flags, the sample at which the
+/// callback stops, and the result.
 type Fact = (&'static str, &'static [Do], u64, u64, &'static str);
 
 const BUSY: u32 = 1 << 31;
 const DISCARD: u32 = 1 << 30;
 const PAGE: u64 = 4096;
 
-/// Runs of facts, each on a fresh ring of so many bytes.
+/// Runs of facts, each on a new ring of this many bytes.
 #[rustfmt::skip]
 const RUNS: [(u64, &[Fact]); 13] = [
     (PAGE, &[
@@ -126,10 +126,10 @@ const RUNS: [(u64, &[Fact]); 13] = [
     ]),
 ];
 
-/// Tries every fact.
+/// Checks every fact.
 ///
 /// # Panics
-/// With the facts that do not hold.
+/// Lists the facts that do not hold.
 pub(crate) fn hold<R: UserRing>() {
     let mut wrong = Vec::new();
     let mut held = 0;
@@ -158,7 +158,7 @@ struct Run<R> {
 
 impl<R: UserRing> Run<R> {
     fn new(mut ring: R) -> Self {
-        // An edge-triggered set reports a new file once.
+        // An edge-triggered epoll set reports a new file once.
         ring.woken();
         Self { ring, produced: Position::default() }
     }
@@ -174,13 +174,13 @@ impl<R: UserRing> Run<R> {
                     let footprint = Header::from_bits(*word).footprint();
                     self.produced = self.produced.advance(footprint, width);
                 }
-                // SAFETY: no sample is lent out, and the consumer checks what it finds.
+                // SAFETY: no sample is lent, and the consumer checks every value.
                 unsafe { self.ring.memory().store_producer_pos(self.produced, Release) };
             }
             Rewrite(word) => self.write_header(consumed, word),
             Produce(ahead) => {
                 self.produced = consumed.advance(ahead as u64, width);
-                // SAFETY: no sample is lent out, and the consumer checks what it finds.
+                // SAFETY: no sample is lent, and the consumer checks every value.
                 unsafe { self.ring.memory().store_producer_pos(self.produced, Release) };
             }
             Poll(expected) => assert_eq!(self.poll(), expected, "{name}: poll before the drain"),
@@ -209,8 +209,8 @@ impl<R: UserRing> Run<R> {
     fn write_header(&self, at: Position, word: u32) {
         let memory = self.ring.memory();
         let at = at.offset(memory.capacity());
-        // SAFETY: nobody drains meanwhile, and nobody has a sample lent. What it
-        // breaks is the protocol: that is what the facts are about.
+        // SAFETY: nobody drains now, and no sample is lent. It breaks the protocol
+        // on purpose: the facts are about this.
         unsafe { memory.write_header(at, Header::from_bits(word), PageOffset::NONE) };
     }
 }

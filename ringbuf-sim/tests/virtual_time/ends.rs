@@ -19,7 +19,7 @@ fn make_dense<'t>(
 }
 
 #[test]
-fn a_busy_head_alone_is_nothing_to_read() {
+fn a_busy_head_alone_is_not_ready() {
     for (name, policy) in presets() {
         for dense in [false, true] {
             ring!(_ring, program, time, consumer, 64 * KIB);
@@ -95,7 +95,7 @@ fn a_signal_does_not_end_a_spin() {
 
 /// What the last read left is not waited for, whatever the policy.
 #[test]
-fn what_is_known_is_ready_at_once() {
+fn known_records_are_ready_at_once() {
     for (name, policy) in presets() {
         ring!(_ring, program, time, consumer, 64 * KIB);
         consumer.set_policy(policy);
@@ -121,7 +121,7 @@ fn a_corrupt_ring_is_ready() {
     const RING: u64 = 4 * KIB;
     let forge = |ring: &SimRing, produced: u64| {
         let produced = Position::new(produced, Width::Bits64);
-        // SAFETY: no sample is lent out, and the consumer checks what it finds.
+        // SAFETY: no sample is lent, and the consumer checks every value.
         unsafe { ring.producer_memory().store_producer_pos(produced, Relaxed) };
     };
     // Of what is held back nothing can be written over: 8 bytes too many are too
@@ -159,7 +159,7 @@ fn a_corrupt_ring_is_ready() {
 /// A wait in which a record comes, whatever the reader is about to do: each is
 /// found by the end of the nap that goes on, or announced.
 #[test]
-fn no_record_is_slept_over() {
+fn no_sleep_misses_a_record() {
     let mut random = Random::new(5);
     for run in 0..300 {
         ring!(_ring, program, time, consumer, 64 * KIB);

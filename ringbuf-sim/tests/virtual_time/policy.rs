@@ -5,7 +5,7 @@ use super::*;
 /// Bursts of 16 discarded records, 40 us apart: as dense as records that are
 /// delivered.
 #[test]
-fn discarded_records_count_in_the_rate() {
+fn discarded_records_count_for_the_rate() {
     let naps = |discarded: u64| {
         ring!(ring, program, time, consumer, 1024 * KIB);
         consumer.set_policy(WaitPolicy::balanced());
@@ -36,7 +36,7 @@ fn discarded_records_count_in_the_rate() {
 
 /// Only what comes after a policy was set counts in its rates.
 #[test]
-fn a_policy_that_is_set_late_takes_the_counts_as_they_stand() {
+fn a_policy_set_late_starts_from_the_current_counts() {
     for start in [0, 1 << 40, u64::MAX - 7] {
         let ring = SimRing::started_at(64 * KIB, ringbuf_core::Width::Bits64, start).unwrap();
         let program = ring.producer();
@@ -81,7 +81,7 @@ fn the_first_wait_sets_the_default() {
 
 /// Without a policy nothing is held back, and drains arm.
 #[test]
-fn a_policy_that_is_cleared_gives_all_back() {
+fn clearing_a_policy_gives_everything_back() {
     ring!(ring, program, time, consumer, 64 * KIB);
     let round = |consumer: &mut Consumer<VirtualMemory<'_>>, held, notified| {
         let before = ring.notifications();
@@ -115,7 +115,7 @@ fn a_policy_that_is_cleared_gives_all_back() {
 }
 
 #[test]
-fn a_host_that_panics_leaves_the_policy() {
+fn a_panic_of_the_host_keeps_the_policy() {
     ring!(_ring, _program, time, consumer, 64 * KIB);
     consumer.set_policy(WaitPolicy::low_cost());
     time.at(us(5), |_| panic!("in the middle of a wait"));
@@ -126,7 +126,7 @@ fn a_host_that_panics_leaves_the_policy() {
 
 /// What a consumer has passed goes with it, wherever it is moved.
 #[test]
-fn two_consumers_that_are_swapped_wait_on() {
+fn swapped_consumers_continue_to_wait() {
     let rings = [(); 2].map(|()| SimRing::new(64 * KIB).unwrap());
     let programs = rings.each_ref().map(SimRing::producer);
     let time = VirtualTime::new();
@@ -191,7 +191,7 @@ fn no_sleep_is_longer_than_the_policy_allows() {
 
 /// Dense traffic that stops: a few naps, then blocks of the longest kind.
 #[test]
-fn a_reader_comes_to_rest() {
+fn an_idle_reader_blocks() {
     for (name, policy) in presets() {
         ring!(_ring, program, time, consumer, 64 * KIB);
         time.tick(us(1));
@@ -212,7 +212,7 @@ fn a_reader_comes_to_rest() {
 /// 64 MB a second into 64 KiB: an eighth of it fills in 128 us, and no nap is
 /// longer, however long it may hold off.
 #[test]
-fn no_nap_lets_more_than_a_part_of_the_ring_fill() {
+fn no_nap_lets_more_than_an_eighth_of_the_ring_fill() {
     for hold in [1, 10, 100, 1000] {
         let fullest = std::cell::Cell::new(0);
         ring!(_ring, program, time, consumer, 64 * KIB);

@@ -37,7 +37,7 @@ fn a_drain_ends_the_wait() {
 }
 
 #[test]
-fn a_signal_is_reported_and_is_no_room() {
+fn a_signal_is_reported_and_is_not_space() {
     full!(ring, time, producer);
     for at in [us(3), us(12_345), ms(250)] {
         time.at(at, |time| time.signal());
@@ -63,7 +63,7 @@ fn timeouts_are_kept() {
 
 /// Room that nobody announces is found within 100 ms.
 #[test]
-fn silent_room_is_found() {
+fn space_without_notification_is_found() {
     full!(ring, time, producer);
     let longest = Producer::<ringbuf_sim::VirtualUserMemory<'_>>::MAX_SLEEP;
     assert_eq!(longest, ms(100));
@@ -73,7 +73,7 @@ fn silent_room_is_found() {
 
 /// Where waiting cannot help it does not wait: the reservation says why.
 #[test]
-fn what_will_never_fit_is_not_waited_for() {
+fn no_wait_for_a_record_that_never_fits() {
     full!(ring, time, producer);
     let (ended, took, _) = spent(&time, || producer.wait_for_room(u32::MAX, None));
     assert_eq!((ended, took), (Ok(Wakeup::Ready), Duration::ZERO));
@@ -84,7 +84,7 @@ fn what_will_never_fit_is_not_waited_for() {
 /// Drains that free too little, and drains of any kind, signals, timeouts: after
 /// `Ready` there is room, always, and before it there was none.
 #[test]
-fn ready_is_never_answered_without_room() {
+fn ready_always_means_space() {
     let mut random = Random::new(19);
     let mut ends = [0; 3];
     for _ in 0..300 {

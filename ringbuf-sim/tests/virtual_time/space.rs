@@ -7,7 +7,7 @@ use super::*;
 /// A caller that never lets `wait` sleep: the space comes back after a
 /// millisecond of nothing, and not before.
 #[test]
-fn a_caller_that_only_looks_gives_space_back_after_a_millisecond() {
+fn polling_gives_space_back_after_a_millisecond() {
     ring!(ring, program, time, consumer, 64 * KIB);
     consumer.set_policy(WaitPolicy::balanced());
     (0..5).for_each(|_| program.output(&[0; 8], Flags::ADAPTIVE).unwrap());
@@ -27,7 +27,7 @@ fn a_caller_that_only_looks_gives_space_back_after_a_millisecond() {
 /// A reader that holds back and only drains, or only looks, and a producer whose
 /// next record does not fit beside what is held.
 #[test]
-fn space_that_is_held_back_does_not_starve_a_large_record() {
+fn holding_back_does_not_starve_a_large_record() {
     const RING: u64 = 4 * KIB;
     let looks: [fn(&mut Consumer<VirtualMemory<'_>>); 4] = [
         |consumer| assert_eq!(consumer.drain(|_| ()), Ok(Drained::Empty)),
@@ -88,7 +88,7 @@ fn refused(policy: WaitPolicy, gap: Duration, every: u32, large: usize) -> u32 {
 }
 
 #[test]
-fn large_records_that_come_seldom_find_room() {
+fn rare_large_records_find_space() {
     for every in [50, 333, 1000] {
         for (name, policy) in presets() {
             let count = refused(policy, us(60), every, 57_344);
@@ -100,7 +100,7 @@ fn large_records_that_come_seldom_find_room() {
 /// After the last record, whatever the policy: the ring is all the producers' as
 /// soon as the reader blocks.
 #[test]
-fn all_is_given_back_before_it_blocks() {
+fn everything_is_given_back_before_a_block() {
     for (name, policy) in presets() {
         ring!(_ring, program, time, consumer, 64 * KIB);
         time.tick(us(2));
@@ -117,7 +117,7 @@ fn all_is_given_back_before_it_blocks() {
 /// A reader that keeps up sees the ring as full as the program does, but for two
 /// records; whatever their lengths, and with discarded ones and large ones.
 #[test]
-fn what_a_program_asks_is_right_but_for_two_records() {
+fn queries_are_right_except_for_two_records() {
     let mut random = Random::new(9);
     for (name, policy) in presets() {
         ring!(_ring, program, time, consumer, 64 * KIB);

@@ -95,7 +95,7 @@ fn no_timeout_is_missed_and_none_is_cut_short() {
 /// The last part of a timeout is slept, however short it is: one block, not a
 /// look after the other.
 #[test]
-fn less_than_a_millisecond_is_slept_too() {
+fn timeouts_below_a_millisecond_sleep() {
     for timeout in [us(1), us(300), us(999)] {
         ring!(_ring, _program, time, consumer, 64 * KIB);
         time.tick(Duration::ZERO);
@@ -146,7 +146,7 @@ fn a_timeout_of_zero_looks_and_never_sleeps() {
 
 /// `None`, and a time too far to represent, end with a record and not before.
 #[test]
-fn a_wait_without_end_ends_with_a_record() {
+fn a_wait_without_timeout_ends_with_a_record() {
     for timeout in [None, Some(FAR)] {
         for (name, policy) in presets() {
             ring!(_ring, program, time, consumer, 64 * KIB);

@@ -88,7 +88,7 @@ impl Stream {
 }
 
 #[test]
-fn records_that_come_densely_hardly_ever_notify() {
+fn dense_records_rarely_notify() {
     for gap in [us(2), us(10), us(50)] {
         let cost = Stream::new(WaitPolicy::balanced(), gap).run();
         let notified = cost.notifications;
@@ -114,7 +114,7 @@ fn late_timers_lengthen_the_naps() {
 }
 
 #[test]
-fn records_that_come_alone_notify_and_are_read_at_once() {
+fn single_records_notify_and_are_read_at_once() {
     let cost = Stream::new(WaitPolicy::balanced(), us(300)).run();
     assert_eq!((cost.notifications, cost.age(1000)), (10_000, Duration::ZERO));
     assert_eq!((cost.rests.naps, cost.rests.woken), (0, 10_000));
@@ -130,7 +130,7 @@ fn immediate_blocks_for_each_record() {
 }
 
 #[test]
-fn low_latency_finds_a_record_within_a_pause() {
+fn low_latency_finds_a_record_within_one_pause() {
     let stream =
         Stream { count: 2_000, tick: us(1), ..Stream::new(WaitPolicy::low_latency(), us(20)) };
     let cost = stream.run();

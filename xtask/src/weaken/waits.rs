@@ -56,7 +56,7 @@ pub(crate) const BREAKS: &[Break] = &[
             "let found = self.look();\n            if let Some(action)",
             "let found = self.look() || cause == WakeCause::Notified;\n            if let Some(action)",
         )],
-        seen: &[virtual_time("ends::a_busy_head_alone_is_nothing_to_read")],
+        seen: &[virtual_time("ends::a_busy_head_alone_is_not_ready")],
     },
     Break {
         name: "wait: a signal does not end it",
@@ -83,17 +83,13 @@ pub(crate) const BREAKS: &[Break] = &[
             "if state.is_quiet(now) {\n                self.publish();",
             "if false {\n                self.publish();",
         )],
-        seen: &[virtual_time(
-            "space::a_caller_that_only_looks_gives_space_back_after_a_millisecond",
-        )],
+        seen: &[virtual_time("space::polling_gives_space_back_after_a_millisecond")],
     },
     Break {
         name: "wait: given back only while it waits on",
         file: HOST,
         edits: &[("if state.is_quiet(now) {", "if action.is_some() && state.is_quiet(now) {")],
-        seen: &[virtual_time(
-            "space::a_caller_that_only_looks_gives_space_back_after_a_millisecond",
-        )],
+        seen: &[virtual_time("space::polling_gives_space_back_after_a_millisecond")],
     },
     Break {
         name: "wait: it blocks without arming",
@@ -102,7 +98,7 @@ pub(crate) const BREAKS: &[Break] = &[
             "WaitAction::Block(time) => match self.arm() {",
             "WaitAction::Block(time) => match Armed::Sleep {",
         )],
-        seen: &[virtual_time("ends::no_record_is_slept_over")],
+        seen: &[virtual_time("ends::no_sleep_misses_a_record")],
     },
     Break {
         name: "wait: what arming found does not count",
@@ -111,13 +107,13 @@ pub(crate) const BREAKS: &[Break] = &[
             "Armed::Ready => Ok(WakeCause::Found),",
             "Armed::Ready => self.memory.block(time.min(left)),",
         )],
-        seen: &[virtual_time("ends::no_record_is_slept_over")],
+        seen: &[virtual_time("ends::no_sleep_misses_a_record")],
     },
     Break {
         name: "wait: the counts of a policy that is set late begin at 0",
         file: HOST,
         edits: &[("        state.mark(self.counts, self.consumed);\n", "")],
-        seen: &[virtual_time("policy::a_policy_that_is_set_late_takes_the_counts_as_they_stand")],
+        seen: &[virtual_time("policy::a_policy_set_late_starts_from_the_current_counts")],
     },
     Break {
         name: "wait: naps are not watched",
@@ -141,7 +137,7 @@ pub(crate) const BREAKS: &[Break] = &[
                 "self.passed = counts.delivered;",
             ),
         ],
-        seen: &[virtual_time("policy::discarded_records_count_in_the_rate")],
+        seen: &[virtual_time("policy::discarded_records_count_for_the_rate")],
     },
     Break {
         name: "action: the latency bound is above the longest sleep",
@@ -162,7 +158,7 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "drained: naps do not heed how fast the ring fills",
         file: STATE,
         edits: &[(".min(longest).min(self.fill)", ".min(longest)")],
-        seen: &[virtual_time("policy::no_nap_lets_more_than_a_part_of_the_ring_fill")],
+        seen: &[virtual_time("policy::no_nap_lets_more_than_an_eighth_of_the_ring_fill")],
     },
     Break {
         name: "action: it never stops to nap",
@@ -171,7 +167,7 @@ pub(crate) const BREAKS: &[Break] = &[
             "let over = self.empty >= EMPTY_NAPS",
             "let over = false && self.empty >= EMPTY_NAPS",
         )],
-        seen: &[virtual_time("policy::a_reader_comes_to_rest")],
+        seen: &[virtual_time("policy::an_idle_reader_blocks")],
     },
     Break {
         name: "observe: silence is not noticed",
@@ -201,13 +197,13 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "wait_for_room: a signal is room",
         file: PRODUCER,
         edits: &[("return Ok(Wakeup::Interrupted);", "return Ok(Wakeup::Ready);")],
-        seen: &[virtual_time("room::a_signal_is_reported_and_is_no_room")],
+        seen: &[virtual_time("room::a_signal_is_reported_and_is_not_space")],
     },
     Break {
         name: "wait_for_room: silence is slept through",
         file: PRODUCER,
         edits: &[("self.memory.block(left.min(Self::MAX_SLEEP))", "self.memory.block(left)")],
-        seen: &[virtual_time("room::silent_room_is_found")],
+        seen: &[virtual_time("room::space_without_notification_is_found")],
     },
     Break {
         name: "simulator: what is announced is forgotten before it blocks",
@@ -318,7 +314,7 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "wait: a host that panics takes the policy along",
         file: HOST,
         edits: &[("        self.consumer.waiting = self.state.take();\n", "")],
-        seen: &[virtual_time("policy::a_host_that_panics_leaves_the_policy")],
+        seen: &[virtual_time("policy::a_panic_of_the_host_keeps_the_policy")],
     },
     Break {
         name: "exhausted: a first sighting is kept",
