@@ -1,4 +1,4 @@
-//! Every place in a source file that names a memory ordering or a fence.
+//! Finds every place in a source file that names a memory ordering or a fence.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,16 +13,16 @@ use syn::{
 /// The variants of `Ordering`.
 const ORDERINGS: [&str; 5] = ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];
 const FENCES: [&str; 2] = ["fence", "compiler_fence"];
-/// In the place of a literal, where a forwarder passes on what it was given.
+/// Replaces a literal if a forwarder passes on its argument.
 const FORWARDED: &str = "given";
 
 /// One use of an ordering.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Access {
-    /// From the root of the repository.
+    /// The path from the root of the repository.
     pub(crate) file: String,
     pub(crate) function: String,
-    /// The method or macro that the ordering is given to.
+    /// The method or macro that takes the ordering.
     pub(crate) method: String,
     /// A variant, or [`FORWARDED`].
     pub(crate) ordering: String,
@@ -35,7 +35,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// The accesses of all sources below the folder `sources`, in order.
+/// Returns the accesses of all sources below the folder `sources`, in order.
 pub(crate) fn in_folder(root: &Path, sources: &str) -> Vec<Access> {
     let mut found = Vec::new();
     let entries = fs::read_dir(root.join(sources)).expect("the sources are there");
@@ -51,11 +51,11 @@ pub(crate) fn in_folder(root: &Path, sources: &str) -> Vec<Access> {
     found
 }
 
-/// The accesses of one file.
+/// Returns the accesses of one file.
 ///
 /// # Panics
-/// If an ordering or a fence is given another name, which would hide it; or if a
-/// file of orderings has a type with the name of one.
+/// If an ordering or a fence has another name, which would hide it. Also if a file
+/// with orderings has a type with the name of an ordering.
 pub(crate) fn in_text(file: &str, text: &str) -> Vec<Access> {
     let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
     let types = parsed.items.iter().filter_map(|item| match item {
@@ -70,18 +70,19 @@ pub(crate) fn in_text(file: &str, text: &str) -> Vec<Access> {
     finder.found
 }
 
-/// Walks over a file; knows where it is.
+/// Walks over a file and tracks the place.
 #[derive(Default)]
 struct Finder<'f> {
     file: &'f str,
-    /// The type whose methods these are.
+    /// The type of these methods.
     of: Option<String>,
     function: Option<String>,
     /// The innermost call or macro.
     method: Option<String>,
     /// Parameters of the function that are orderings.
     given: BTreeSet<String>,
-    /// Types of the file with the name of an ordering, which it has none of.
+    /// Types of the file with the name of an ordering. A file with orderings has
+    /// none.
     other: BTreeSet<String>,
     found: Vec<Access>,
 }
@@ -97,7 +98,7 @@ impl Finder<'_> {
         });
     }
 
-    /// An identifier, wherever it stands.
+    /// Handles an identifier in any place.
     fn name(&mut self, name: &str) {
         if ORDERINGS.contains(&name) && !self.other.contains(name) {
             self.note(name);
@@ -118,7 +119,7 @@ impl Finder<'_> {
         self.function = function;
     }
 
-    /// The arguments of a call. A fence counts whatever it is given.
+    /// Handles the arguments of a call. A fence counts with any argument.
     fn in_call(&mut self, name: String, args: impl FnOnce(&mut Self)) {
         let (is_fence, before) = (FENCES.contains(&&*name), self.found.len());
         let method = self.method.replace(name);
@@ -131,7 +132,7 @@ impl Finder<'_> {
 }
 
 impl<'ast> Visit<'ast> for Finder<'_> {
-    /// Imports are no accesses; a new name would hide one.
+    /// Imports are not accesses. A new name would hide one.
     fn visit_use_rename(&mut self, rename: &'ast syn::UseRename) {
         let name = rename.ident.to_string();
         let hidden = name == "Ordering" || [&ORDERINGS[..], &FENCES].concat().contains(&&*name);
@@ -186,7 +187,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         self.in_call(name.unwrap_or_default(), walk);
     }
 
-    /// Of a macro only the words are known.
+    /// Only the words of a macro are known.
     fn visit_macro(&mut self, mac: &'ast Macro) {
         let name = mac.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
         let text = mac.tokens.to_string();
@@ -221,7 +222,7 @@ fn type_name(of: &Type) -> String {
     .unwrap_or_default()
 }
 
-/// Whether an item is compiled for tests only.
+/// Returns true if an item is compiled only for tests.
 fn for_tests(attributes: &[Attribute]) -> bool {
     let test = |attribute: &Attribute| match &attribute.meta {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
@@ -230,7 +231,7 @@ fn for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(test)
 }
 
-/// Finds all kinds, and nothing else.
+/// Finds all kinds of accesses, and nothing else.
 #[test]
 fn accesses_are_found_in_every_place() {
     let text = "

@@ -1,17 +1,17 @@
-//! One small ring in loom's memory; `views` has what each role may do to it.
+//! One small ring in loom's memory. `views` defines what each role may do with it.
 //!
-//! Positions and length words are loom's atomics: every value that the memory
-//! model allows a load to see is tried. Samples are loom's cells, one for each
-//! eight bytes, which remember who touched them: two accesses that nothing
-//! orders, one of them a write, fail the model, whatever they happened to
-//! read. A header's cell is marked as well, as written by whoever writes the
-//! header first and as read by whoever loads it, so that a header of the last
-//! lap, or space that is reused too early, is a race and not luck.
+//! Positions and length words are loom's atomics, so loom tries every value that
+//! the memory model allows for a load. Samples are loom's cells, one for each eight
+//! bytes, and remember their users. Two unordered accesses fail the model if one of
+//! them is a write, whatever value was read. The cell of a header is marked, too:
+//! as written at the first write of the header, and as read by each load. So a
+//! header of the last lap, or space that is reused too early, is a race and does
+//! not pass by luck.
 //!
-//! No party loads through loom a word that it alone stores: loom 0.7 then
-//! explores less than there is (its issues 166 and 392). So what a consumer left
-//! behind, where the next one starts and what it finds stored, is kept beside
-//! loom, as is the order of the commits.
+//! No party loads through loom a word that only it stores, because loom 0.7 then
+//! explores too little (its issues 166 and 392). So the state that a consumer
+//! leaves for the next one is stored outside of loom, and so is the order of the
+//! commits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,49 +38,49 @@ pub(crate) struct Shared {
     pub(crate) cells: Vec<UnsafeCell<u64>>,
     pub(crate) capacity: Capacity,
     pub(crate) width: Width,
-    /// Where all positions start.
+    /// The start of all positions.
     pub(crate) start: Position,
     variant: Variant,
-    /// The consumer position, as it was stored last.
+    /// The consumer position as last stored.
     pub(crate) left_at: PlainU64,
-    /// Where the kernel's commits were, in the order in which they happened.
+    /// The positions of the kernel's commits, in order.
     commits: Plain<Vec<u64>>,
-    /// Notifications of the kernel so far: of records, or of space.
+    /// Notifications of the kernel so far, for records or for space.
     notified: AtomicUsize,
 }
 
-/// How a model runs: as the code is, or with one thing changed.
+/// The form of a model: the unchanged code, or one change.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Variant {
-    /// The one access that is weaker than the code asks for.
+    /// The one access that is weaker than in the code.
     pub(crate) weak: Option<Site>,
-    /// The consumer's acquire loads are relaxed loads and a fence, as they are
-    /// over memory mapped read-only; and positions start so shortly before 2^32
-    /// that each first record passes it, where they wrap but for a user ring,
-    /// which takes a 64-bit kernel to go on.
+    /// The consumer's acquire loads are relaxed loads and a fence, as over memory
+    /// mapped read-only. Positions start just below 2^32, so that each first record
+    /// passes it. They wrap there, except in a user ring, which continues only on a
+    /// 64-bit kernel.
     pub(crate) fenced: bool,
 }
 
-/// The form, in words.
+/// Returns the form in words.
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.fenced { " (read-only mapping, past 2^32)" } else { "" })
     }
 }
 
-// SAFETY: the cells are touched only under the contracts of the role traits,
-// and loom fails the model if that was not enough.
+// SAFETY: the cells are accessed only under the contracts of the role traits. Loom
+// fails the model if that is not enough.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
 
 impl Shared {
-    /// A ring that a kernel produces into.
+    /// Creates a ring that a kernel writes.
     pub(crate) fn new(bytes: u64, variant: Variant) -> Arc<Self> {
         Self::wide(bytes, if variant.fenced { Width::Bits32 } else { Width::Bits64 }, variant)
     }
 
-    /// A user ring.
+    /// Creates a user ring.
     pub(crate) fn user(bytes: u64, variant: Variant) -> Arc<Self> {
         Self::wide(bytes, Width::Bits64, variant)
     }
@@ -103,19 +103,19 @@ impl Shared {
         })
     }
 
-    /// The ring as the kernel holds it.
+    /// Returns the ring as the kernel sees it.
     #[expect(clippy::arc_with_non_send_sync, reason = "loom's threads take turns on one thread")]
     pub(crate) fn kernel_ring(self: &Arc<Self>) -> Arc<KernelRing<ProducerView, LoomHost>> {
         let memory = ProducerView::new(self, Role::Kernel);
         let host = LoomHost::new(self.clone(), self.start);
-        // SAFETY: P1: each model takes one producing side, once.
+        // SAFETY: P1: each model takes one producer side, once.
         Arc::new(unsafe { KernelRing::new(memory, host) })
     }
 
-    /// The producer of a user ring.
+    /// Returns the producer of a user ring.
     pub(crate) fn producer(self: &Arc<Self>) -> Producer<ProducerView> {
         let memory = ProducerView::new(self, Role::User);
-        // SAFETY: P1: each model takes one producing side, once.
+        // SAFETY: P1: each model takes one producer side, once.
         unsafe { Producer::new(memory) }.unwrap()
     }
 
@@ -124,21 +124,21 @@ impl Shared {
         unsafe { Consumer::new(ConsumerView::new(self, Role::User)) }.unwrap()
     }
 
-    /// The user ring as the kernel holds it.
+    /// Returns the user ring as the kernel sees it.
     #[expect(clippy::arc_with_non_send_sync, reason = "loom's threads take turns on one thread")]
     pub(crate) fn drain(self: &Arc<Self>) -> Arc<KernelConsumer<ConsumerView, LoomDrainHost>> {
         let memory = ConsumerView::new(self, Role::Kernel);
         let host = LoomDrainHost::new(self.clone(), self.start);
-        // SAFETY: C1: each model takes one consuming side, once.
+        // SAFETY: C1: each model takes one consumer side, once.
         Arc::new(unsafe { KernelConsumer::new(memory, host) })
     }
 
-    /// Bytes from where all positions started.
+    /// Returns the bytes from the start of all positions.
     pub(crate) fn since_start(&self, position: Position) -> u64 {
         position.distance(self.start, self.width)
     }
 
-    /// Whether records were committed in the order of their places.
+    /// Returns true if records were committed in the order of their positions.
     pub(crate) fn committed_in_order(&self) -> bool {
         self.commits.lock().unwrap().is_sorted()
     }
@@ -152,25 +152,25 @@ impl Shared {
         self.notified.fetch_add(1, self.of_the_wait_queue(AcqRel));
     }
 
-    /// Notifications so far, as the consumer learns of them.
+    /// Returns the notifications so far, as the consumer sees them.
     pub(crate) fn notified(&self) -> usize {
         self.notified.load(self.of_the_wait_queue(Acquire))
     }
 
-    /// A drain gave space back. The edge carries with it what happened before, as
-    /// the lock of a wait queue does: the protocol needs that here.
+    /// Notifies after a drain gave space back. The edge also orders everything
+    /// before it, like the lock of a wait queue. The protocol needs that here.
     pub(crate) fn notify_of_space(&self) {
         self.notified.fetch_add(1, self.order(Site::DrainNotify, Release));
     }
 
-    /// Such notifications so far, as the producer learns of them.
+    /// Returns these notifications so far, as the producer sees them.
     pub(crate) fn notified_of_space(&self) -> usize {
         self.notified.load(self.order(Site::WaiterHarvest, Acquire))
     }
 
-    /// The protocol must hold even if a notification orders nothing. A fence is
-    /// needed even if it carries with it what happened before, as the lock of a
-    /// wait queue does.
+    /// The protocol must hold even if a notification orders nothing. It needs a
+    /// fence even if a notification orders everything before it, like the lock of a
+    /// wait queue.
     fn of_the_wait_queue(&self, order: Ordering) -> Ordering {
         if self.variant.weak.is_some() { order } else { Relaxed }
     }
@@ -185,8 +185,8 @@ impl Shared {
         }
     }
 
-    /// The slot `words` words behind the header at `at`; after the last one
-    /// comes the first, where the second copy of the data would begin.
+    /// Returns the slot `words` words behind the header at `at`. The first slot
+    /// follows the last one, where the second copy of the data would begin.
     pub(crate) fn slot(&self, at: Offset, words: usize) -> usize {
         (at.index() / 8 + words) % self.cells.len()
     }
@@ -198,7 +198,7 @@ impl Shared {
         header
     }
 
-    /// A load by the consumer, in the way that the variant says.
+    /// Makes a load of the consumer, as the variant requires.
     pub(crate) fn consumer_load<T>(
         &self,
         site: Site,

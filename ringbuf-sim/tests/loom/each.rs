@@ -1,9 +1,9 @@
-//! Reading by callback: the models of `for_each`, and the orderings that they
+//! Reading with a callback: the models of `for_each`, and the orderings that they
 //! need.
 //!
-//! The consumer's memory counts its loads. A record that `for_each` takes by
-//! comparing its header with the guess costs one, so the counts tell by which
-//! path a record came, and an outcome can say that the guess was right.
+//! The memory of the consumer counts its loads. A record that matches the guess
+//! costs one load. So the counts show the path of a record, and an outcome can
+//! require a right guess.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,8 +18,7 @@ use crate::models::{fill, read, submit};
 use crate::views::{Cells, ConsumerView};
 use crate::weaken::{Failure, Site, failure_of};
 
-/// Three records of one length from a thread to the consumer, which reads
-/// meanwhile.
+/// A thread sends three records of one length, while the consumer reads.
 const EACH_HAND_OVER: Model = Model {
     name: "each_hand_over",
     outcomes: &["none", "one", "two", "three", "three, two of them guessed"],
@@ -40,15 +39,15 @@ const EACH_HAND_OVER: Model = Model {
         seen.extend(each(&mut consumer).0);
         assert_eq!(seen, [[7], [8], [9]]);
         match (early, loads) {
-            // One window, one look for more, and one more when armed.
+            // One window, one look for more, and one more for arming.
             (3, (3, 3)) => "three, two of them guessed",
             _ => ["none", "one", "two", "three"][early],
         }
     },
 };
 
-/// Three records of one length, of which the first is committed before: the
-/// guess may be the first to see the second and the third committed.
+/// Three records of one length; the first is committed before. The guess may be the
+/// first access that sees the second and the third committed.
 const EACH_GUESS: Model = Model {
     name: "each_guess",
     outcomes: GUESSED,
@@ -56,8 +55,8 @@ const EACH_GUESS: Model = Model {
     execution: |variant| guess(variant, None),
 };
 
-/// As `each_guess`, but the load that compares the second header with the guess
-/// is relaxed, and that one alone.
+/// Like `each_guess`, but only the load that compares the second header with the
+/// guess is relaxed.
 const EACH_GUESS_RELAXED: Model = Model {
     name: "each_guess, its load relaxed",
     outcomes: GUESSED,
@@ -91,7 +90,7 @@ fn guess(variant: Variant, relaxed: Option<u32>) -> &'static str {
     let (mut consumer, mut seen, loads, end) = thread.join().unwrap();
     seen.extend(each(&mut consumer).0);
     assert_eq!(seen, [[0], [1], [2]]);
-    // A wrong guess costs a load more, which the records behind it show.
+    // A wrong guess costs one more load, as the records behind it show.
     match (&loads[..], end) {
         ([1], Drained::Busy) => "busy",
         ([1, 2, 3], Drained::Empty) => "two guessed",
@@ -100,8 +99,8 @@ fn guess(variant: Variant, relaxed: Option<u32>) -> &'static str {
     }
 }
 
-/// A producer waits for space that is given back in the middle of a `for_each`,
-/// and writes over the end of the ring onto the records read first.
+/// A producer waits for space that a `for_each` gives back on the way. It then
+/// writes over the end of the ring, onto the records read first.
 const EACH_REUSE: Model = Model {
     name: "each_reuse",
     outcomes: &["refused", "fitted, read by the next call", "fitted, read by the same call"],
@@ -114,7 +113,7 @@ const EACH_REUSE: Model = Model {
         }
         let long = [90, 91, 92, 93, 94];
         let thread = thread::spawn(move || {
-            // Once, and once more if there was no room.
+            // Once, and once more if there was no space.
             submit(&kernel, &long) || submit(&kernel, &long)
         });
         let mut consumer = counting(&shared, None);
@@ -138,7 +137,7 @@ const EACH_REUSE: Model = Model {
     },
 };
 
-/// The models as the code is; printed with `--nocapture`.
+/// Runs the models of the unchanged code. `--nocapture` prints them.
 #[test]
 fn each_holds() {
     for model in [EACH_HAND_OVER, EACH_GUESS, EACH_REUSE] {
@@ -146,7 +145,7 @@ fn each_holds() {
     }
 }
 
-/// Each ordering that these paths rest on, weakened alone.
+/// Weakens each ordering that these paths need, one at a time.
 #[test]
 fn each_ordering_is_needed() {
     let rows: [(Site, &[Model]); 5] = [
@@ -175,14 +174,14 @@ fn each_ordering_is_needed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// All records that one call gives, and its end.
+/// Returns all records of one call, and its end.
 fn each(consumer: &mut Consumer<ConsumerView>) -> (Vec<Vec<u64>>, Drained) {
     let mut seen = Vec::new();
     let end = for_each(consumer, |_, sample| seen.push(read(sample)));
     (seen, end)
 }
 
-/// Reads by callback, which is told how many headers were loaded so far.
+/// Reads with a callback, which gets the number of header loads so far.
 fn for_each(
     consumer: &mut Consumer<ConsumerView>,
     mut callback: impl FnMut(u32, &Cells<'_>),
@@ -196,7 +195,7 @@ fn for_each(
     end
 }
 
-/// A consumer whose loads are counted; the header load of this number is
+/// Returns a consumer that counts its loads. The header load with this number is
 /// relaxed.
 fn counting(shared: &Arc<Shared>, relaxed: Option<u32>) -> Consumer<ConsumerView> {
     let consumer = shared.consumer();

@@ -1,4 +1,4 @@
-//! Running a model, and refusing to believe one that saw too little.
+//! Runs a model, and rejects a model that saw too little.
 
 use std::env;
 use std::fmt;
@@ -8,20 +8,21 @@ use std::time::{Duration, Instant};
 
 use crate::backing::Variant;
 
-/// A small configuration of the protocol, and what exploring it must show.
+/// A small configuration of the protocol, and the outcomes that its exploration
+/// must show.
 pub(crate) struct Model {
     pub(crate) name: &'static str,
-    /// What must have happened in at least one execution each. A model that is
-    /// green with one outcome explored nothing.
+    /// Each of these must happen in at least one execution. A model that passes
+    /// with only one outcome explored nothing.
     pub(crate) outcomes: &'static [&'static str],
-    /// Fewer executions than these mean that loom found nothing to explore.
+    /// With fewer executions than this, loom explored nothing.
     pub(crate) floor: u64,
-    /// One execution: asserts what must hold, and says what happened.
+    /// Runs one execution: asserts the invariants, and returns the outcome.
     pub(crate) execution: fn(Variant) -> &'static str,
 }
 
-/// How many times loom may stop a thread that could go on. `cargo test` runs
-/// 2; `RINGBUF_LOOM_BOUND=3` takes minutes.
+/// The number of times that loom may stop a running thread. `cargo test` uses 2;
+/// `RINGBUF_LOOM_BOUND=3` takes minutes.
 pub(crate) fn bound() -> usize {
     match env::var("RINGBUF_LOOM_BOUND") {
         Ok(bound) => bound.parse().expect("RINGBUF_LOOM_BOUND is a number"),
@@ -33,7 +34,7 @@ impl Model {
     /// Explores the model in this variant.
     ///
     /// # Panics
-    /// With what went wrong in the first execution that fails.
+    /// Shows the error of the first execution that fails.
     pub(crate) fn explore(&self, variant: Variant) -> Report {
         let start = Instant::now();
         let counts: Arc<[AtomicU64]> = self.outcomes.iter().map(|_| AtomicU64::new(0)).collect();
@@ -51,8 +52,8 @@ impl Model {
         Report { name: self.name, outcomes, took: start.elapsed() }
     }
 
-    /// Explores the model as the code is, in both forms, and asks whether it saw
-    /// enough.
+    /// Explores the model of the unchanged code in both forms, and checks that it
+    /// saw enough.
     pub(crate) fn holds(&self) {
         for fenced in [false, true] {
             let variant = Variant { weak: None, fenced };
@@ -67,7 +68,7 @@ impl Model {
     }
 }
 
-/// What exploring a model showed.
+/// The result of exploring a model.
 pub(crate) struct Report {
     name: &'static str,
     outcomes: Vec<(&'static str, u64)>,

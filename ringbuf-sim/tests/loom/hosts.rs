@@ -1,5 +1,5 @@
-//! The surroundings of both simulated kernels under loom: locks, and
-//! notifications that are counted.
+//! The environment of both simulated kernels under loom: locks, and counted
+//! notifications.
 
 use std::sync::Arc;
 use std::thread::panicking;
@@ -10,7 +10,7 @@ use ringbuf_sim::{DrainHost, Host, Positions};
 
 use crate::backing::Shared;
 
-/// The kernel's surroundings: a lock, and the notifications of the ring.
+/// The environment of the kernel: a lock, and the notifications of the ring.
 pub(crate) struct LoomHost {
     positions: Mutex<Positions>,
     shared: Arc<Shared>,
@@ -42,7 +42,7 @@ impl Host for LoomHost {
     }
 }
 
-/// The draining kernel's surroundings: its busy flag, and the notifications of
+/// The environment of the draining kernel: its busy flag, and the notifications of
 /// the ring.
 pub(crate) struct LoomDrainHost {
     consumed: Mutex<Position>,

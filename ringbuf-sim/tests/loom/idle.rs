@@ -1,5 +1,5 @@
-//! A consumer that finds nothing: it naps and looks again with its position
-//! held back, or publishes and looks again, or arms and blocks, in every order.
+//! A consumer that finds nothing. It naps and looks again with bytes held back, or
+//! publishes and looks again, or arms and blocks, in every order.
 
 use loom::thread;
 use ringbuf_core::Armed;
@@ -8,15 +8,15 @@ use crate::backing::{Shared, Variant};
 use crate::explore::Model;
 use crate::models::{HOLDS_TWO, drain, submit};
 
-/// What a consumer may do when it finds nothing.
+/// An action of a consumer that finds nothing.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Lets others run and looks again; publishes nothing, forgets no
+    /// Lets others run and looks again. Publishes nothing, and forgets no
     /// notification.
     Nap,
     /// Publishes, and looks again.
     Publish,
-    /// Forgets what was announced, arms, and blocks if it may.
+    /// Forgets earlier notifications, arms, and blocks if allowed.
     Arm,
 }
 
@@ -42,10 +42,9 @@ idle! {
     IDLE_ARM_ARM "idle_arm_arm" 200 Arm Arm
 }
 
-/// Two records arrive while the consumer takes these steps, and then arms until
-/// it blocks. The release of the record that was there before is held back. If
-/// a record is unread in the end, something must have been announced since the
-/// consumer last forgot.
+/// Two records arrive while the consumer performs these actions and then arms until
+/// it blocks. The release of an earlier record is held back. If a record is unread
+/// at the end, there must be a notification since the consumer last forgot them.
 fn idle(variant: Variant, steps: [Step; 2]) -> &'static str {
     let shared = Shared::new(HOLDS_TWO, variant);
     let kernel = shared.kernel_ring();
@@ -57,7 +56,7 @@ fn idle(variant: Variant, steps: [Step; 2]) -> &'static str {
     let mut read = drain(&mut consumer);
     let at_first = read.len();
     assert_ne!(consumer.unpublished(), 0, "nothing is held back");
-    // `arm` answers `Ready` once for each record at most.
+    // `arm` returns `Ready` at most once for each record.
     let mut steps = steps.into_iter().chain([Step::Arm; 3]);
     let forgotten = loop {
         match steps.next().expect("ready, with nothing to read") {

@@ -1,19 +1,19 @@
-//! Every interleaving of a small ring, and every value that its loads may see:
-//! the protocol core and the simulated kernel under loom, unchanged.
+//! Every interleaving of a small ring, and every value that its loads may see. The
+//! protocol core and the simulated kernel run under loom, unchanged.
 //!
-//! Two questions. Do the models hold as the code is (`holds`)? And is each
-//! ordering in the code needed (`weaken`): does a named model fail when this one
-//! access becomes `Relaxed`, this one fence vanishes?
+//! The tests ask two questions. Do the models hold for the code (`holds`)? Is each
+//! ordering in the code needed (`weaken`)? For the second, a named model must fail
+//! if this one access becomes `Relaxed`, or this one fence disappears.
 //!
-//! Each is asked in two forms: over plain memory, 64 bits wide from 0; and over
-//! memory mapped read-only, 32 bits wide from just below 2^32.
+//! Both run in two forms: over plain memory with 64-bit positions from 0, and over
+//! memory mapped read-only with 32-bit positions from just below 2^32.
 //!
-//! Rules of a model: no party loads through loom a word that it alone stores;
-//! only fences are `SeqCst` (loom takes a `SeqCst` access for an `AcqRel` one);
-//! it names the outcomes that it must have seen and a floor of executions.
+//! Rules of a model: no party loads through loom a word that only it stores. Only
+//! fences are `SeqCst`, because loom treats a `SeqCst` access as `AcqRel`. A model
+//! names the outcomes that it must have seen, and a minimum number of executions.
 //!
-//! What loom cannot show: a load that sees a store which depends on it (load
-//! buffering). `RINGBUF_LOOM_BOUND` sets the preemption bound, 2 by default.
+//! Loom cannot show a load that sees a store that depends on it (load buffering).
+//! `RINGBUF_LOOM_BOUND` sets the preemption bound; the default is 2.
 
 mod accesses;
 mod backing;
@@ -30,7 +30,7 @@ mod views;
 mod wait;
 mod weaken;
 
-/// The models as the code is; printed with `--nocapture`.
+/// Runs the models of the unchanged code. `--nocapture` prints them.
 mod holds {
     use crate::idle::*;
     use crate::models::*;

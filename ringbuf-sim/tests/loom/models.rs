@@ -1,5 +1,5 @@
-//! The models of the ring: core's consumer and the simulator's kernel, as they
-//! are, on two or three threads.
+//! The models of the ring: core's consumer and the simulator's kernel, unchanged,
+//! on two or three threads.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::explore::Model;
 use crate::hosts::LoomHost;
 use crate::views::{Cells, ConsumerView, ProducerView};
 
-/// A record from a thread to the consumer, which looks once meanwhile.
+/// A thread sends a record while the consumer looks once.
 pub(crate) const HAND_OVER: Model = Model {
     name: "hand_over",
     outcomes: &["empty", "busy", "record"],
@@ -52,8 +52,8 @@ pub(crate) const DISCARD: Model = Model {
     },
 };
 
-/// Space that was just read is written again, samples over headers. A lap has
-/// gone through the ring, so that no slot is fresh.
+/// A producer overwrites space that was just read, samples over headers. One lap
+/// has passed through the ring, so no slot is new.
 pub(crate) const REUSE: Model = Model {
     name: "reuse",
     outcomes: &["none fitted", "one more fitted", "two more fitted"],
@@ -68,7 +68,7 @@ pub(crate) const REUSE: Model = Model {
         }
         assert!(submit(&kernel, &[1, 1]));
         let thread = thread::spawn(move || {
-            // Each fits only once the one before it was released.
+            // Each fits only after the one before it is released.
             let fits = [2, 3].map(|value| submit(&kernel, &[value]));
             [2, 3].into_iter().zip(fits).filter(|(_, fits)| *fits).collect::<Vec<_>>()
         });
@@ -82,7 +82,7 @@ pub(crate) const REUSE: Model = Model {
     },
 };
 
-/// A record that runs over the end of the data onto what was just read.
+/// A record crosses the end of the data onto space that was just read.
 pub(crate) const WRAP: Model = Model {
     name: "wrap",
     outcomes: &["second refused", "second fitted"],
@@ -103,7 +103,7 @@ pub(crate) const WRAP: Model = Model {
     },
 };
 
-/// Two producers, a record each.
+/// Two producers with one record each.
 pub(crate) const TWO_PRODUCERS: Model = Model {
     name: "two_producers",
     outcomes: &["0 read before the end", "1 read before the end", "2 read before the end"],
@@ -128,8 +128,8 @@ pub(crate) const TWO_PRODUCERS: Model = Model {
     },
 };
 
-/// Three producers, a record each, committed in any order: what is read is the
-/// beginning of the order in which they were reserved.
+/// Three producers with one record each, committed in any order. The consumer reads
+/// the first records in the order of reservation.
 pub(crate) const THREE_PRODUCERS: Model = Model {
     name: "three_producers",
     outcomes: &[
@@ -162,8 +162,8 @@ pub(crate) const THREE_PRODUCERS: Model = Model {
     },
 };
 
-/// Two records reserved in order, committed in reverse order: the first holds
-/// the second back.
+/// Two records are reserved in order and committed in reverse order. The first
+/// blocks the second.
 pub(crate) const REVERSED: Model = Model {
     name: "reversed",
     outcomes: &["none read", "both read"],
@@ -187,7 +187,7 @@ pub(crate) const REVERSED: Model = Model {
     },
 };
 
-/// A producer writes over the record of another, as soon as that is committed,
+/// A producer overwrites the record of another, after that record is committed,
 /// read and released.
 pub(crate) const OTHERS_SPACE: Model = Model {
     name: "others_space",
@@ -225,7 +225,7 @@ pub(crate) const WAKEUP: Model = Model {
     },
 };
 
-/// As `wakeup`, but the record is reserved before: its commit alone races.
+/// Like `wakeup`, but the record is reserved before: only its commit races.
 pub(crate) const WAKEUP_BUSY: Model = Model {
     name: "wakeup_busy",
     outcomes: &["all read", "ready", "asleep, notified"],
@@ -241,7 +241,7 @@ pub(crate) const WAKEUP_BUSY: Model = Model {
     },
 };
 
-/// As `wakeup`, with two producers.
+/// Like `wakeup`, with two producers.
 pub(crate) const WAKEUP_TWO: Model = Model {
     name: "wakeup_two",
     outcomes: &["all read", "ready", "asleep, notified"],
@@ -260,7 +260,7 @@ pub(crate) const WAKEUP_TWO: Model = Model {
     },
 };
 
-/// As `wakeup`, but the release is held back until `arm` publishes it.
+/// Like `wakeup`, but the release is held back until `arm` publishes it.
 pub(crate) const LAGGING_RELEASE: Model = Model {
     name: "lagging_release",
     outcomes: &["all read", "ready", "asleep, notified"],
@@ -277,17 +277,17 @@ pub(crate) const LAGGING_RELEASE: Model = Model {
     },
 };
 
-/// The smallest ring of which two records of a word may stay unpublished.
+/// The smallest ring in which two records of one word may stay unpublished.
 pub(crate) const HOLDS_TWO: u64 = 256;
 
-/// What is left to read after a look with this outcome.
+/// Returns the rest to read after a look with this outcome.
 fn left(outcome: &str, words: &[u64]) -> Vec<Vec<u64>> {
     if outcome == "record" { vec![] } else { vec![words.to_vec()] }
 }
 
 pub(crate) type Ring = KernelRing<ProducerView, LoomHost>;
 
-/// Submits a record of these words; whether there was room.
+/// Submits a record of these words. Returns true if there was space.
 pub(crate) fn submit(kernel: &Ring, words: &[u64]) -> bool {
     let Ok(reservation) = kernel.reserve(8 * words.len() as u64) else { return false };
     fill(&reservation, words);
@@ -301,7 +301,7 @@ pub(crate) fn fill(sample: &Cells<'_>, words: &[u64]) {
     }
 }
 
-/// One look of a batch: nothing, something unfinished, or exactly this.
+/// Looks once with a batch: nothing, a busy record, or exactly this record.
 pub(crate) fn look(consumer: &mut Consumer<ConsumerView>, words: &[u64]) -> &'static str {
     match consumer.batch().next().unwrap() {
         Next::Record(record) => {
@@ -314,7 +314,7 @@ pub(crate) fn look(consumer: &mut Consumer<ConsumerView>, words: &[u64]) -> &'st
     }
 }
 
-/// All records that one batch gives, read before any of them is released.
+/// Returns all records of one batch, read before any of them is released.
 pub(crate) fn drain(consumer: &mut Consumer<ConsumerView>) -> Vec<Vec<u64>> {
     let batch = consumer.batch();
     let mut records = Vec::new();
@@ -328,9 +328,9 @@ pub(crate) fn read(sample: &Cells<'_>) -> Vec<u64> {
     (0..sample.len()).map(|word| sample.get(word)).collect()
 }
 
-/// Reads what there is of these records, then waits as an edge-triggered waiter
-/// does: forgets what was announced before, and arms. If it may sleep and a
-/// record is there in the end, something must have been announced since.
+/// Reads the available records, then waits like an edge-triggered waiter: forgets
+/// earlier notifications, and arms. If it may sleep and a record exists at the end,
+/// there must be a notification since then.
 fn drain_and_sleep(
     kernel: &Ring,
     consumer: &mut Consumer<ConsumerView>,
@@ -359,14 +359,14 @@ fn drain_and_sleep(
 /// An open reservation that can move to another thread.
 pub(crate) struct Open {
     reservation: KernelReservation<'static, ProducerView, LoomHost>,
-    /// After what borrows it: fields drop in order.
+    /// Declared after its borrower, because fields drop in order.
     _kernel: Arc<Ring>,
 }
 
 impl Open {
     pub(crate) fn reserve(kernel: &Arc<Ring>, words: u64) -> Self {
-        // SAFETY: the ring does not move out of its `Arc`, which lives longer
-        // than the reservation beside it.
+        // SAFETY: the ring does not move out of its `Arc`, which outlives the
+        // reservation next to it.
         let ring: &'static Ring = unsafe { &*Arc::as_ptr(kernel) };
         Self { reservation: ring.reserve(8 * words).unwrap(), _kernel: kernel.clone() }
     }

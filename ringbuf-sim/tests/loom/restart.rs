@@ -1,5 +1,5 @@
 //! A consumer ends, and the next one starts at the stored position, while a
-//! producer goes on.
+//! producer continues.
 
 use std::mem::forget;
 
@@ -13,8 +13,8 @@ use crate::views::ConsumerView;
 
 const OUTCOMES: &[&str] = &["last one refused", "last one read at once", "last one read later"];
 
-/// It is dropped with a release held back: dropping publishes, nothing comes
-/// twice.
+/// The consumer is dropped with a release held back. Dropping publishes, so nothing
+/// comes twice.
 pub(crate) const RESTART_DROPPED: Model = Model {
     name: "restart_dropped",
     outcomes: OUTCOMES,
@@ -22,7 +22,7 @@ pub(crate) const RESTART_DROPPED: Model = Model {
     execution: |variant| restart(variant, 3, drop),
 };
 
-/// It is killed with a record consumed and not published: that one comes again.
+/// The consumer is killed with an unpublished consumed record, which comes again.
 pub(crate) const RESTART_KILLED: Model = Model {
     name: "restart_killed",
     outcomes: OUTCOMES,
@@ -30,7 +30,7 @@ pub(crate) const RESTART_KILLED: Model = Model {
     execution: |variant| restart(variant, 2, forget),
 };
 
-/// It is killed in the middle of a batch, which comes again.
+/// The consumer is killed during a batch, which comes again.
 pub(crate) const RESTART_KILLED_IN_A_BATCH: Model = Model {
     name: "restart_killed_in_a_batch",
     outcomes: OUTCOMES,
@@ -45,10 +45,10 @@ pub(crate) const RESTART_KILLED_IN_A_BATCH: Model = Model {
     },
 };
 
-/// Behind a first long one the records 1 and 2 are there, 3 and 4 arrive; the
-/// fourth is so long that it runs over the end of the data and over the first.
-/// The first consumer publishes 1, reads 2, and ends. The second one must get all
-/// from `next` on, and nothing before it.
+/// After a first long record, the records 1 and 2 exist, and 3 and 4 arrive. The
+/// fourth is so long that it crosses the end of the data onto the first. The first
+/// consumer publishes 1, reads 2, and ends. The second one must get everything from
+/// `next` on, and nothing before it.
 fn restart(variant: Variant, next: u64, end: fn(Consumer<ConsumerView>)) -> &'static str {
     let shared = Shared::new(HOLDS_TWO, variant);
     let kernel = shared.kernel_ring();

@@ -1,5 +1,5 @@
-//! A consumer without a policy, in an event loop of its own: it reads to the end
-//! of what there is and blocks. Nobody calls `arm`: reading did.
+//! A consumer without a policy, in its own event loop. It reads to the end and
+//! blocks, without a call of `arm`: reading arms.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::explore::Model;
 use crate::models::{Open, Ring, read, submit};
 use crate::views::ConsumerView;
 
-/// Reads what there is; whether to read on before it blocks.
+/// Reads everything available. Returns true if it must read on before it blocks.
 type Reader = fn(&mut Consumer<ConsumerView>, &mut Vec<Vec<u64>>) -> bool;
 
-/// What brings the second record.
+/// The source of the second record.
 type Arrival = fn(&Arc<Ring>) -> Box<dyn FnOnce()>;
 
 macro_rules! self_arm {
@@ -64,21 +64,20 @@ fn in_a_batch(consumer: &mut Consumer<ConsumerView>, seen: &mut Vec<Vec<u64>>) -
     batch.finish() == Armed::Ready
 }
 
-/// It is reserved and committed while the consumer reads.
+/// The record is reserved and committed while the consumer reads.
 fn reserved_late(kernel: &Arc<Ring>) -> Box<dyn FnOnce()> {
     let kernel = kernel.clone();
     Box::new(move || assert!(submit(&kernel, &[2])))
 }
 
-/// It is reserved before: its commit alone races.
+/// The record is reserved before: only its commit races.
 fn reserved_early(kernel: &Arc<Ring>) -> Box<dyn FnOnce()> {
     let open = Open::reserve(kernel, 1);
     Box::new(move || open.submit(&[2]))
 }
 
-/// One record is there, another arrives. Blocking sleeps only if nothing was
-/// announced since it was woken last; if a record is unread then, it must be
-/// announced.
+/// One record exists, another arrives. A block sleeps only without a notification
+/// since the last wakeup. If a record is unread then, it must have a notification.
 fn read_and_block(variant: Variant, reader: Reader, arrival: Arrival) -> &'static str {
     let shared = Shared::new(64, variant);
     let kernel = shared.kernel_ring();

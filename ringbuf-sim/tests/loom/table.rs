@@ -1,17 +1,17 @@
-//! The table of orderings in docs/proofs.md, held against the code: a row for
-//! each ordering and fence, a reason where nothing is weakened, and else the
-//! very models that `weaken` runs.
+//! Compares the table of orderings in docs/proofs.md with the code. Each ordering
+//! and fence needs a row. The row has the same models as `weaken`, or a reason if
+//! nothing is weakened.
 
 use std::path::{Path, PathBuf};
 
 use crate::accesses::{self, Access};
 use crate::weaken::{SITES, Site};
 
-/// What the table covers.
+/// The sources that the table covers.
 const SOURCES: [&str; 2] = ["ringbuf-core/src", "ringbuf-sim/src"];
 const TABLE: &str = "docs/proofs.md";
 const HEADING: &str = "## Orderings";
-/// Orderings of the models' own host: there is no code of ours to list.
+/// Orderings of the models' own host, which are not in the code.
 const OF_THE_HOST: [Site; 2] = [Site::DrainNotify, Site::WaiterHarvest];
 
 /// One row of the table.
@@ -22,7 +22,7 @@ struct Row {
     site: String,
     /// The models that fail, in the order of `weaken`.
     models: String,
-    /// What they show; without a site, why none is needed.
+    /// Their outcome; without a site, the reason.
     shows: String,
 }
 
@@ -32,7 +32,7 @@ fn every_ordering_has_its_row() {
     assert!(wrong.is_empty(), "{TABLE} and the code differ:\n{}", wrong.join("\n"));
 }
 
-/// Of a table that is right, each change is noticed.
+/// Each change of a correct table is noticed.
 #[test]
 fn a_wrong_table_is_noticed() {
     let (code, good) = (code(), rows(&text()));
@@ -57,7 +57,7 @@ fn a_wrong_table_is_noticed() {
     notices(&|rows| rows.retain(|row| row.site != gone), "weakened, but in no row");
 }
 
-/// What is wrong between the code and the table.
+/// Returns the differences between the code and the table.
 fn wrong(code: &[Access], rows: &[Row]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut unmatched: Vec<_> = code.iter().collect();
@@ -76,7 +76,7 @@ fn wrong(code: &[Access], rows: &[Row]) -> Vec<String> {
 }
 
 impl Row {
-    /// What is wrong with the row itself.
+    /// Returns the errors in the row itself.
     fn wrong(&self) -> Option<String> {
         if self.site.is_empty() {
             return match (self.models.is_empty(), self.shows.is_empty()) {
@@ -110,11 +110,11 @@ fn code() -> Vec<Access> {
     SOURCES.iter().flat_map(|sources| accesses::in_folder(&root(), sources)).collect()
 }
 
-/// The rows below the heading, up to the next one.
+/// Returns the rows below the heading, up to the next one.
 fn rows(text: &str) -> Vec<Row> {
     let below = text.split_once(HEADING).unwrap_or_else(|| panic!("{TABLE}: no `{HEADING}`")).1;
     let lines = below.lines().skip(1).take_while(|line| !line.starts_with("## "));
-    // A title and a line come before the rows.
+    // The title row and a separator come first.
     lines.filter(|line| line.starts_with('|')).skip(2).map(row).collect()
 }
 

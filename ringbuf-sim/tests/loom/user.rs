@@ -1,5 +1,5 @@
-//! The models of the user ring: core's producer and the simulator's drain, as
-//! they are, on two or three threads.
+//! The models of the user ring: core's producer and the simulator's drain,
+//! unchanged, on two or three threads.
 
 use std::ops::ControlFlow::Continue;
 
@@ -21,8 +21,8 @@ pub(crate) const USER_HAND_OVER: Model = Model {
     execution: |variant| {
         let shared = Shared::user(32, variant);
         let kernel = shared.drain();
-        // A producer loads the consumer position from its start on, which the
-        // draining thread stores.
+        // A producer loads the consumer position from its start on. The draining
+        // thread stores it.
         let thread = thread::spawn(move || assert!(send(&shared.producer(), &[7, 8])));
         let mut seen = drain(&kernel).unwrap();
         let outcome = if seen.is_empty() { "nothing" } else { "record" };
@@ -33,7 +33,7 @@ pub(crate) const USER_HAND_OVER: Model = Model {
     },
 };
 
-/// The producer wraps onto what was just drained.
+/// The producer wraps onto space that was just drained.
 pub(crate) const USER_REUSE: Model = Model {
     name: "user_reuse",
     outcomes: &["second refused", "second fitted"],
@@ -54,8 +54,8 @@ pub(crate) const USER_REUSE: Model = Model {
     },
 };
 
-/// Three reservations at once, committed in reverse order, the second one
-/// discarded: the first holds the others back.
+/// Three reservations at once, committed in reverse order; the second is discarded.
+/// The first blocks the others.
 pub(crate) const USER_REVERSED: Model = Model {
     name: "user_reversed",
     outcomes: &["nothing", "both"],
@@ -83,7 +83,7 @@ pub(crate) const USER_REVERSED: Model = Model {
     },
 };
 
-/// Two BPF programs drain at once: one of them is refused, or they take turns.
+/// Two BPF programs drain at once. One of them is refused, or they take turns.
 pub(crate) const USER_TWO_DRAINS: Model = Model {
     name: "user_two_drains",
     outcomes: &["one was refused", "they took turns"],
@@ -109,9 +109,8 @@ pub(crate) const USER_TWO_DRAINS: Model = Model {
     },
 };
 
-/// The producer finds the ring full and waits for room, in a thread that sleeps
-/// where the loop that ships would block. If it sleeps, something must be
-/// announced after.
+/// The producer finds the ring full and waits for space, in a thread that sleeps
+/// where the shipped loop blocks. If it sleeps, a notification must follow.
 pub(crate) const USER_SPACE: Model = Model {
     name: "user_space",
     outcomes: &["room", "woken, room", "asleep, notified"],
@@ -137,7 +136,7 @@ pub(crate) const USER_SPACE: Model = Model {
 
 type Kernel = KernelConsumer<ConsumerView, LoomDrainHost>;
 
-/// Submits a record of these words; whether there was room.
+/// Submits a record of these words. Returns true if there was space.
 fn send(producer: &Producer<ProducerView>, words: &[u64]) -> bool {
     let Ok(reservation) = producer.reserve(8 * words.len() as u32) else { return false };
     fill(&reservation, words);
@@ -145,7 +144,7 @@ fn send(producer: &Producer<ProducerView>, words: &[u64]) -> bool {
     true
 }
 
-/// All samples that one drain hands over.
+/// Returns all samples of one drain.
 fn drain(kernel: &Kernel) -> Result<Vec<Vec<u64>>, DrainError> {
     let mut seen = Vec::new();
     kernel.drain(Flags::ADAPTIVE, |sample| {

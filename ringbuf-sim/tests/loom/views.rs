@@ -1,5 +1,5 @@
-//! The view of each role over the ring: what core and the simulator's kernel
-//! are given as memory.
+//! The view of each role of the ring, which core and the simulator's kernel use as
+//! memory.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -19,14 +19,15 @@ use ringbuf_sim::KernelMemory;
 use crate::backing::{PAGE, Shared};
 use crate::weaken::Site;
 
-/// Who plays a role: the same accesses, with orderings of their own.
+/// The user of a role: the same accesses, with other orderings.
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
     Kernel,
     User,
 }
 
-/// The ring as the consumer sees it. It has a clock, and counts what the consumer did.
+/// The ring as the consumer sees it. It has a clock, and counts the actions of the
+/// consumer.
 pub(crate) struct ConsumerView {
     shared: Arc<Shared>,
     role: Role,
@@ -36,25 +37,25 @@ pub(crate) struct ConsumerView {
     pub(crate) positions: Cell<u32>,
     /// Loads of headers so far.
     pub(crate) headers: Rc<Cell<u32>>,
-    /// Goes on only while the consumer rests.
+    /// Moves only while the consumer waits.
     clock: Cell<Duration>,
     /// Notifications that ended a block, or were forgotten.
     heard: Cell<usize>,
     last: Cell<Did>,
 }
 
-/// What a consumer did last, of what a model may ask for.
+/// The last action of a consumer, as far as a model needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Did {
     Nothing,
     Nap,
     Fence,
-    /// It would have blocked, if no notification had come before.
+    /// It would have blocked without an earlier notification.
     Block,
 }
 
-/// A thread sleeps here, until a notification wakes it: the model goes on
-/// without it.
+/// A thread sleeps here until a notification wakes it. The model continues without
+/// it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asleep;
 
@@ -72,7 +73,7 @@ impl ConsumerView {
         }
     }
 
-    /// Counts loads from here on, and relaxes the header load of this number.
+    /// Counts loads from now on, and relaxes the header load with this number.
     pub(crate) fn count_loads(&self, relaxed: Option<u32>) {
         self.positions.set(0);
         self.headers.set(0);
@@ -84,18 +85,18 @@ impl ConsumerView {
         self.clock.set(self.clock.get() + time);
     }
 
-    /// What it did last; the answer before the next act is `Nothing`.
+    /// Returns the last action. Before the next action, the result is `Nothing`.
     pub(crate) fn did(&self) -> Did {
         self.last.replace(Did::Nothing)
     }
 
-    /// Forgets what was announced so far, as if a block had ended by it.
+    /// Forgets earlier notifications, as the end of a block does.
     pub(crate) fn forget(&self) {
         self.heard.set(self.shared.notified());
     }
 
-    /// Whether something was announced since a block ended last: what wakes a
-    /// thread that is asleep.
+    /// Returns true if there was a notification since the last block ended. It
+    /// wakes a sleeping thread.
     pub(crate) fn is_woken(&self) -> bool {
         self.shared.notified() > self.heard.get()
     }
@@ -109,8 +110,8 @@ impl ConsumerView {
     }
 }
 
-// SAFETY: M1 to M5 by construction: each method is one access of loom's, as
-// strong as asked unless the model is told to be wrong.
+// SAFETY: M1 to M5 by construction: each method is one access of loom's, as strong
+// as requested, unless the model weakens it on purpose.
 unsafe impl RingMemory for ConsumerView {
     fn capacity(&self) -> Capacity {
         self.shared.capacity
@@ -146,7 +147,7 @@ unsafe impl ConsumerMemory for ConsumerView {
     }
 
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
-        // An execution that failed is over: unwinding drops the consumer.
+        // A failed execution is over: unwinding drops the consumer.
         if !panicking() {
             let site = self.site(Site::ConsumerStoreConsumerPos, Site::DrainStoreConsumerPos);
             self.shared.consumer_pos.store(position.get(), self.shared.order(site, order));
@@ -171,8 +172,8 @@ unsafe impl ConsumerMemory for ConsumerView {
     }
 }
 
-/// Others may run while it rests, as at any time: it does not yield, which would
-/// have them run to their end.
+/// Others may run during a wait, as at any time. It does not yield, because then
+/// they would run to their end.
 impl WaitHost for ConsumerView {
     type Error = Asleep;
 
@@ -190,10 +191,9 @@ impl WaitHost for ConsumerView {
         Ok(WakeCause::TimeUp)
     }
 
-    /// As edge-triggered epoll: what was announced since the last call ends it at
-    /// once. Where it would sleep it fails, so that nothing looks again: what is
-    /// there in the end and was not read must have been announced, or nobody
-    /// wakes the sleeper.
+    /// Like edge-triggered epoll: a notification since the last call ends it at
+    /// once. Where it would sleep, it fails, so that nothing looks again. An unread
+    /// record at the end must have had a notification, or nobody wakes the sleeper.
     fn block(&self, _: Duration) -> Result<WakeCause, Asleep> {
         self.last.set(Did::Block);
         let notified = self.shared.notified();
@@ -202,7 +202,7 @@ impl WaitHost for ConsumerView {
     }
 }
 
-/// What a producer may touch.
+/// The memory that a producer may access.
 pub(crate) struct ProducerView {
     shared: Arc<Shared>,
     role: Role,
@@ -216,13 +216,13 @@ impl ProducerView {
         Self { shared: shared.clone(), role, heard: Cell::default(), last: Cell::new(Did::Nothing) }
     }
 
-    /// What it did last.
+    /// Returns the last action.
     pub(crate) fn did(&self) -> Did {
         self.last.get()
     }
 
-    /// Whether space was announced since a block ended last: what wakes a thread
-    /// that is asleep.
+    /// Returns true if there was a notification of space since the last block
+    /// ended. It wakes a sleeping thread.
     pub(crate) fn is_woken(&self) -> bool {
         self.shared.notified_of_space() > self.heard.get()
     }
@@ -292,7 +292,7 @@ unsafe impl KernelMemory for ProducerView {
         PAGE
     }
 
-    /// Not a word of loom's: the kernel stores it for itself, under its lock.
+    /// Not a word of loom's: only the kernel uses it, under its lock.
     fn store_pending_pos(&self, _: Position, _: Ordering) {}
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
@@ -308,7 +308,7 @@ unsafe impl KernelMemory for ProducerView {
     }
 }
 
-/// As of the consumer; time stands still, since none is bounded here.
+/// As for the consumer. The clock does not move, because no wait here has a limit.
 impl WaitHost for ProducerView {
     type Error = Asleep;
 
@@ -333,8 +333,8 @@ impl WaitHost for ProducerView {
 /// A sample.
 pub(crate) struct Words<'a>(Cells<'a>);
 
-/// The cells of a sample, word by word. Lent by reference only: out of a
-/// reservation they cannot be taken (M7).
+/// The cells of a sample, word by word. They are lent only by reference, so a
+/// caller cannot take them out of a reservation (M7).
 pub(crate) struct Cells<'a> {
     shared: &'a Shared,
     at: Offset,
@@ -362,12 +362,12 @@ impl Cells<'_> {
     }
 
     pub(crate) fn get(&self, word: usize) -> u64 {
-        // SAFETY: loom has just found that nothing writes this cell meanwhile.
+        // SAFETY: loom has checked that nothing writes this cell now.
         self.cell(word).with(|value| unsafe { *value })
     }
 
     pub(crate) fn set(&self, word: usize, value: u64) {
-        // SAFETY: loom has just found that nothing else uses this cell.
+        // SAFETY: loom has checked that nothing else uses this cell.
         self.cell(word).with_mut(|place| unsafe { *place = value });
     }
 

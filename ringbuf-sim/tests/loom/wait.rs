@@ -1,5 +1,5 @@
-//! `Consumer::wait`, the loop that ships, in a thread that sleeps where that loop
-//! would block; and what a policy holds back.
+//! `Consumer::wait`, the shipped loop, in a thread that sleeps where that loop
+//! would block; and the bytes that a policy holds back.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::explore::Model;
 use crate::models::{HOLDS_TWO, Open, Ring, drain, read, submit};
 use crate::views::{Asleep, ConsumerView, Did};
 
-/// Blocks as soon as there is nothing to read; a record arrives.
+/// Blocks as soon as there is nothing to read. Then a record arrives.
 pub(crate) const WAIT_BLOCK: Model = Model {
     name: "wait_block",
     outcomes: &["all read at once", "found when armed", "woken, all read", "asleep, notified"],
@@ -26,7 +26,7 @@ pub(crate) const WAIT_BLOCK: Model = Model {
     },
 };
 
-/// The same, but the record is reserved before: its commit alone races.
+/// The same, but the record is reserved before: only its commit races.
 pub(crate) const WAIT_BLOCK_BUSY: Model = Model {
     name: "wait_block_busy",
     outcomes: &["all read at once", "found when armed", "woken, all read", "asleep, notified"],
@@ -55,8 +55,8 @@ pub(crate) const WAIT_BLOCK_TWO: Model = Model {
     },
 };
 
-/// After dense traffic, with two records held back: naps, then arms and blocks. A
-/// record arrives meanwhile.
+/// After dense traffic, with two records held back: naps, then arms and blocks,
+/// while a record arrives.
 pub(crate) const WAIT_NAPS: Model = Model {
     name: "wait_naps",
     outcomes: NAPPING,
@@ -64,7 +64,7 @@ pub(crate) const WAIT_NAPS: Model = Model {
     execution: |variant| nap_then_block(variant, hundreds_of_microseconds(), 1),
 };
 
-/// The same, and two records arrive.
+/// The same, while two records arrive.
 pub(crate) const WAIT_NAPS_TWO: Model = Model {
     name: "wait_naps_two",
     outcomes: NAPPING,
@@ -72,8 +72,8 @@ pub(crate) const WAIT_NAPS_TWO: Model = Model {
     execution: |variant| nap_then_block(variant, hundreds_of_microseconds(), 2),
 };
 
-/// The same with naps so long that all is published after the first one, and
-/// looked for again.
+/// The same with longer naps: after the first one, everything is published before
+/// the next look.
 pub(crate) const WAIT_QUIET: Model = Model {
     name: "wait_quiet",
     outcomes: &[
@@ -96,9 +96,9 @@ const NAPPING: &[&str] = &[
     "asleep, notified",
 ];
 
-/// As long as the reader only naps, no commit notifies it: the two records that
-/// it holds back are the last one, whose commit may not have looked yet, and the
-/// one before.
+/// While the reader only naps, no commit notifies it. It holds back two records:
+/// the last one, because its commit may not have compared the positions yet, and
+/// the one before.
 pub(crate) const HOLD_BACK_SPARES: Model = Model {
     name: "hold_back_spares",
     outcomes: &["none read", "one read", "two read", "three read"],
@@ -133,8 +133,8 @@ pub(crate) const HOLD_BACK_SPARES: Model = Model {
     },
 };
 
-/// The end of a drain publishes all but the last two records, while a producer
-/// needs that space for a long one.
+/// The end of a drain publishes everything except the last two records, while a
+/// producer needs that space for a long record.
 pub(crate) const HOLD_BACK_REUSE: Model = Model {
     name: "hold_back_reuse",
     outcomes: &["refused", "fitted"],
@@ -172,7 +172,7 @@ fn prompt(variant: Variant) -> (Arc<Shared>, Arc<Ring>, Consumer<ConsumerView>) 
     (shared, kernel, consumer)
 }
 
-/// Reads what there is.
+/// Reads everything available.
 type Reader = fn(&mut Consumer<ConsumerView>) -> Vec<Vec<u64>>;
 
 /// Naps of 200 us, two of them before it blocks.
@@ -186,7 +186,8 @@ fn milliseconds() -> (WaitPolicy, Duration) {
     (WaitPolicy::low_cost(), Duration::from_micros(500))
 }
 
-/// A consumer that has read a record each `gap`, and holds back the last two.
+/// Returns a consumer that has read a record each `gap`, and holds back the last
+/// two.
 fn after_dense_traffic(
     shared: &Arc<Shared>,
     kernel: &Ring,
@@ -217,8 +218,8 @@ fn nap_then_block(variant: Variant, traffic: (WaitPolicy, Duration), records: u6
     wait_until_asleep(&mut consumer, each, &all, || thread.join().unwrap(), &shared)
 }
 
-/// Reads and waits until it falls asleep. If a record is there in the end, it
-/// must have been announced since.
+/// Reads and waits until it falls asleep. If a record exists at the end, it must
+/// have had a notification since then.
 fn wait_until_asleep(
     consumer: &mut Consumer<ConsumerView>,
     read: Reader,
@@ -261,7 +262,7 @@ fn wait_until_asleep(
     how
 }
 
-/// All records that one drain gives.
+/// Returns all records of one drain.
 fn each(consumer: &mut Consumer<ConsumerView>) -> Vec<Vec<u64>> {
     let mut seen = Vec::new();
     let end = consumer.for_each(|record| {

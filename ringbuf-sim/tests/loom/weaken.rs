@@ -1,13 +1,12 @@
-//! Each ordering, weakened alone: the models that must then fail.
+//! Weakens each ordering alone, and names the models that must then fail.
 //!
-//! No row, because the code asks for nothing there:
+//! These accesses have no row, because the code requires no ordering there:
 //! - the walk over committed records under the producers' lock loads headers
-//!   `Relaxed`: what is written later depends on the value, and the space was
-//!   released by the consumer, which is what the acquire of the consumer
-//!   position orders;
+//!   `Relaxed`: later writes depend on the value, and the acquire of the consumer
+//!   position orders the release of the space;
 //! - the pending position is stored `Relaxed`, for observers only;
-//! - a commit loads the consumer position `Relaxed`: it only decides whether
-//!   to notify, and the fence before it does the ordering;
+//! - a commit loads the consumer position `Relaxed`: it only decides whether to
+//!   notify, and the fence before it orders it;
 //! - a new header is stored `Relaxed`: the producer position publishes it.
 
 use std::cell::Cell;
@@ -50,24 +49,24 @@ sites! {
     DrainLoadProducerPos
     DrainLoadHeader
     DrainStoreConsumerPos
-    /// That what a drain did is seen by whom it wakes: of the host, not of the
-    /// code, which has no fence on this side.
+    /// The woken thread sees everything that a drain did. This ordering is in the
+    /// host, not in the code, which has no fence on this side.
     DrainNotify
-    /// The other end: the waiter learns of a notification before it looks.
+    /// The other end: the waiter sees a notification before it looks.
     WaiterHarvest
 }
 
 /// How a model fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Two accesses that nothing orders.
+    /// Two unordered accesses.
     Race,
     /// A sleeper that nobody will wake.
     LostWakeup,
 }
 
 impl Failure {
-    /// What the message of its panic has in it.
+    /// A part of its panic message.
     pub(crate) fn says(self) -> &'static str {
         match self {
             Self::Race => "Causality violation",
@@ -75,7 +74,7 @@ impl Failure {
         }
     }
 
-    /// What the table in docs/proofs.md calls it.
+    /// Its name in the table of docs/proofs.md.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
             Self::Race => "race",
@@ -85,7 +84,7 @@ impl Failure {
 }
 
 impl Site {
-    /// The models that must fail without it, and how.
+    /// The models that must fail without it, and their failure.
     pub(crate) fn needed_by(self) -> (Failure, &'static [Model]) {
         use Failure::{LostWakeup, Race};
         match self {
@@ -111,7 +110,7 @@ impl Site {
     }
 }
 
-/// Where a consumer falls asleep.
+/// The places where a consumer falls asleep.
 const ASLEEP: &[Model] = &[
     WAKEUP,
     WAKEUP_BUSY,
@@ -153,7 +152,8 @@ fn every_ordering_is_needed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The message with which the model fails, if it does; it stays off the screen.
+/// Returns the message of the failing model, if it fails. The message is not
+/// printed.
 pub(crate) fn failure_of(model: &Model, variant: Variant) -> Option<String> {
     silence();
     QUIET.set(true);
@@ -168,7 +168,7 @@ thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Panics that are looked for stay off the screen; others do not.
+/// Expected panics are not printed; others are.
 fn silence() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,6 +1,6 @@
-//! What must hold, checked at each access that matters and after each step.
+//! The invariants, checked at each relevant access and after each step.
 //!
-//! Positions in here count bytes from the start of the run: nothing wraps.
+//! Positions here count bytes from the start of the run, so nothing wraps.
 
 mod each;
 mod release;
@@ -13,7 +13,7 @@ use ringbuf_sim::{Flags, PendingPos};
 pub(crate) use self::release::Read;
 use crate::plan::Plan;
 
-/// What a record has become.
+/// The state of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Busy,
@@ -21,17 +21,17 @@ pub(crate) enum State {
     Discarded,
 }
 
-/// A record that was reserved.
+/// A reserved record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
     pub(crate) producer: usize,
-    /// Which one of its producer's.
+    /// Its number among the records of its producer.
     pub(crate) number: u64,
     at: u64,
     len: u64,
     state: State,
     flags: Flags,
-    /// Its commit has ended: whoever must be told was told.
+    /// Its commit has ended, with its notification.
     told: bool,
 }
 
@@ -41,36 +41,37 @@ impl Record {
     }
 }
 
-/// All that was reserved and is not yet released, and where the consumer is.
+/// All records reserved and not yet released, and the state of the consumer.
 #[derive(Debug)]
 pub(crate) struct Check {
     plan: Plan,
     records: VecDeque<Record>,
-    /// How many records each producer has reserved.
+    /// The number of records that each producer has reserved.
     numbers: Vec<u64>,
     produced: u64,
     pending: u64,
     published: u64,
     /// Everything before it may be released.
     consumed: u64,
-    /// Where the last two consumed records start: all before may be released.
+    /// The start of the last two consumed records. Everything before may be
+    /// released.
     tail: [u64; 2],
-    /// The next record to deliver starts here, or behind discarded ones.
+    /// The next record to deliver starts here, or after discarded ones.
     cursor: u64,
     /// Everything before it has been consumed at least once.
     passed: u64,
     /// Everything before it has been delivered at least once.
     farthest: u64,
-    /// The consumer reads by callback, and gives space back meanwhile.
+    /// The consumer reads with a callback, and gives space back on the way.
     pub(crate) by_callback: bool,
     /// A callback reads the record before the cursor.
     lent: bool,
     pub(crate) reserved: u64,
     pub(crate) counts: Counts,
     pub(crate) redelivered: u64,
-    /// What this life of the consumer must have counted.
+    /// The expected counts of the current consumer.
     life: Counts,
-    /// The first thing that was wrong.
+    /// The first violation.
     pub(crate) wrong: Option<String>,
 }
 
@@ -98,7 +99,7 @@ impl Check {
         }
     }
 
-    /// Notes what is wrong, unless something was before.
+    /// Records a violation, unless there is an earlier one.
     pub(crate) fn fail(&mut self, what: impl FnOnce() -> String) {
         self.wrong.get_or_insert_with(what);
     }
@@ -113,7 +114,7 @@ impl Check {
         Position::new(self.plan.start, self.plan.width)
     }
 
-    /// How a position looks in shared memory.
+    /// Returns a position as it is in shared memory.
     fn seen_at(&self, at: u64) -> Position {
         self.start().advance(at, self.plan.width)
     }
@@ -135,7 +136,7 @@ impl Check {
         busy.map_or(self.produced, |record| record.at)
     }
 
-    /// A producer writes a header at this offset, for a record to come.
+    /// A producer writes a header at this offset, for a new record.
     pub(crate) fn header_written(&mut self, at: u64, header: Header) {
         let (ends, room) = (self.offset(self.produced), self.plan.capacity - 8);
         self.must(at == ends, || format!("a header at {at}, but what is reserved ends at {ends}"));
@@ -170,7 +171,8 @@ impl Check {
         self.pending = to;
     }
 
-    /// Index of the uncommitted record of this producer that covers `offset`.
+    /// Returns the index of this producer's uncommitted record that covers
+    /// `offset`.
     fn own(&mut self, producer: usize, offset: u64) -> Option<usize> {
         let (start, capacity) = (self.plan.start, self.plan.capacity);
         let covers = |r: &Record| {
@@ -238,7 +240,7 @@ impl Check {
         Some(record)
     }
 
-    /// The consumer has passed everything up to `to`: all of it discarded.
+    /// The consumer has passed everything up to `to`, all of it discarded.
     fn skipped_to(&mut self, to: u64) {
         let from = self.cursor;
         let missed = self
@@ -251,8 +253,8 @@ impl Check {
         self.cursor = to;
     }
 
-    /// A batch ends after `held` bytes, and consumes them; returns what the
-    /// consumer must have counted then.
+    /// A batch ends after `held` bytes, and consumes them. Returns the expected
+    /// counts.
     pub(crate) fn consumed(&mut self, held: u64) -> Counts {
         if self.plan.hostile {
             let most = self.plan.capacity;
@@ -283,12 +285,12 @@ impl Check {
         self.passed = self.passed.max(to);
     }
 
-    /// A batch is given up: its records come again.
+    /// A batch is rewound: its records come again.
     pub(crate) fn kept(&mut self) {
         self.cursor = self.consumed;
     }
 
-    /// The batch is gone: where the consumer is, and whether it counted right.
+    /// Checks the position and the counts of the consumer after a batch.
     pub(crate) fn batch_ended(&mut self, at: Position, counted: bool) {
         if !self.plan.hostile {
             let (at, consumed) = (self.since_start(at), self.consumed);
@@ -297,14 +299,14 @@ impl Check {
         }
     }
 
-    /// What the consumer says to be unread.
+    /// Checks the lag that the consumer reports.
     pub(crate) fn lag(&mut self, bytes: u64) {
         let most = self.produced - self.consumed;
         let right = self.plan.hostile || bytes <= most;
         self.must(right, || format!("{bytes} bytes unread, of {most}"));
     }
 
-    /// The consumer finds the ring corrupt: nobody but a forger makes it so.
+    /// The consumer finds the ring corrupt. Only a forger can cause this.
     pub(crate) fn corrupt(&mut self, found: &Corrupt) {
         let forged = self.plan.hostile;
         self.must(forged, || found.to_string());
@@ -336,8 +338,7 @@ impl Check {
         }
     }
 
-    /// After each step: the words are what they should be, and the books
-    /// balance.
+    /// After each step, checks the shared words and the counts.
     pub(crate) fn step(&mut self, consumer_pos: Position, producer_pos: Position) {
         let produced = self.seen_at(self.produced);
         let same = producer_pos == produced;
@@ -355,19 +356,20 @@ impl Check {
         self.must(balance, || format!("{reserved} reserved, {counts}, {in_flight} in flight"));
     }
 
-    /// The record that the consumer waits for, if it is committed and everybody
-    /// who must be told was told.
+    /// Returns the record that the consumer waits for, if it is committed and its
+    /// notification is done.
     pub(crate) fn waiting(&self) -> Option<&Record> {
         let head = &self.records[self.find(self.consumed)?];
         (head.state != State::Busy && head.told).then_some(head)
     }
 
-    /// Whether nothing but what is uncommitted, or behind it, is undelivered.
+    /// Returns true if only uncommitted records and those behind them are
+    /// undelivered.
     pub(crate) fn all_delivered(&self) -> bool {
         self.find(self.passed).is_none_or(|head| self.records[head].state == State::Busy)
     }
 
-    /// The position has run over the end of its word.
+    /// The position has wrapped at its width.
     pub(crate) fn wrapped(&self) -> bool {
         self.seen_at(self.produced).get() < self.start().get()
     }
@@ -378,20 +380,21 @@ impl Check {
         self.plan.pending_pos == PendingPos::Compared && behind
     }
 
-    /// Records that nobody commits any more.
+    /// Records that nobody will commit.
     pub(crate) fn stuck(&self) -> bool {
         self.records.iter().any(|record| record.state == State::Busy)
     }
 }
 
 impl Record {
-    /// Nobody is told of it.
+    /// No notification is sent.
     pub(crate) fn is_silent(&self) -> bool {
         self.flags == Flags::NO_WAKEUP
     }
 }
 
-/// Bytes that a record takes: a header of eight and the sample, rounded up.
+/// Returns the bytes that a record takes: a header of eight bytes and the sample,
+/// rounded up.
 fn footprint(len: u64) -> u64 {
     (8 + len).next_multiple_of(8)
 }

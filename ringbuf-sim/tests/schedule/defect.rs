@@ -1,53 +1,52 @@
-//! Planted defects: the backing misbehaves in one way, and a run must notice.
+//! Planted defects: the backing misbehaves in one way, and a run must notice it.
 
-/// What the memory or the host does wrong.
+/// The wrong behaviour of the memory or the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
-    /// What the consumer looks at after its fence is what it saw before it, as
-    /// if `arm` did not look again.
+    /// After its fence the consumer sees the state from before, as if `arm` did not
+    /// look again.
     NoSecondLook,
-    /// The consumer position that a commit loads is the one from before its
-    /// exchange.
+    /// A commit loads the consumer position from before its exchange.
     CommitLoadsFirst,
     /// A commit at the consumer's position notifies nobody.
     SilentCommit,
     /// The consumer gives a record back before it has read it.
     PublishBeforeReading,
-    /// The same, only while it reads by callback.
+    /// The same, but only while it reads with a callback.
     PublishBeforeCallback,
-    /// The consumer gives back the record behind those that it has read.
+    /// The consumer gives back the record after those that it has read.
     ReleaseTheNext,
-    /// The consumer takes a busy record for a submitted one.
+    /// The consumer sees a busy record as submitted.
     IgnoreBusy,
-    /// The consumer takes a discarded record for a submitted one.
+    /// The consumer sees a discarded record as submitted.
     IgnoreDiscard,
-    /// Behind a callback, the consumer takes a discarded record of the same
-    /// length for a submitted one.
+    /// After a callback, the consumer sees a discarded record of the same length as
+    /// submitted.
     AlikeIgnoresDiscard,
     /// A new consumer starts at the producer position.
     RestartAtTheEnd,
-    /// A new consumer starts where the first one did.
+    /// A new consumer starts at the start position of the first one.
     RestartAtTheStart,
     /// The producer position is stored before the header is written.
     PositionBeforeHeader,
     /// A record is committed before its last word is written.
     CommitBeforeSample,
-    /// A sleep begins by forgetting what was announced since the last one.
+    /// A sleep begins by forgetting the notifications since the last one.
     BlockForgets,
-    /// Somebody else moves the stored consumer position.
+    /// Another process moves the stored consumer position.
     SecondConsumer,
     /// Producers do not exclude each other.
     NoLock,
-    /// Producers take everything for consumed: where there is no pending position
-    /// they run over what is uncommitted, too.
+    /// Producers treat everything as consumed. Without a pending position they also
+    /// overwrite uncommitted records.
     IgnoreConsumer,
-    /// Producers take every record for committed: only a forged consumer
-    /// position shows it.
+    /// Producers treat every record as committed. Only a forged consumer position
+    /// shows it.
     IgnorePending,
 }
 
 impl Defect {
-    /// All, with a word of the report that each must cause.
+    /// All defects, each with a word of the report that it must cause.
     pub(crate) const ALL: [(Self, &'static str); 18] = [
         (Self::NoSecondLook, "lost wakeup"),
         (Self::CommitLoadsFirst, "lost wakeup"),

@@ -1,16 +1,16 @@
-//! Schedules: any number of producers and a consumer, which dies and is started
-//! again, stopped and switched between any two of their accesses.
+//! Schedules: several producers, and a consumer that dies and restarts. The
+//! scheduler stops and switches them between any two of their accesses.
 //!
-//! What runs is core's `Consumer` and the simulator's `KernelRing`, unchanged,
-//! over a memory in which every access is a step (`ring`, `memory`). A seed
-//! makes a [`Plan`] and every decision of the scheduler; `check` knows what must
-//! hold after each step. A plan that fails is made smaller before it is shown.
+//! The tests run core's `Consumer` and the simulator's `KernelRing`, unchanged,
+//! over a memory in which every access is a step (`ring`, `memory`). A seed makes a
+//! [`Plan`] and every decision of the scheduler. `check` verifies the invariants
+//! after each step. A plan that fails is made smaller before it is printed.
 //!
-//! | variable | is |
+//! | variable | meaning |
 //! |---|---|
-//! | `RINGBUF_STEPS` | how many steps at least; the gate takes 40 million |
-//! | `RINGBUF_SECONDS` | how long instead |
-//! | `RINGBUF_SEED` | the first seed; without the others, the only one: a replay |
+//! | `RINGBUF_STEPS` | the minimum number of steps; `cargo xtask test` runs 40 million |
+//! | `RINGBUF_SECONDS` | the time instead |
+//! | `RINGBUF_SEED` | the first seed; without the other variables, the only one: a replay |
 
 mod check;
 mod defect;
@@ -33,7 +33,7 @@ use crate::tally::Seen;
 
 /// Unoptimised it is several times slower.
 const STEPS: u64 = if cfg!(debug_assertions) { 500_000 } else { 40_000_000 };
-/// A planted defect that so many seeds do not show is a check that cannot fail.
+/// If this many seeds do not show a planted defect, the check cannot fail.
 const SEEDS: u64 = 2000;
 
 #[test]
@@ -52,7 +52,7 @@ fn nothing_goes_wrong() {
     }
 }
 
-/// Seed after seed, until there were enough steps or the time is up.
+/// Runs seed after seed, until there are enough steps or the time is over.
 fn explore(first: u64, steps: u64, end: Option<Instant>) -> Seen {
     let (start, mut shown) = (Instant::now(), Instant::now());
     let mut seen = Seen::default();
@@ -74,7 +74,7 @@ fn progress(first: u64, seen: &Seen, start: Instant) {
     eprintln!("schedules: {millions:.1} M steps, {speed:.1} M/s, {seconds:.0} s, seed {next}");
 }
 
-/// Runs one seed; what goes wrong is made small, and shown.
+/// Runs one seed. Makes a failing plan small, and prints it.
 fn check(seed: u64) -> Seen {
     let plan = Plan::new(seed);
     run(&plan, None, false).unwrap_or_else(|_| panic!("{}", shrink::report(&plan, None)))
@@ -93,8 +93,8 @@ fn a_seed_always_runs_the_same_way() {
     assert_ne!(check(0).order, check(1).order);
 }
 
-/// Checks that cannot fail prove nothing: each defect must be found, for what
-/// it is.
+/// Checks that cannot fail prove nothing. Each defect must be found, with the right
+/// report.
 #[test]
 fn planted_defects_are_found() {
     for (defect, says) in Defect::ALL {

@@ -1,5 +1,5 @@
-//! The view of each role over the ring: what core and the simulator's kernel
-//! are given as memory. Planted defects misbehave here.
+//! The view of each role of the ring, which core and the simulator's kernel use as
+//! memory. Planted defects misbehave here.
 
 use std::convert::Infallible;
 use std::ops::Deref;
@@ -16,11 +16,11 @@ use ringbuf_sim::KernelMemory;
 use crate::defect::Defect;
 use crate::ring::{Access, PAGE, Seat};
 
-/// What the consumer may touch.
+/// The memory that the consumer may access.
 pub(crate) struct ConsumerView<'s>(pub(crate) &'s Seat<'s>);
 
 // SAFETY: M1 to M5 by construction: each method is one access to the words of
-// `Shared`, bounds-checked, on one thread; unless a defect is planted.
+// `Shared`, with bounds checks, on one thread, unless a defect is planted.
 unsafe impl RingMemory for ConsumerView<'_> {
     fn capacity(&self) -> Capacity {
         self.0.shared.capacity
@@ -130,12 +130,12 @@ unsafe impl ConsumerMemory for ConsumerView<'_> {
     }
 }
 
-/// Time is the scheduler's: each step takes a microsecond.
+/// The scheduler defines the time: each step takes a microsecond.
 impl WaitHost for ConsumerView<'_> {
     type Error = Infallible;
 
     fn now(&self) -> Duration {
-        // Between two readings there are a few looks.
+        // There are a few looks between two readings.
         self.0.may_look(LOOKS);
         Duration::from_micros(self.0.shared.clock.get())
     }
@@ -151,7 +151,8 @@ impl WaitHost for ConsumerView<'_> {
         Ok(if self.signal_came() { WakeCause::Interrupted } else { WakeCause::TimeUp })
     }
 
-    /// As edge-triggered epoll, which uses up what came since the last call.
+    /// Like edge-triggered epoll, which uses up all notifications since the last
+    /// call.
     fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {
         let shared = &self.0.shared;
         self.0.napped.set(false);
@@ -192,7 +193,7 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What the kernel may touch.
+/// The memory that the kernel may access.
 pub(crate) struct KernelView<'s>(pub(crate) &'s Seat<'s>);
 
 // SAFETY: as for the consumer.
@@ -309,8 +310,8 @@ unsafe impl KernelMemory for KernelView<'_> {
 /// A sample.
 pub(crate) struct Words<'a>(Cells<'a>);
 
-/// The words of a sample, one by one. Lent by reference only: out of a
-/// reservation they cannot be taken (M7).
+/// The words of a sample, one by one. They are lent only by reference, so a caller
+/// cannot take them out of a reservation (M7).
 pub(crate) struct Cells<'a> {
     seat: &'a Seat<'a>,
     at: Offset,
@@ -326,7 +327,7 @@ impl<'a> Deref for Words<'a> {
 }
 
 impl Cells<'_> {
-    /// Length in bytes; the last word may be a part of one.
+    /// Length in bytes. The last word may be partial.
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -1,5 +1,4 @@
-//! What a producer does: the simulator's `KernelRing`, as it is, driven by a
-//! script.
+//! A producer: the simulator's `KernelRing`, unchanged, driven by a script.
 
 use std::rc::Rc;
 
@@ -13,7 +12,7 @@ use crate::ring::{Access, Seat, Shared, Surroundings};
 type Kernel<'s> = KernelRing<KernelView<'s>, Surroundings<'s>>;
 type Reservation<'r, 's> = KernelReservation<'r, KernelView<'s>, Surroundings<'s>>;
 
-/// A producer: its script, then a commit of all that is still open.
+/// Runs a producer: its script, then a commit of all open reservations.
 pub(crate) fn produce(
     shared: Rc<Shared>,
     yielder: &Yielder<(), Access>,
@@ -21,11 +20,11 @@ pub(crate) fn produce(
     script: &[Act],
 ) {
     let seat = Seat::new(shared, yielder, party);
-    // SAFETY: P1: the producers of a run share the memory and the positions in
-    // the host, so that together they are the one ring that produces.
+    // SAFETY: P1: the producers of a run share the memory and the positions in the
+    // host. Together they are the one ring that produces.
     let kernel: Kernel<'_> = unsafe { KernelRing::new(KernelView(&seat), Surroundings(&seat)) };
     let profile = Profile::from(seat.shared.width).pending_pos(seat.shared.pending_pos);
-    // SAFETY: just made; the others of the run are on the same kernel.
+    // SAFETY: the ring is new; the others of the run are on the same kernel.
     let kernel = unsafe { kernel.on(profile) };
     let mut open = Vec::new();
     let mut number = 0;
@@ -99,7 +98,7 @@ fn commit(
     seat.check(|check| check.told(seat.party, number, seat.notified.get()));
 }
 
-/// The words of a sample: no two are alike, nor those of two records.
+/// Returns the words of a sample. No two words are equal, in one record or in two.
 pub(crate) fn pattern(producer: usize, number: u64, word: usize) -> u64 {
     ((producer as u64 + 1) << 56) | (number << 24) | word as u64
 }

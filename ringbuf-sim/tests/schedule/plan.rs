@@ -1,39 +1,39 @@
-//! What a run is to do, drawn from its seed; and how a failing one gets smaller.
+//! The plan of a run, drawn from its seed, and how a failing plan is made smaller.
 
 use ringbuf_core::{Capacity, Width};
 use ringbuf_sim::{Flags, PendingPos};
 
 use crate::ring::PAGE;
 
-/// One run: who does what, over which ring, with which faults.
+/// One run: the actions of each party, the ring, and the faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Decides all that is decided while it runs: who is next, most of all.
+    /// Makes all decisions during the run, mainly which party is next.
     pub(crate) seed: u64,
     pub(crate) capacity: u64,
     pub(crate) width: Width,
-    /// Bytes that have gone through the ring before.
+    /// The bytes of traffic before the run.
     pub(crate) start: u64,
-    /// What the kernel knows of uncommitted records.
+    /// How the kernel tracks uncommitted records.
     pub(crate) pending_pos: PendingPos,
-    /// What each producer does, one thing after the other.
+    /// The actions of each producer, in order.
     pub(crate) producers: Vec<Vec<Act>>,
-    /// A party goes on with its next step but once in so many steps.
+    /// The scheduler switches to another party once in this many steps.
     pub(crate) switch: u64,
-    /// How many times the consumer dies, at any step, and is started again.
+    /// The number of times that the consumer dies, at any step, and restarts.
     pub(crate) deaths: u64,
     /// A consumer without a policy holds back this portion; 0: nothing.
     pub(crate) hold_back: u64,
-    /// A notification takes its time; otherwise it arrives at once.
+    /// A notification is delayed; otherwise it arrives at once.
     pub(crate) late: bool,
     /// Each side may load forged values of what the other side stores.
     pub(crate) hostile: bool,
 }
 
-/// What a producer can do.
+/// An action of a producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// Reserves and fills; a refusal is a record dropped, as in a BPF program.
+    /// Reserves and fills. A refusal drops the record, as in a BPF program.
     Reserve {
         len: u64,
     },
@@ -46,11 +46,11 @@ pub(crate) enum Act {
         which: usize,
         flags: Flags,
     },
-    /// Never commits it.
+    /// Never commits the reservation.
     Forget {
         which: usize,
     },
-    /// Is stopped for so many steps of the others.
+    /// Stops for this many steps of the others.
     Stall {
         steps: u64,
     },
@@ -61,8 +61,8 @@ pub(crate) enum Act {
 }
 
 impl Plan {
-    /// Every eighth run is hostile; every 64th has a record that is never
-    /// committed, behind which nothing is ever delivered.
+    /// Every eighth run is hostile. Every 64th has a record without commit, and
+    /// nothing behind it is ever delivered.
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let capacity = 32 << random.below(6);
@@ -75,7 +75,7 @@ impl Plan {
         let hostile = seed % 8 == 7;
         let pending_pos = match width {
             Width::Bits64 => PendingPos::Modular,
-            // Without, a forged consumer position makes records overlap.
+            // Without it, a forged consumer position makes records overlap.
             Width::Bits32 if hostile => random.pick(&[PendingPos::Modular, PendingPos::Compared]),
             Width::Bits32 => random.pick(&[
                 PendingPos::Modular,
@@ -102,7 +102,7 @@ impl Plan {
         }
     }
 
-    /// Plans that do less, the smallest first.
+    /// Returns plans that do less, the smallest first.
     pub(crate) fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         let mut with = |change: &dyn Fn(&mut Self)| {
@@ -137,7 +137,7 @@ impl Plan {
         Capacity::new(self.capacity, PAGE).unwrap()
     }
 
-    /// How much there is to it: what shrinking makes less.
+    /// Returns the size of the plan, which shrinking reduces.
     pub(crate) fn size(&self) -> usize {
         self.producers.len() + self.producers.iter().map(Vec::len).sum::<usize>()
     }
@@ -145,7 +145,7 @@ impl Plan {
 
 fn script(random: &mut Random, capacity: u64, acts: u64, forget: bool) -> Vec<Act> {
     let most = random.pick(&[8, 24, capacity / 2, capacity]);
-    // Of many records one length: runs of it are read another way.
+    // Many records of one length, because the reader handles runs in another way.
     let usual = random.pick(&[0, 8, most]);
     let mixed = random.pick(&[1, 8]);
     let number = 1 + random.below(acts);
@@ -179,7 +179,7 @@ fn act(random: &mut Random, most: u64) -> Act {
     }
 }
 
-/// Numbers that look random and are the same each time.
+/// Numbers that look random, but are the same in each run.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -188,7 +188,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Splitmix64: any two seeds, however near, give unlike numbers.
+    /// Splitmix64: even two close seeds give different numbers.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -196,7 +196,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `end`, which is at most 2^32.
+    /// Returns a number below `end`, which is at most 2^32.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         ((self.next() >> 32) * end) >> 32
     }

@@ -1,4 +1,4 @@
-//! What a consumer does: core's `Consumer`, as it is, driven by chance.
+//! A consumer: core's `Consumer`, unchanged, driven by chance.
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::rc::Rc;
@@ -15,27 +15,27 @@ use crate::ring::{Access, Seat, Shared};
 
 type Victim<'s> = Consumer<ConsumerView<'s>>;
 
-/// A consumer: it reads, waits, and never ends by itself.
+/// Runs a consumer: it reads and waits, and never ends by itself.
 pub(crate) fn consume(shared: Rc<Shared>, yielder: &Yielder<(), Access>, plan: &Plan, seed: u64) {
     let seat = Seat::new(shared, yielder, usize::MAX);
     let mut random = Random::new(seed);
     loop {
         seat.may_load(1);
-        // SAFETY: C1: the scheduler lets one consumer live at a time, and the
-        // last one in this loop is gone.
+        // SAFETY: C1: the scheduler runs one consumer at a time, and the last one
+        // of this loop is gone.
         let found = match unsafe { Consumer::new(ConsumerView(&seat)) } {
             Ok(mut consumer) => live(&seat, &mut consumer, plan, &mut random),
             Err(corrupt) => corrupt,
         };
         seat.check(|check| check.corrupt(&found));
         seat.shared.tally.corrupt.more::<()>();
-        // Looks again at what it cannot read, now and then.
+        // Sometimes looks again at a ring that it cannot read.
         seat.step(Access::Stall(10));
     }
 }
 
-/// Reads and waits until the ring is corrupt: by `Consumer::wait`, or in a loop
-/// of its own, which holds back as the plan says.
+/// Reads and waits until the ring is corrupt: with `Consumer::wait`, or with its
+/// own loop, which holds back as the plan says.
 fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Random) -> Corrupt {
     let waits = random.below(2) == 0;
     if waits {
@@ -51,7 +51,7 @@ fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Ra
     } else if plan.hold_back != 0 {
         consumer.hold_back(plan.hold_back);
     }
-    // Without end, but for these.
+    // Without a timeout, except for these.
     let mut timeouts = 20;
     loop {
         let result = match random.below(6) {
@@ -93,7 +93,7 @@ fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Ra
     }
 }
 
-/// Looks, and looks at what is known then.
+/// Calls `is_ready`, then `known_ready`.
 fn look(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
     seat.shared.tally.looks.more::<()>();
     seat.may_load(1);
@@ -114,10 +114,10 @@ fn look(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
     seat.check(|check| check.must(known || !found, || "found, and not known".into()));
 }
 
-/// Of each sleep, in a loop of its own.
+/// The timeout of each sleep in its own loop.
 const BOUND: Duration = Duration::from_millis(100);
 
-/// It must not sleep: there is something to read, or to report.
+/// The consumer must not sleep: there is something to read, or to report.
 fn must_be_ready(seat: &Seat<'_>, consumer: &Victim<'_>) {
     if !seat.check(|check| check.is_hostile() || check.is_ready()) {
         match consumer.lag() {
@@ -127,8 +127,8 @@ fn must_be_ready(seat: &Seat<'_>, consumer: &Victim<'_>) {
     }
 }
 
-/// Waits as an edge-triggered waiter of its own does: forgets what was announced
-/// before, arms, and sleeps if it may.
+/// Waits like its own edge-triggered waiter: forgets earlier notifications, arms,
+/// and sleeps if allowed.
 fn arm_and_block(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
     seat.shared.edge.set(false);
     seat.may_load(1);
@@ -139,7 +139,7 @@ fn arm_and_block(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
     }
 }
 
-/// The loop that ships, with a timeout now and then.
+/// The shipped loop, sometimes with a timeout.
 fn wait(seat: &Seat<'_>, consumer: &mut Victim<'_>, random: &mut Random, timeouts: &mut u32) {
     let timeout = (*timeouts > 0 && random.below(4) == 0).then(|| {
         *timeouts -= 1;
@@ -177,12 +177,12 @@ fn wait(seat: &Seat<'_>, consumer: &mut Victim<'_>, random: &mut Random, timeout
     }
 }
 
-/// How reading ended.
+/// The end of a read.
 #[derive(PartialEq, Eq)]
 enum End {
-    /// At nothing, or at something busy.
+    /// At the end, or at a busy record.
     Nothing,
-    /// The same, and it may block.
+    /// The same, and the consumer may block.
     Armed,
     More,
 }
@@ -194,13 +194,13 @@ fn holds_back(consumer: &Victim<'_>, plan: &Plan) -> bool {
     }
 }
 
-/// Where a drain ended at nothing, or at something busy.
+/// The end of a drain at the end of the ring, or at a busy record.
 fn at_the_end(consumer: &Victim<'_>, plan: &Plan) -> End {
     if holds_back(consumer, plan) { End::Nothing } else { End::Armed }
 }
 
-/// One batch, bounded or not, consumed or not; its records are read one by one
-/// or all at the end.
+/// Reads one batch, with or without a limit, consumed or rewound. Reads its records
+/// one by one, or all at the end.
 fn read(
     seat: &Seat<'_>,
     consumer: &mut Victim<'_>,
@@ -240,7 +240,7 @@ fn read(
             compare(seat, record, expected);
         }
     };
-    // What was read once must stand until the batch ends.
+    // Samples must not change until the batch ends.
     held.iter().filter(|_| late).for_each(|(record, expected)| compare(seat, record, expected));
     drop(held);
     if keep {
@@ -276,7 +276,7 @@ fn read(
     }
 }
 
-/// By callback, which breaks or does not.
+/// Reads with a callback, which may break.
 fn read_each(
     seat: &Seat<'_>,
     consumer: &mut Victim<'_>,
@@ -288,7 +288,7 @@ fn read_each(
     let (holds_back, before) = (holds_back(consumer, plan), consumer.unpublished());
     let mut taken = 0;
     seat.check(|check| check.each_begins());
-    // Two batches at most come between two callbacks, and each is armed after.
+    // At most two batches come between two callbacks, and each may arm.
     seat.may_load(LOADS);
     let result = consumer.for_each(|record| {
         if plan.hostile {
@@ -332,10 +332,10 @@ fn read_each(
     }
 }
 
-/// How many rings of records one call may pass between two that it delivers.
+/// The number of whole rings that one call may pass between two deliveries.
 const LOADS: u64 = 4;
 
-/// One by one, as aya's loop does, to the end or not.
+/// Reads one by one, like aya's loop, to the end or not.
 fn read_one_by_one(
     seat: &Seat<'_>,
     consumer: &mut Victim<'_>,
@@ -374,7 +374,7 @@ fn read_one_by_one(
     end
 }
 
-/// Reads a sample of which nothing is known.
+/// Reads a sample of unknown content.
 fn touch(sample: &Cells<'_>) {
     for word in 0..sample.len().div_ceil(8) {
         sample.get(word);

@@ -1,9 +1,9 @@
-//! One ring in plain memory: its words, its lock, its wait queue; and a party's
-//! seat at it. Every access is a step: the party says what it is about to do and
-//! is suspended; the scheduler decides who goes on.
+//! One ring in plain memory: its words, its lock, its wait queue, and the seat of a
+//! party. Every access is a step: the party announces its action and stops, and the
+//! scheduler decides which party continues.
 //!
-//! One thread runs them all, so memory is sequentially consistent here. What
-//! weaker memory adds is for the loom models.
+//! One thread runs all parties, so memory is sequentially consistent here. The loom
+//! models cover weaker memory.
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
@@ -21,7 +21,7 @@ use crate::tally::Tally;
 
 pub(crate) const PAGE: u64 = 32;
 
-/// What a party is about to do.
+/// The next action of a party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     LoadProducerPos,
@@ -40,7 +40,7 @@ pub(crate) enum Access {
     Notify,
     /// Waits for an edge, until then.
     Sleep(u64),
-    /// Does nothing for so many steps of the others.
+    /// Does nothing for this many steps of the others.
     Stall(u64),
 }
 
@@ -57,11 +57,11 @@ pub(crate) struct Shared {
     positions: Cell<Positions>,
     /// A notification is on its way.
     pub(crate) announced: Cell<bool>,
-    /// One has arrived since the consumer last forgot them.
+    /// A notification has arrived since the consumer last forgot them.
     pub(crate) edge: Cell<bool>,
     /// The scheduler ended a sleep before its time.
     pub(crate) timed_out: Cell<bool>,
-    /// In steps; runs on while everybody stalls.
+    /// The time in steps. It continues while all parties stall.
     pub(crate) clock: Cell<u64>,
     late: bool,
     forger: Option<RefCell<Random>>,
@@ -103,8 +103,8 @@ impl Shared {
         self.defect == Some(defect)
     }
 
-    /// The word `words` words behind the header at `at`; after the last one
-    /// comes the first, where the second copy of the data would begin.
+    /// Returns the word `words` words behind the header at `at`. The first word
+    /// follows the last one, where the second copy of the data would begin.
     pub(crate) fn slot(&self, at: Offset, words: usize) -> &Cell<u64> {
         &self.slots[(at.index() / 8 + words) % self.slots.len()]
     }
@@ -145,7 +145,7 @@ impl Shared {
         })
     }
 
-    /// `irq_work_queue`: at once, or when the scheduler says.
+    /// `irq_work_queue`: notifies at once, or when the scheduler decides.
     fn notify(&self) {
         self.announced.set(true);
         if !self.late {
@@ -160,25 +160,25 @@ impl Shared {
     }
 }
 
-/// A party's place at the ring, with what it is doing.
+/// The seat of a party at the ring, with its current action.
 pub(crate) struct Seat<'y> {
     pub(crate) shared: Rc<Shared>,
     yielder: &'y Yielder<(), Access>,
     pub(crate) party: usize,
-    /// Length of the record that it reserves.
+    /// The length of the record that it reserves.
     pub(crate) asking: Cell<u64>,
-    /// With which flags it commits a record.
+    /// The flags with which it commits a record.
     pub(crate) committing: Cell<Option<Flags>>,
     pub(crate) notified: Cell<bool>,
-    /// Loads that it may still do until it is asked for something else.
+    /// The number of loads that it may still make in this call.
     loads: Cell<u64>,
     /// A callback has just returned, for a record of this length.
     pub(crate) after: Cell<Option<SampleLen>>,
-    /// It waits without end: the scheduler says when a sleep times out.
+    /// It waits without a timeout. The scheduler decides when a sleep times out.
     pub(crate) endless: Cell<bool>,
-    /// The last rest was a nap.
+    /// The last wait was a nap.
     pub(crate) napped: Cell<bool>,
-    // What the defects put off, and what they remember.
+    // State of the defects: delayed actions and old values.
     pub(crate) late_swap: Cell<Option<(Offset, Header)>>,
     pub(crate) late_header: Cell<Option<(Offset, Header)>>,
     pub(crate) late_word: Cell<Option<(Offset, usize, u64)>>,
@@ -209,9 +209,8 @@ impl<'y> Seat<'y> {
         }
     }
 
-    /// The end of a step, and the announcement of the next one. A party that
-    /// died is unwound: it takes no more steps, and what it does then is not
-    /// done.
+    /// Ends a step and announces the next one. A dead party is unwound: it takes no
+    /// more steps, and its actions then have no effect.
     pub(crate) fn step(&self, access: Access) -> bool {
         let alive = !panicking();
         if alive {
@@ -224,13 +223,13 @@ impl<'y> Seat<'y> {
         check(&mut self.shared.check.borrow_mut())
     }
 
-    /// It is asked for something that may pass so many rings of records, as if
-    /// each header were the last one produced.
+    /// Begins a call that may pass this many rings of records, as if each header
+    /// were the last one produced.
     pub(crate) fn may_load(&self, rings: u64) {
         self.loads.set(rings * (2 * self.shared.capacity.bytes() / 8 + 4));
     }
 
-    /// It is asked to look this many times.
+    /// Begins a call with this many looks.
     pub(crate) fn may_look(&self, times: u64) {
         self.loads.set(2 * times);
     }
@@ -254,8 +253,8 @@ impl<'y> Seat<'y> {
     }
 }
 
-/// The kernel's surroundings: a lock under which others may be scheduled, and
-/// wait for it.
+/// The environment of the kernel: a lock. Other parties may run while it is held,
+/// and wait for it.
 pub(crate) struct Surroundings<'s>(pub(crate) &'s Seat<'s>);
 
 impl Host for Surroundings<'_> {
@@ -270,7 +269,8 @@ impl Host for Surroundings<'_> {
             shared.tally.waits_for_the_lock.more::<()>();
         }
         self.0.step(Access::Lock);
-        // The scheduler goes on with whoever waits here only when it is free.
+        // The scheduler continues a party that waits here only when the lock is
+        // free.
         shared.locked.set(true);
         Guard { seat: self.0, positions: shared.positions.get() }
     }

@@ -17,17 +17,17 @@ use crate::reader;
 use crate::ring::{Access, Shared};
 use crate::tally::Seen;
 
-/// More steps than any plan needs: whoever takes them goes in circles.
+/// More steps than any plan needs. A run with more is in an endless loop.
 const MOST_STEPS: u64 = 1_000_000;
-/// How much of a trace is kept.
+/// The length of the stored trace.
 const TRACE: usize = 48;
 
-/// A run that went wrong.
+/// A failed run.
 #[derive(Debug)]
 pub(crate) struct Violation {
     pub(crate) what: String,
     pub(crate) step: u64,
-    /// The last steps: who did what.
+    /// The last steps, each with its party.
     pub(crate) trace: VecDeque<(String, Access)>,
 }
 
@@ -53,11 +53,11 @@ pub(crate) fn run(plan: &Plan, defect: Option<Defect>, trace: bool) -> Result<Se
 
 /// One that takes steps.
 struct Party {
-    /// None once it has ended.
+    /// `None` after its end.
     coroutine: Option<Coroutine<(), Access, ()>>,
-    /// What it will do when it goes on.
+    /// Its next action.
     next: Access,
-    /// When a stall ends.
+    /// The end of a stall.
     until: u64,
 }
 
@@ -68,7 +68,7 @@ impl Party {
         Self { coroutine, next: Access::Stall(0), until }
     }
 
-    /// It takes no more steps, and is unwound where it stands.
+    /// Unwinds the party at its current step. It takes no more steps.
     fn end(&mut self) {
         if let Some(mut coroutine) = self.coroutine.take() {
             coroutine.force_unwind();
@@ -146,7 +146,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Whether a party, or the notification on its way, can take a step.
+    /// Returns true if a party, or a delayed notification, can take a step.
     fn may_go_on(&self, who: usize) -> bool {
         let Some(party) = self.parties.get(who) else { return self.shared.announced.get() };
         party.coroutine.is_some()
@@ -161,7 +161,7 @@ impl<'p> Run<'p> {
             }
     }
 
-    /// Anybody who can take a step, with equal chances.
+    /// Returns any party that can take a step, with equal chances.
     fn choose(&mut self) -> Option<usize> {
         let able: u64 =
             (0..=self.parties.len()).map(|who| u64::from(self.may_go_on(who)) << who).sum();
@@ -194,7 +194,7 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    /// After each step.
+    /// Runs after each step.
     fn look(&self) -> Result<(), String> {
         let shared = &self.shared;
         let mut check = shared.check.borrow_mut();
@@ -222,7 +222,7 @@ impl<'p> Run<'p> {
             let absent = self.random.pick(&[0, 30, 300]);
             let seed = self.plan.seed.wrapping_add(self.deaths);
             let born = consumer(self.plan, &self.shared, seed, self.clock() + absent);
-            // What the dying one does while it is unwound is not done.
+            // Actions of the dying party have no effect while it is unwound.
             let last = self.parties.len() - 1;
             self.parties[last] = born;
             self.shared.timed_out.set(false);
@@ -232,8 +232,8 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Whether it sleeps in front of what nobody announces: every wait needs a
-    /// bound, and this is why.
+    /// Returns true if it sleeps although a record without notification exists.
+    /// This is why every wait needs a timeout.
     fn hears_nothing(&self) -> bool {
         let shared = &self.shared;
         let idle = !shared.edge.get() && !shared.announced.get() && !shared.timed_out.get();
@@ -245,7 +245,7 @@ impl<'p> Run<'p> {
         self.shared.timed_out.set(true);
     }
 
-    /// Nobody can take a step: lets time pass, if that helps.
+    /// Lets time pass if no party can take a step and time helps.
     fn passes_time(&mut self) -> bool {
         let stalled = self.parties.iter().filter(|party| party.coroutine.is_some());
         let until = |party: &Party| match party.next {
@@ -266,7 +266,7 @@ impl<'p> Run<'p> {
         true
     }
 
-    /// Nothing can happen any more.
+    /// Returns true if nothing more can happen.
     fn ends(&self) -> Result<(), String> {
         let producers = &self.parties[..self.parties.len() - 1];
         if producers.iter().any(|party| party.coroutine.is_some()) {

@@ -1,15 +1,15 @@
-//! A failing plan, made smaller while it still fails, and shown.
+//! Makes a failing plan smaller while it still fails, and prints it.
 
 use crate::defect::Defect;
 use crate::plan::Plan;
 use crate::run::run;
 
-/// A smaller plan is tried with so many schedules.
+/// The number of schedules to try with a smaller plan.
 const SCHEDULES: u64 = 100;
-/// So many runs are enough.
+/// The largest number of runs.
 const RUNS: u64 = 20_000;
 
-/// The smallest failing plan that dropping producers, acts and faults leads to.
+/// Returns the smallest failing plan after dropping producers, actions and faults.
 /// The same plan always shrinks to the same one.
 pub(crate) fn shrink(plan: &Plan, defect: Option<Defect>) -> Plan {
     let (mut best, mut left) = (plan.clone(), RUNS);
@@ -25,7 +25,7 @@ pub(crate) fn shrink(plan: &Plan, defect: Option<Defect>) -> Plan {
     best
 }
 
-/// What went wrong, how to see it again, and the shortest way there.
+/// Returns the violation, the command to repeat it, and the shortest way there.
 pub(crate) fn report(plan: &Plan, defect: Option<Defect>) -> String {
     let Err(violation) = run(plan, defect, false) else { return "nothing goes wrong".into() };
     let smaller = shrink(plan, defect);

@@ -1,4 +1,4 @@
-//! What has happened: a run that saw nothing shows nothing.
+//! Counts of events: a run that saw nothing shows nothing.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::ops::AddAssign;
 pub(crate) struct Count(Cell<u64>);
 
 impl Count {
-    /// One more; and nothing, in the shape that the caller needs.
+    /// Adds one. Returns nothing, in the type that the caller needs.
     pub(crate) fn more<T>(&self) -> Option<T> {
         self.0.set(self.0.get() + 1);
         None
@@ -20,7 +20,7 @@ impl Count {
     }
 }
 
-/// What the parties of one run count.
+/// The counts of the parties of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) full: Count,
@@ -29,9 +29,9 @@ pub(crate) struct Tally {
     pub(crate) corrupt: Count,
     pub(crate) sleeps: Count,
     pub(crate) waits_for_the_lock: Count,
-    /// Records read by callback.
+    /// Records read with a callback.
     pub(crate) by_callback: Count,
-    /// Of those, how many were the last because the callback broke.
+    /// Of these, the number at which the callback broke.
     pub(crate) broken_off: Count,
     /// Records read one by one.
     pub(crate) one_by_one: Count,
@@ -39,30 +39,30 @@ pub(crate) struct Tally {
     pub(crate) released_meanwhile: Count,
     pub(crate) looks: Count,
     pub(crate) naps: Count,
-    /// Naps after which there was something to read.
+    /// Naps that ended with something to read.
     pub(crate) found_after_a_nap: Count,
-    /// Waits whose time was up.
+    /// Waits that timed out.
     pub(crate) timed_out: Count,
     /// Waits that a signal ended.
     pub(crate) interrupted: Count,
-    /// Waits that ended with something held back.
+    /// Waits that ended with bytes held back.
     pub(crate) held_back: Count,
-    /// Sleeps of which nobody called `arm`.
+    /// Sleeps without a call of `arm`.
     pub(crate) armed_by_reading: Count,
 }
 
 macro_rules! seen {
     ($($field:ident),* $(,)?) => {
-        /// What was seen, in one run or in many.
+        /// The events seen, in one run or in many.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub(crate) struct Seen {
-            /// Depends on who took each step.
+            /// A hash of the party of each step.
             pub(crate) order: u64,
             $(pub(crate) $field: u64,)*
         }
 
         impl Seen {
-            /// What never happened.
+            /// Returns the events that never happened.
             pub(crate) fn never(&self) -> Vec<&'static str> {
                 let all = [$((stringify!($field), self.$field)),*];
                 all.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()

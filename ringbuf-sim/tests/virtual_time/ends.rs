@@ -1,10 +1,10 @@
-//! What ends a wait, and what does not.
+//! The events that end a wait, and those that do not.
 
 use ringbuf_core::Next;
 
 use super::*;
 
-/// Lets dense traffic through, so that the next wait naps.
+/// Produces dense traffic, so that the next wait naps.
 fn make_dense<'t>(
     time: &VirtualTime<'t>,
     program: &'t KernelProducer,
@@ -34,7 +34,7 @@ fn a_busy_head_alone_is_not_ready() {
                 let commit = time.now() + ms(30);
                 time.at(commit, move |_| head.discard(Flags::ADAPTIVE));
             });
-            // Both notify, the one because it is told to.
+            // Both notify, one of them because it is forced.
             for (at, flags) in [(10, Flags::ADAPTIVE), (20, Flags::FORCE_WAKEUP)] {
                 write_at(&time, start + us(at), &program, 64, flags);
             }
@@ -75,7 +75,7 @@ fn a_signal_ends_a_nap_at_once() {
         time.at(at, |time| time.signal());
         let (ended, _, rests) = spent(&time, || consumer.wait(None).unwrap());
         assert_eq!((ended, time.now(), rests.naps), (Wakeup::Interrupted, at, 1));
-        // Even if there is something to read by then, which the next wait finds.
+        // Even if there is something to read then. The next wait finds it.
         let at = time.now() + us(3);
         write_at(&time, at, &program, 64, Flags::ADAPTIVE);
         time.at(at, |time| time.signal());
@@ -93,14 +93,14 @@ fn a_signal_does_not_end_a_spin() {
     assert_eq!(consumer.wait(None), Ok(Wakeup::Ready));
 }
 
-/// What the last read left is not waited for, whatever the policy.
+/// A wait ends at once if the last read left records, for every policy.
 #[test]
 fn known_records_are_ready_at_once() {
     for (name, policy) in presets() {
         ring!(_ring, program, time, consumer, 64 * KIB);
         consumer.set_policy(policy);
         (0..3).for_each(|_| program.output(&[0; 8], Flags::ADAPTIVE).unwrap());
-        // The first is not known yet: it takes a look.
+        // The first record is not known yet, so it takes a look.
         assert_eq!(consumer.wait(None), Ok(Wakeup::Ready), "{name}");
         let start = time.now();
         for timeout in [None, Some(Duration::ZERO)] {
@@ -113,7 +113,7 @@ fn known_records_are_ready_at_once() {
     }
 }
 
-/// A corrupt ring ends a wait, and the next read says why.
+/// A corrupt ring ends a wait, and the next read reports the error.
 #[test]
 fn a_corrupt_ring_is_ready() {
     use ringbuf_core::{CorruptReason, Position, ProducerMemory, Width};
@@ -124,8 +124,8 @@ fn a_corrupt_ring_is_ready() {
         // SAFETY: no sample is lent, and the consumer checks every value.
         unsafe { ring.producer_memory().store_producer_pos(produced, Relaxed) };
     };
-    // Of what is held back nothing can be written over: 8 bytes too many are too
-    // many while it is held, whichever look finds them.
+    // Producers cannot overwrite bytes held back. So 8 bytes too many are an error
+    // while bytes are held, for every kind of look.
     for (ahead, is_corrupt) in [(RING - 8 - 32, false), (RING - 32, true), (RING, true)] {
         for timeout in [Duration::ZERO, ms(20)] {
             ring!(ring, program, time, consumer, RING);
@@ -139,25 +139,25 @@ fn a_corrupt_ring_is_ready() {
                 forge(&ring, producer);
             } else {
                 let ring = &ring;
-                // While it naps or blocks.
+                // During a nap or a block.
                 time.at(time.now() + us(3), move |_| forge(ring, producer));
             }
             assert_eq!(consumer.wait(Some(timeout)), Ok(Wakeup::Ready), "{ahead}");
             let held = consumer.unpublished();
             let found = consumer.drain(|_| ()).map_err(|corrupt| corrupt.reason);
-            // To block it gives back what it holds, and then there is room.
+            // Before the block it gives everything back, and then there is space.
             let is_corrupt = if held == 0 { ahead > RING - 8 } else { is_corrupt };
             let producer = Position::new(producer, Width::Bits64);
             let out_of_range = matches!(found,
                 Err(CorruptReason::ProducerOutOfRange { producer: at, .. }) if at == producer);
-            // What is believed is still nonsense to read.
+            // The position is accepted, but the records are still wrong.
             assert_eq!(out_of_range, is_corrupt, "{ahead} after {timeout:?}: {found:?}");
         }
     }
 }
 
-/// A wait in which a record comes, whatever the reader is about to do: each is
-/// found by the end of the nap that goes on, or announced.
+/// A record arrives at each point of a wait. The end of the current nap finds it,
+/// or a notification announces it.
 #[test]
 fn no_sleep_misses_a_record() {
     let mut random = Random::new(5);

@@ -1,4 +1,4 @@
-//! What a host promises: the one of virtual time, and the simulator's real one.
+//! The contract of a host: virtual time, and the simulator's real time.
 
 use std::fmt::Debug;
 use std::thread;
@@ -8,7 +8,7 @@ use ringbuf_core::{Armed, ConsumerMemory, WaitHost, WakeCause};
 
 use super::*;
 
-/// What a notification does to naps and blocks, whenever it comes.
+/// The effect of a notification on naps and blocks, at any time.
 fn keeps_the_contract<M>(ring: &SimRing, mut consumer: Consumer<M>)
 where
     M: ConsumerMemory + WaitHost<Error: Debug>,
@@ -23,13 +23,13 @@ where
         let start = host.now();
         assert_eq!(host.block(Duration::from_secs(5)).unwrap(), WakeCause::Notified);
         assert!(host.now() - start < Duration::from_secs(5));
-        // And is used up by that.
+        // The block uses it up.
         let start = host.now();
         assert_eq!(host.block(us(1500)).unwrap(), WakeCause::TimeUp);
         assert!(host.now() - start >= us(1500), "{:?}", host.now() - start);
         consumer.drain(|_| ()).unwrap();
     }
-    // Before a nap, or during it: it is there for the next block. Several are one.
+    // Before or during a nap: it stays for the next block. Several count as one.
     for _ in 0..3 {
         write();
         consumer.drain(|_| ()).unwrap();
@@ -63,7 +63,7 @@ fn the_simulator_keeps_the_contract() {
     keeps_the_contract(&ring, ring.consumer().unwrap());
 }
 
-/// The real thing, once: a signal that is handled ends a nap and a block.
+/// One test in real time: a handled signal ends a nap and a block.
 #[test]
 fn a_real_signal_interrupts() {
     extern "C" fn nothing(_: libc::c_int) {}
@@ -84,7 +84,8 @@ fn a_real_signal_interrupts() {
         let start = Instant::now();
         let cause = thread::scope(|scope| {
             scope.spawn(|| {
-                // Again and again: the first may come before the sleep begins.
+                // Repeatedly, because the first one may come before the sleep
+                // begins.
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
                     thread::sleep(ms(2));
                     // SAFETY: that thread waits for this one.

@@ -1,6 +1,6 @@
 //! The wait loop in virtual time: the real `Consumer::wait` and the kernel's
-//! algorithm, a script of what happens when, and no real sleep. All of it is
-//! exact: it goes the same way each time.
+//! algorithm, with timed events and without real sleeps. Everything is exact and
+//! the same in each run.
 
 mod ends;
 mod host;
@@ -35,7 +35,7 @@ fn presets() -> [(&'static str, WaitPolicy); 4] {
     ]
 }
 
-/// Numbers that look random, the same ones each time.
+/// Numbers that look random, but are the same in each run.
 #[derive(Clone, Debug)]
 struct Random(u64);
 
@@ -59,14 +59,14 @@ impl Random {
         of[self.below(of.len() as u64) as usize].clone()
     }
 
-    /// Of an exponential distribution with this mean.
+    /// Returns a number of an exponential distribution with this mean.
     fn exponential(&mut self, mean: Duration) -> Duration {
         let unit = (self.next() as f64 + 1.0) / (1_u64 << 53) as f64;
         mean.mul_f64(-unit.ln())
     }
 }
 
-/// A record is written at `time`, as long as said, and says when that was.
+/// Writes a record of this length at `time`. It holds the time.
 fn write_at<'t>(
     time: &VirtualTime<'t>,
     at: Duration,
@@ -79,7 +79,7 @@ fn write_at<'t>(
     });
 }
 
-/// Whether a record was written that says when.
+/// Writes a record with its time. Returns true if there was space.
 fn write(program: &KernelProducer, now: Duration, len: usize, flags: Flags) -> bool {
     let Ok(mut record) = program.reserve(len as u64) else { return false };
     let stamp = u64::try_from(now.as_nanos()).unwrap().to_ne_bytes();
@@ -88,20 +88,20 @@ fn write(program: &KernelProducer, now: Duration, len: usize, flags: Flags) -> b
     true
 }
 
-/// How long ago a record was written.
+/// Returns the age of a record.
 fn age(sample: &[u8], now: Duration) -> Duration {
     let stamp = u64::from_ne_bytes(sample[..8].try_into().unwrap());
     now - Duration::from_nanos(stamp)
 }
 
-/// Reads what there is: the age of each record.
+/// Reads everything and returns the age of each record.
 fn read(consumer: &mut Consumer<VirtualMemory<'_>>, time: &VirtualTime<'_>) -> Vec<Duration> {
     let mut ages = Vec::new();
     consumer.drain(|record| ages.push(age(&record, time.now()))).unwrap();
     ages
 }
 
-/// What a call did with the time: how long it took, and how it rested.
+/// The duration of a call, and its waits by kind.
 fn spent<R>(time: &VirtualTime<'_>, act: impl FnOnce() -> R) -> (R, Duration, Rests) {
     let (start, before) = (time.now(), time.rests());
     let result = act();
@@ -114,8 +114,8 @@ fn spent<R>(time: &VirtualTime<'_>, act: impl FnOnce() -> R) -> (R, Duration, Re
     (result, time.now() - start, rests)
 }
 
-/// Waits and reads until that many records were passed, for a second each at
-/// most: their ages.
+/// Waits and reads until this many records were passed, for at most a second each.
+/// Returns their ages.
 fn read_until(
     passed: u64,
     consumer: &mut Consumer<VirtualMemory<'_>>,

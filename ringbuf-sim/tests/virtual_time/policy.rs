@@ -1,9 +1,9 @@
-//! Policies that are set, changed, forgotten, or swapped between two rings.
+//! Policies that are set, changed, cleared, or swapped between two rings.
 
 use super::*;
 
-/// Bursts of 16 discarded records, 40 us apart: as dense as records that are
-/// delivered.
+/// Bursts of 16 discarded records, 40 us apart. They count as dense, like delivered
+/// records.
 #[test]
 fn discarded_records_count_for_the_rate() {
     let naps = |discarded: u64| {
@@ -34,7 +34,7 @@ fn discarded_records_count_for_the_rate() {
     assert_eq!([8, 15, 16].map(naps), [all; 3]);
 }
 
-/// Only what comes after a policy was set counts in its rates.
+/// Only records after the policy was set count for its rates.
 #[test]
 fn a_policy_set_late_starts_from_the_current_counts() {
     for start in [0, 1 << 40, u64::MAX - 7] {
@@ -47,7 +47,7 @@ fn a_policy_set_late_starts_from_the_current_counts() {
             consumer.drain(|_| ()).unwrap();
         };
         pass(&mut consumer);
-        // After something was read it pauses before it looks, and not after a
+        // It pauses before a look only after it has read something, not after a
         // policy was set.
         for (policy, read, pauses) in [
             (Some(WaitPolicy::low_latency()), false, 0),
@@ -62,7 +62,7 @@ fn a_policy_set_late_starts_from_the_current_counts() {
             let (ended, _, rests) = spent(&time, || consumer.wait(Some(us(100))).unwrap());
             assert_eq!((ended, rests.pauses), (Wakeup::TimedOut, pauses), "{rests:?}");
         }
-        // Nor does it nap for what came before.
+        // It does not nap for earlier records either.
         pass(&mut consumer);
         consumer.set_policy(WaitPolicy::balanced());
         let (ended, _, rests) = spent(&time, || consumer.wait(Some(ms(250))).unwrap());
@@ -104,7 +104,7 @@ fn clearing_a_policy_gives_everything_back() {
     consumer.clear_policy();
     assert_eq!((consumer.policy(), consumer.unpublished(), program.query(0)), (None, 0, 0));
     round(&mut consumer, 0, 10);
-    // Another policy gives back as well what the one before held.
+    // Another policy also gives back what the one before held.
     consumer.set_policy(WaitPolicy::balanced());
     program.output(&[0; 8], Flags::ADAPTIVE).unwrap();
     consumer.drain(|_| ()).unwrap();
@@ -124,7 +124,7 @@ fn a_panic_of_the_host_keeps_the_policy() {
     assert_eq!(consumer.policy(), Some(&WaitPolicy::low_cost()));
 }
 
-/// What a consumer has passed goes with it, wherever it is moved.
+/// The counts of a consumer move with it.
 #[test]
 fn swapped_consumers_continue_to_wait() {
     let rings = [(); 2].map(|()| SimRing::new(64 * KIB).unwrap());
@@ -135,7 +135,7 @@ fn swapped_consumers_continue_to_wait() {
     b.set_policy(WaitPolicy::low_cost());
     let mut random = Random::new(13);
     for round in 0..200 {
-        // Densely into one, seldom or not at all into the other.
+        // Densely into one, rarely or never into the other.
         for (program, gap, count) in [(&programs[0], 5, 200), (&programs[1], 400, 2)] {
             for number in 0..random.below(count) {
                 let at = time.now() + us(gap) * number as u32;
@@ -150,7 +150,7 @@ fn swapped_consumers_continue_to_wait() {
             let took = time.now() - start;
             assert!(took <= ms(4) + us(1), "round {round}: {took:?}");
             let age = late(read(&mut a, &time));
-            // It may have come while the other was waited for.
+            // It may have arrived during the wait for the other.
             assert!(age <= waits + ms(5), "round {round}: {age:?} late, {ended:?}");
             std::mem::swap(&mut a, &mut b);
         }
@@ -161,7 +161,7 @@ fn swapped_consumers_continue_to_wait() {
         }
         assert_eq!(consumer.lag(), Ok(0));
     }
-    // Nothing is left of the swaps: each record that comes alone is announced.
+    // The swaps have no further effect: each single record notifies.
     for program in &programs {
         write_at(&time, time.now() + ms(10), program, 8, Flags::ADAPTIVE);
         time.pass(ms(5));
@@ -174,7 +174,7 @@ fn swapped_consumers_continue_to_wait() {
     }
 }
 
-/// With the bound for silent producers longer than that of any sleep.
+/// With a limit for silent producers that is longer than any sleep.
 #[test]
 fn no_sleep_is_longer_than_the_policy_allows() {
     ring!(_ring, program, time, consumer, 64 * KIB);
@@ -209,8 +209,8 @@ fn an_idle_reader_blocks() {
     }
 }
 
-/// 64 MB a second into 64 KiB: an eighth of it fills in 128 us, and no nap is
-/// longer, however long it may hold off.
+/// At 64 MB per second into 64 KiB, an eighth fills in 128 us. No nap is longer,
+/// whatever the hold-off.
 #[test]
 fn no_nap_lets_more_than_an_eighth_of_the_ring_fill() {
     for hold in [1, 10, 100, 1000] {

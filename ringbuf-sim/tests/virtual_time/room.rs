@@ -1,4 +1,4 @@
-//! The producer's wait, for room.
+//! The producer's wait for space.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -9,7 +9,7 @@ use super::*;
 
 const RING: u64 = 4 * KIB;
 
-/// A user ring in virtual time with two records that fill it.
+/// Returns a user ring in virtual time, filled by two records.
 macro_rules! full {
     ($ring:ident, $time:ident, $producer:ident) => {
         let $ring = SimUserRing::new(RING).unwrap();
@@ -61,7 +61,7 @@ fn timeouts_are_kept() {
     }
 }
 
-/// Room that nobody announces is found within 100 ms.
+/// Space without a notification is found within 100 ms.
 #[test]
 fn space_without_notification_is_found() {
     full!(ring, time, producer);
@@ -71,7 +71,8 @@ fn space_without_notification_is_found() {
     assert_eq!((producer.wait_for_room(8, None), time.now()), (Ok(Wakeup::Ready), longest));
 }
 
-/// Where waiting cannot help it does not wait: the reservation says why.
+/// If waiting cannot help, it does not wait, and the reservation returns the
+/// reason.
 #[test]
 fn no_wait_for_a_record_that_never_fits() {
     full!(ring, time, producer);
@@ -81,8 +82,8 @@ fn no_wait_for_a_record_that_never_fits() {
     drop(ring);
 }
 
-/// Drains that free too little, and drains of any kind, signals, timeouts: after
-/// `Ready` there is room, always, and before it there was none.
+/// Drains that free too little, drains of any kind, signals, timeouts: `Ready`
+/// always means space, and before it there was none.
 #[test]
 fn ready_always_means_space() {
     let mut random = Random::new(19);

@@ -1,11 +1,11 @@
-//! When producers get their space back.
+//! The time at which producers get their space back.
 
 use ringbuf_core::{Drained, Next};
 
 use super::*;
 
-/// A caller that never lets `wait` sleep: the space comes back after a
-/// millisecond of nothing, and not before.
+/// A caller that never lets `wait` sleep: the space comes back after a millisecond
+/// without records, and not before.
 #[test]
 fn polling_gives_space_back_after_a_millisecond() {
     ring!(ring, program, time, consumer, 64 * KIB);
@@ -16,7 +16,7 @@ fn polling_gives_space_back_after_a_millisecond() {
     let start = time.now();
     while time.now() < start + ms(2) {
         assert_eq!(consumer.wait(Some(Duration::ZERO)), Ok(Wakeup::TimedOut));
-        // The first wait takes what was read for something that has just come.
+        // The first wait treats the records read so far as new.
         let quiet = time.now() >= start + ms(1) + us(1);
         assert_eq!(consumer.unpublished(), if quiet { 0 } else { 32 }, "{:?}", time.now());
         time.pass(us(50));
@@ -24,8 +24,8 @@ fn polling_gives_space_back_after_a_millisecond() {
     assert_eq!(ring.pages().consumer, 80);
 }
 
-/// A reader that holds back and only drains, or only looks, and a producer whose
-/// next record does not fit beside what is held.
+/// A reader that holds back and only drains or only looks, and a producer with a
+/// next record that does not fit next to the bytes held back.
 #[test]
 fn holding_back_does_not_starve_a_large_record() {
     const RING: u64 = 4 * KIB;
@@ -57,8 +57,8 @@ fn holding_back_does_not_starve_a_large_record() {
     }
 }
 
-/// Small records, and now and then one that takes most of the ring: how many of
-/// those were refused, while a reader reads by this policy.
+/// Small records, and sometimes one that takes most of the ring. Returns the number
+/// of refused ones, for a reader with this policy.
 fn refused(policy: WaitPolicy, gap: Duration, every: u32, large: usize) -> u32 {
     use std::cell::Cell;
     let (refused, taken) = (Cell::new(0), Cell::new(0));
@@ -97,8 +97,8 @@ fn rare_large_records_find_space() {
     }
 }
 
-/// After the last record, whatever the policy: the ring is all the producers' as
-/// soon as the reader blocks.
+/// After the last record, producers have the whole ring as soon as the reader
+/// blocks, for every policy.
 #[test]
 fn everything_is_given_back_before_a_block() {
     for (name, policy) in presets() {
@@ -114,8 +114,8 @@ fn everything_is_given_back_before_a_block() {
     }
 }
 
-/// A reader that keeps up sees the ring as full as the program does, but for two
-/// records; whatever their lengths, and with discarded ones and large ones.
+/// A reader that keeps up and a BPF program see the same amount of data, except for
+/// two records. This holds for all lengths, and with discarded and large records.
 #[test]
 fn queries_are_right_except_for_two_records() {
     let mut random = Random::new(9);

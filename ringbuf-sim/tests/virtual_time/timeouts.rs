@@ -1,11 +1,11 @@
-//! Every timeout is kept, from above and from below, whatever the policy says.
+//! Every timeout is kept: no wait is longer or shorter, for every policy.
 
 use super::*;
 
 const FAR: Duration = Duration::MAX;
 
-/// Policies of every kind, and whether each spins: what is short, long, or without
-/// end, in any mixture.
+/// Policies of every kind, with short, long and endless values in any combination,
+/// and whether each spins.
 fn policies(count: usize) -> impl Iterator<Item = (WaitPolicy, bool)> {
     let mut random = Random::new(11);
     let any = std::iter::repeat_with(move || {
@@ -24,7 +24,7 @@ fn policies(count: usize) -> impl Iterator<Item = (WaitPolicy, bool)> {
     presets.into_iter().chain(any).take(count)
 }
 
-/// What came before a wait: nothing, or traffic of some kind.
+/// The traffic before a wait: none, or some kind.
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Nothing,
@@ -35,7 +35,7 @@ enum Before {
 
 const ALL: [Before; 4] = [Before::Nothing, Before::Dense, Before::Silent, Before::BusyHead];
 
-/// Lets that traffic go through: what is left is nothing to read.
+/// Produces that traffic and reads all of it.
 fn settle<'t>(
     before: Before,
     time: &VirtualTime<'t>,
@@ -51,7 +51,7 @@ fn settle<'t>(
     for number in 1..=count {
         write_at(time, start + gap * number, program, 64, flags);
     }
-    // A policy that never looks before its nap is over would take that long.
+    // A policy that looks only after its nap would take that long.
     while consumer.counts().delivered < u64::from(count) {
         let _ = consumer.wait(Some(gap)).unwrap();
         consumer.drain(|_| ()).unwrap();
@@ -79,11 +79,11 @@ fn no_timeout_is_missed_and_none_is_cut_short() {
                 let (ended, took, rests) = spent(&time, wait);
                 let case = format!("{timeout:?} after {before:?} by {policy:?}: {took:?}");
                 assert_eq!(ended, Wakeup::TimedOut, "{case}");
-                // The clock is read once before the timeout begins, and spinning
-                // ends with a reading.
+                // The clock is read once before the timeout begins, and at the end
+                // of spinning.
                 assert!(took >= timeout, "too early: {case}");
                 assert!(took <= timeout + ms(1) + 3 * TICK, "too late: {case}");
-                // Each rest takes time: nothing but a ring that fills spins.
+                // Each wait takes time: only a ring that fills spins.
                 let rested = 2 + 2 * rests.naps + rests.blocks;
                 assert!(spins || rests.readings <= rested, "{rests:?}: {case}");
             }
@@ -92,8 +92,8 @@ fn no_timeout_is_missed_and_none_is_cut_short() {
     }
 }
 
-/// The last part of a timeout is slept, however short it is: one block, not a
-/// look after the other.
+/// The last part of a timeout is one block, however short it is, not a series of
+/// looks.
 #[test]
 fn timeouts_below_a_millisecond_sleep() {
     for timeout in [us(1), us(300), us(999)] {
@@ -106,7 +106,7 @@ fn timeouts_below_a_millisecond_sleep() {
         let counts = (rests.blocks, rests.naps, rests.pauses, rests.readings);
         assert_eq!(counts, (1, 0, 0, 2), "{timeout:?}");
     }
-    // As naps are: shorter than the policy says.
+    // Naps, too, are shorter than the policy says.
     ring!(_ring, program, time, consumer, 64 * KIB);
     time.tick(Duration::ZERO);
     consumer.set_policy(WaitPolicy::low_cost());
@@ -115,7 +115,7 @@ fn timeouts_below_a_millisecond_sleep() {
     assert_eq!((ended, took, rests.naps), (Wakeup::TimedOut, us(7), 1));
 }
 
-/// Zero: one look, whatever came before, and no rest of any kind.
+/// Zero: one look after any traffic, and no wait of any kind.
 #[test]
 fn a_timeout_of_zero_looks_and_never_sleeps() {
     for (policy, _) in policies(80) {
@@ -144,14 +144,14 @@ fn a_timeout_of_zero_looks_and_never_sleeps() {
     }
 }
 
-/// `None`, and a time too far to represent, end with a record and not before.
+/// `None`, and a deadline too far to represent, end with a record and not before.
 #[test]
 fn a_wait_without_timeout_ends_with_a_record() {
     for timeout in [None, Some(FAR)] {
         for (name, policy) in presets() {
             ring!(_ring, program, time, consumer, 64 * KIB);
             time.tick(Duration::ZERO);
-            // A spin takes time only by the clock that it reads.
+            // A spin takes time only by reading the clock.
             consumer.set_policy(policy.spin_for(Duration::ZERO));
             write_at(&time, Duration::from_secs(5), &program, 64, Flags::ADAPTIVE);
             assert_eq!(consumer.wait(timeout), Ok(Wakeup::Ready), "{name}");

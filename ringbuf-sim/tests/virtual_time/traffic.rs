@@ -1,15 +1,15 @@
-//! What a stream of records costs, and how late each is read.
+//! The cost of a stream of records, and the lateness of each read.
 
 use super::*;
 
-/// How records come.
+/// The pattern of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gaps {
     Periodic,
     Exponential,
 }
 
-/// What a run of records cost.
+/// The cost of a run of records.
 #[derive(Debug, PartialEq, Eq)]
 struct Cost {
     /// Sorted.
@@ -21,7 +21,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// The age that this many of a thousand records do not exceed.
+    /// Returns the age that this many of a thousand records do not exceed.
     fn age(&self, per_mille: usize) -> Duration {
         self.ages[(self.ages.len() - 1) * per_mille / 1000]
     }
@@ -31,20 +31,20 @@ impl Cost {
     }
 }
 
-/// A stream of records, and what it meets.
+/// A stream of records, and its conditions.
 #[derive(Clone, Debug)]
 struct Stream {
     policy: WaitPolicy,
     gaps: Gaps,
     gap: Duration,
     count: u64,
-    /// How late timers are.
+    /// The lateness of timers.
     lateness: Duration,
-    /// From a notification until the reader runs.
+    /// The time from a notification until the reader runs.
     wakeup: Duration,
     flags: Flags,
-    /// How long a reading of the clock takes: of a reader that spins, its looks
-    /// between two of them.
+    /// The time of a reading of the clock. For a spinning reader this includes its
+    /// looks between two readings.
     tick: Duration,
 }
 
@@ -55,8 +55,8 @@ impl Stream {
         Self { policy, gaps, gap, count, lateness, wakeup, flags, tick }
     }
 
-    /// Lets all records come, and reads them; between two reads no more may be
-    /// held back than two records.
+    /// Produces all records and reads them. Between two reads, at most two records
+    /// may be held back.
     fn run(&self) -> Cost {
         const LEN: usize = 64;
         let mut random = Random::new(7);
@@ -77,7 +77,7 @@ impl Stream {
         while consumer.counts().delivered < self.count {
             assert_eq!(consumer.wait(Some(Duration::from_secs(1))), Ok(Wakeup::Ready));
             ages.extend(read(&mut consumer, &time));
-            // What a program believes to be unread.
+            // The bytes that a BPF program sees as unread.
             let believed = program.query(0) - consumer.lag().unwrap();
             assert!(believed <= 2 * (LEN as u64 + 8), "{believed} bytes too many");
         }
@@ -98,8 +98,8 @@ fn dense_records_rarely_notify() {
     }
 }
 
-/// A nap that fires late costs more: it is asked to be longer, by the share of
-/// that which the gap is of the hold-off: a fifth here.
+/// A late nap costs more, so naps grow by a share of the lateness: the gap divided
+/// by the hold-off, here a fifth.
 #[test]
 fn late_timers_lengthen_the_naps() {
     let naps = [0, 30].map(|late| {
@@ -118,7 +118,7 @@ fn single_records_notify_and_are_read_at_once() {
     let cost = Stream::new(WaitPolicy::balanced(), us(300)).run();
     assert_eq!((cost.notifications, cost.age(1000)), (10_000, Duration::ZERO));
     assert_eq!((cost.rests.naps, cost.rests.woken), (0, 10_000));
-    // One look and one reading of the clock more than a reader without a policy.
+    // One look and one reading of the clock more than without a policy.
     assert!(cost.rests.readings <= 2 * 10_000 + 10, "{:?}", cost.rests);
 }
 
@@ -145,8 +145,7 @@ fn low_cost_looks_about_once_in_a_hold_off() {
     assert!(cost.age(1000) <= us(1001));
 }
 
-/// Nobody announces them: once that is noticed, each is read within a
-/// millisecond.
+/// Without notifications, each record is read within a millisecond after the first.
 #[test]
 fn silent_records_are_read_within_the_latency_bound() {
     for (name, policy) in presets() {
@@ -155,13 +154,13 @@ fn silent_records_are_read_within_the_latency_bound() {
         let stream = Stream { count, flags, tick, ..Stream::new(policy, ms(7)) };
         let cost = stream.run();
         assert_eq!((cost.notifications, cost.rests.woken), (0, 0), "{name}");
-        // The first is found by the bound of every sleep.
+        // The limit of every sleep finds the first record.
         assert!(cost.age(1000) <= ms(101), "{name}: {:?}", cost.age(1000));
         assert!(cost.age(900) <= us(2100), "{name}: {:?}", cost.age(900));
     }
 }
 
-/// Producers that notify again are believed: no more short sleeps.
+/// After producers notify again, there are no more short sleeps.
 #[test]
 fn a_notification_ends_the_short_sleeps() {
     for (name, policy) in presets().into_iter().filter(|(name, _)| *name != "low_latency") {
@@ -193,8 +192,8 @@ fn two_runs_are_equal() {
     assert_eq!(stream.run(), stream.run());
 }
 
-/// The price list of `balanced`: what is printed is exact, what is asserted has
-/// room for other numbers of the policy.
+/// The costs of `balanced`. The printed numbers are exact; the assertions leave
+/// space for other values of the policy.
 #[test]
 fn the_table() {
     println!("balanced, 10000 records of 64 bytes; timers fire late, a woken reader runs late");

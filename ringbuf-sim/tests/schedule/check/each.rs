@@ -1,16 +1,16 @@
-//! Reading by callback, and looks at what is unread.
+//! Reading with a callback, and looks at unread records.
 
 use ringbuf_core::{Counts, Position};
 
 use super::{Check, Record, State};
 
 impl Check {
-    /// The consumer begins to read by callback.
+    /// The consumer begins to read with a callback.
     pub(crate) fn each_begins(&mut self) {
         self.by_callback = true;
     }
 
-    /// A callback is given a record: what came before it is consumed.
+    /// A callback gets a record: everything before it is consumed.
     pub(crate) fn lent(&mut self, at: Position, len: u64) -> Option<Record> {
         self.consume_to(self.since_start(at));
         let record = self.delivered(at, len)?;
@@ -26,8 +26,8 @@ impl Check {
         }
     }
 
-    /// Reading by callback is over, with the consumer at `at`; returns what it
-    /// must have counted.
+    /// Reading with a callback is over, with the consumer at `at`. Returns the
+    /// expected counts.
     pub(crate) fn each_ended(&mut self, at: Position) -> Counts {
         self.by_callback = false;
         if !self.plan.hostile {
@@ -36,8 +36,8 @@ impl Check {
         self.life
     }
 
-    /// The consumer releases all before `to` while it reads by callback: what it
-    /// skipped since the last callback is consumed as well.
+    /// The consumer releases everything before `to` while it reads with a callback.
+    /// Records skipped since the last callback are consumed, too.
     pub(super) fn skipped_meanwhile(&mut self, to: u64) {
         while self.by_callback && !self.lent && self.consumed < to {
             let Some(next) = self.find(self.consumed).map(|index| self.records[index]) else {
@@ -54,13 +54,13 @@ impl Check {
         self.plan.hostile
     }
 
-    /// Whether something stands at the consumer that is not busy.
+    /// Returns true if there is a record at the consumer position that is not busy.
     pub(crate) fn is_ready(&self) -> bool {
         self.find(self.consumed).is_some_and(|head| self.records[head].state != State::Busy)
     }
 
-    /// A look that found something or not, and whether there was something
-    /// `before` it began: what is committed stays so until it is consumed.
+    /// Checks the result of a look. `before` is true if there was something when it
+    /// began. A committed record stays committed until it is consumed.
     pub(crate) fn looked(&mut self, before: bool, found: bool) {
         let missed = before && !found && !self.plan.hostile;
         self.must(!missed, || "a look finds nothing where something stands".into());
