@@ -1,4 +1,4 @@
-//! The reader in a program of your own: prints the samples of a pinned ring.
+//! A small reader: prints the samples of a pinned ring.
 
 use std::error::Error;
 

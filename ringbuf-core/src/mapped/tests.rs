@@ -107,7 +107,7 @@ fn a_consumer_reads_its_own_word() {
         let view = consumer(&mut memory, width);
         let position = |value| Position::new(value, width);
         assert_eq!(view.initial_consumer_pos(), position(0));
-        // SAFETY: C1: nothing else uses this memory, and no sample is lent out.
+        // SAFETY: C1: nothing else uses this memory, and no sample is lent.
         unsafe { view.store_consumer_pos(position(0x1_0000_0018), Ordering::Release) };
         assert_eq!(view.stored_consumer_pos(), position(0x1_0000_0018));
         assert_eq!(view.load_producer_pos(Ordering::Acquire), position(0));
