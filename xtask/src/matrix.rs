@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod row;
 mod schedule;
+mod silence;
 mod sources;
 mod suite;
 mod targets;

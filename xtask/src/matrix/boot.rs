@@ -5,12 +5,14 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use super::console::Console;
+use super::silence::{Heard, Hearing, Limits};
 use crate::run;
 
 /// A machine that boots kernels.
@@ -93,6 +95,7 @@ impl Accelerator {
 struct Machine {
     qemu: Child,
     lines: Receiver<String>,
+    heard: Arc<Mutex<Heard>>,
 }
 
 impl Machine {
@@ -118,6 +121,8 @@ impl Machine {
             command.spawn().with_context(|| format!("cannot start {}", emulator.program))?;
         let out = qemu.stdout.take().context("QEMU has no standard output")?;
         let (send, lines) = channel();
+        let heard = Arc::new(Mutex::new(Heard::nothing(Instant::now())));
+        let out = Hearing::new(out, &heard);
         thread::spawn(move || {
             run::lines(out, |line| {
                 // A full disk costs the log, not the result.
@@ -126,11 +131,15 @@ impl Machine {
                 let _heard = send.send(String::from_utf8_lossy(line).into_owned());
             });
         });
-        Ok(Self { qemu, lines })
+        Ok(Self { qemu, lines, heard })
     }
 
     fn line(&mut self, deadline: Instant) -> Result<String, RecvTimeoutError> {
         self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn heard(&self) -> Heard {
+        self.heard.lock().unwrap_or_else(|broken| broken.into_inner()).clone()
     }
 }
 
@@ -145,17 +154,18 @@ impl Drop for Machine {
 pub(crate) fn boot(
     system: System<'_>,
     log: &Path,
-    limit: Duration,
+    limits: Limits,
     expected: &[String],
     mut each: impl FnMut(&Console),
 ) -> Result<Console> {
     let kernel = system.kernel;
     let log = File::create(log).with_context(|| log.display().to_string())?;
     let mut machine = Machine::start(system, Some(log))?;
-    let mut deadline = Instant::now() + limit;
+    let mut deadline = Instant::now() + limits.whole;
     let mut console = Console::default();
     let reason = loop {
-        match machine.line(deadline) {
+        let silent = limits.silence(&console);
+        match machine.line(deadline.min(machine.heard().at + silent)) {
             Ok(line) => {
                 console.line(&line);
                 each(&console);
@@ -163,10 +173,21 @@ pub(crate) fn boot(
                     deadline = deadline.min(Instant::now() + OFF);
                 }
             }
-            Err(RecvTimeoutError::Timeout) if console.done => break "it did not switch off".into(),
-            Err(RecvTimeoutError::Timeout) => {
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+                if console.done {
+                    break "it did not switch off".into();
+                }
                 console.timed_out = true;
-                break format!("not finished within {} s", limit.as_secs());
+                break format!("not finished within {} s", limits.whole.as_secs());
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                // Something may have come meanwhile, if no whole line.
+                let heard = machine.heard();
+                if heard.is_over(silent, Instant::now()) {
+                    let what = heard.to_string();
+                    console.silent = Some(format!("no output for {} s: {what}", silent.as_secs()));
+                    break console.silent.clone().unwrap_or_default();
+                }
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let status = machine.qemu.wait()?;

@@ -24,6 +24,8 @@ pub(crate) struct Console {
     pub(crate) done: bool,
     /// It had to be switched off.
     pub(crate) timed_out: bool,
+    /// It had to be, because it said nothing for too long: what it had said before.
+    pub(crate) silent: Option<String>,
     started: Vec<verdict::Program>,
     events: Vec<verdict::Program>,
     told: Option<Value>,
@@ -171,6 +173,11 @@ impl Console {
             Some(told) => Err(format!("events were lost: {told}")),
             None => Err("no summary".to_owned()),
         }
+    }
+
+    /// Whether one has begun and not ended.
+    pub(crate) fn runs_a_suite(&self) -> bool {
+        self.suites.last().is_some_and(|suite| !suite.ended)
     }
 
     /// Ends the reading: adds what never came, with the reason why nothing more will come.

@@ -14,6 +14,7 @@ use super::console::Console;
 use super::fetch::{Fetched, Group};
 use super::progress::Board;
 use super::row::{End, Row};
+use super::silence::{Limits, twice_if_silent};
 use super::{Folders, Options};
 use crate::results::Skip;
 use crate::workspace::Workspace;
@@ -166,8 +167,9 @@ impl Shared<'_> {
                 initramfs,
                 environment: &environment,
             };
-            boot::boot(system, &log, Duration::from_secs(timeout), suites, show)
+            boot::boot(system, &log, Limits::of_kernels(timeout), suites, show)
         };
+        let boot = || boot().and_then(|console| twice_if_silent(console, boot));
         row.end = match boot().and_then(|console| twice_if_dead(console, boot)) {
             Ok(mut console) => {
                 console.notes.extend(instead_of.map(|(wanted, why)| Skip {
@@ -211,7 +213,7 @@ fn note_new<T: PartialEq>(all: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
 /// Boots once more if the kernel died before it ran anything of ours, as it does now and then in an
 /// emulator on a busy machine. The report says so.
 fn twice_if_dead(first: Console, boot: impl FnOnce() -> Result<Console>) -> Result<Console> {
-    if first.release.is_some() || first.timed_out {
+    if first.release.is_some() || first.timed_out || first.silent.is_some() {
         return Ok(first);
     }
     let mut second = boot()?;
