@@ -65,6 +65,7 @@ fn through_64_kib() {
         consume(&skeleton, &template, target, || producers.iter().all(|p| p.is_finished()))
     });
 
+    // printed only:
     let seconds = started.elapsed().as_secs_f64();
     let produced = [0, 1].map(|number| counters.producer(number));
     let sum = |of: fn(&producer) -> u64| produced.iter().map(of).sum::<u64>();
@@ -111,6 +112,7 @@ fn consume(
             return (ledger, ring.counts().discarded);
         }
         ring.wait(Some(Duration::from_millis(20))).expect("wait");
+        // printed only:
         if progress.elapsed() > Duration::from_secs(5) {
             progress = Instant::now();
             eprintln!("{} of about {target} records", ledger.delivered);

@@ -1,5 +1,7 @@
 //! The house rules that no compiler checks.
 
+mod clock;
+
 use std::fs;
 use std::path::Path;
 
@@ -52,6 +54,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("ringbuf-kernel needs no C library", tree(root, "ringbuf-kernel", "normal,build", no_c)),
         ("no source file is longer than 450 lines", every(too_long)),
         ("no test is ignored", every(ignored)),
+        ("no test depends on the host's speed", every(clock::unexplained)),
         ("nothing is left unfinished", every(unfinished)),
         ("README.md shows the two commands", readme(&files)),
         ("README.md shows the example that is compiled", example(&files)),

@@ -49,6 +49,7 @@ impl Model {
         });
         let counts = counts.iter().map(|count| count.load(Relaxed));
         let outcomes = self.outcomes.iter().copied().zip(counts).collect();
+        // printed only:
         Report { name: self.name, outcomes, took: start.elapsed() }
     }
 

@@ -44,6 +44,7 @@ fn nothing_goes_wrong() {
         eprintln!("seed {seed}: {}", check(seed));
         return;
     }
+    // budget: who asks for a time counts no steps.
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let steps = steps.unwrap_or(if end.is_some() { u64::MAX } else { STEPS });
     let seen = explore(seed.unwrap_or(0), steps, end);
@@ -56,8 +57,10 @@ fn nothing_goes_wrong() {
 fn explore(first: u64, steps: u64, end: Option<Instant>) -> Seen {
     let (start, mut shown) = (Instant::now(), Instant::now());
     let mut seen = Seen::default();
+    // budget: as above.
     while seen.steps < steps && end.is_none_or(|end| Instant::now() < end) {
         seen += check(first.wrapping_add(seen.runs));
+        // printed only:
         if shown.elapsed() >= Duration::from_secs(5) {
             shown = Instant::now();
             progress(first, &seen, start);
@@ -69,6 +72,7 @@ fn explore(first: u64, steps: u64, end: Option<Instant>) -> Seen {
 }
 
 fn progress(first: u64, seen: &Seen, start: Instant) {
+    // printed only:
     let (millions, seconds) = (seen.steps as f64 / 1e6, start.elapsed().as_secs_f64());
     let (next, speed) = (first.wrapping_add(seen.runs), millions / seconds);
     eprintln!("schedules: {millions:.1} M steps, {speed:.1} M/s, {seconds:.0} s, seed {next}");
@@ -115,6 +119,7 @@ fn planted_defects_are_found() {
         let smaller = shrink::shrink(&plan, Some(defect));
         let (size, small) = (plan.size(), smaller.size());
         assert!(small <= size && run(&smaller, Some(defect), false).is_err(), "{defect:?}");
+        // printed only:
         let millis = start.elapsed().as_millis();
         let seed = plan.seed;
         eprintln!("{defect:?}: seed {seed}, {steps} steps, size {size} -> {small}, {millis} ms");
