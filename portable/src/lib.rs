@@ -9,6 +9,9 @@ mod insn;
 mod programs;
 mod raw;
 mod sys;
+// One for all tests that wait; those of the simulator know nothing of this crate.
+#[path = "../../ringbuf-sim/tests/watchdog/mod.rs"]
+mod watchdog;
 
 pub use gate::{
     disposable_kernel, expected, has_jit, kernel_release, kernel_version, live, note, page_size,
@@ -18,6 +21,7 @@ pub use insn::{Assembler, Register, Size};
 pub use programs::{End, drain, hold, output, query, reserve};
 pub use raw::RawRing;
 pub use sys::{LoadError, MapType, Program, create_map};
+pub use watchdog::{Watchdog, watchdog};
 
 /// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.
 pub const NO_WAKEUP: u32 = 1;

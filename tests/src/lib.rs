@@ -16,11 +16,13 @@ mod cpu;
 mod epoll;
 mod gate;
 mod globals;
+mod held;
 mod maps;
 mod operations;
 mod ring;
 mod run;
 mod seccomp;
+mod sleeps;
 mod user_drain;
 
 pub use bpffs::BpfFs;
@@ -28,12 +30,16 @@ pub use cpu::{Pinned, online_cpus, pin_to_cpu, urgent};
 pub use epoll::{Epoll, Trigger, poll_now};
 pub use gate::{has_dynptr, has_pending_pos, has_tracepoint, live, live_since, refusal};
 pub use globals::Globals;
+pub use held::{gave_up, until_seen};
 pub use maps::{create_map, map_by_id};
 pub use operations::Operations;
 pub use ring::{BUSY, DISCARD, Header, RawRing};
-pub use ringbuf_portable::{disposable_kernel, kernel_release, note, page_size, skip};
+pub use ringbuf_portable::{
+    Watchdog, disposable_kernel, kernel_release, note, page_size, skip, watchdog,
+};
 pub use run::test_run;
 pub use seccomp::{Call, with_failing};
+pub use sleeps::Sleeps;
 pub use user_drain::{Drained, UserDrain};
 
 /// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.

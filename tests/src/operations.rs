@@ -3,15 +3,15 @@
 use std::io;
 use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::vectors::types::{self, hold, op, op_kind};
 use ringbuf_bpf::vectors::{VectorsSkel, VectorsSkelBuilder};
 
-use crate::{Globals, RawRing, has_dynptr, online_cpus, pin_to_cpu, test_run};
+use crate::{Globals, RawRing, gave_up, has_dynptr, online_cpus, pin_to_cpu, test_run};
 
 /// A fresh ring, and the programs that operate on it.
 pub struct Operations {
@@ -82,9 +82,10 @@ impl Operations {
     /// and commits A: submits it, or discards it if `discard` is set, with `flags`.
     ///
     /// Needs two CPUs: A's program runs with preemption off, and leaves no time on its for `look`.
+    /// It gives up after some seconds: call it in [`crate::until_seen`].
     ///
     /// # Panics
-    /// If A is not held, or its program ran out of time before `look` was done.
+    /// If A is not held; and as [`gave_up`], if it was not until `look` was done.
     pub fn while_held<R>(&self, discard: bool, flags: u64, look: impl FnOnce() -> R) -> R {
         let arguments = hold { flags, discard: discard.into() };
         self.hold(self.skeleton.progs.hold.as_fd(), arguments, look)
@@ -108,6 +109,7 @@ impl Operations {
         let holding = self.globals.u32_at(offset_of!(types::bss, holding));
         let (here, there) = two_cpus().expect("two CPUs");
         let _pinned = pin_to_cpu(here).expect("pin");
+        holding.store(0, Ordering::Release);
         go.store(0, Ordering::Release);
         thread::scope(|scope| {
             let holder = scope.spawn(move || {
@@ -116,15 +118,20 @@ impl Operations {
                 self.globals.u32_at(offset_of!(types::bss, released)).load(Ordering::Acquire)
             });
             let release = Release(go);
-            let begun = Instant::now();
             while holding.load(Ordering::Acquire) == 0 {
-                assert!(begun.elapsed() < Duration::from_secs(5), "record A is not held");
+                let over = holder.is_finished() && holding.load(Ordering::Acquire) == 0;
+                assert!(!over, "record A was never held");
                 thread::yield_now();
             }
-            let result = look();
-            assert_eq!(holding.load(Ordering::Acquire), 1, "record A was released too early");
+            let result = catch_unwind(AssertUnwindSafe(look));
+            let held = holding.load(Ordering::Acquire) == 1;
             drop(release);
-            assert_eq!(holder.join().expect("the holder"), 1, "record A was not released by us");
+            let released = holder.join().expect("the holder");
+            if !held {
+                gave_up();
+            }
+            let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+            assert_eq!(released, 1, "record A was not released by us");
             result
         })
     }

@@ -211,9 +211,9 @@ enum Task {
     /// Provokes the race between going to sleep and the last commit. Needs root and clang. Run it
     /// after a change of `arm` or of waiting. A longer run finds rarer losses.
     LostWakeups {
-        /// Try for N seconds; the default is the time of the suite `live`
+        /// How many bursts to read in each way of reading; without it, as many as the suite `live`
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-        seconds: Option<u64>,
+        rounds: Option<u64>,
     },
 }
 
@@ -267,9 +267,9 @@ fn start(task: Task) -> anyhow::Result<u8> {
         Task::Matrix(options) => matrix::matrix(&workspace, &options),
         Task::Package(options) => release::package(&workspace, &options),
         Task::Hygiene(options) => hygiene::hygiene(&workspace, &options),
-        Task::LostWakeups { seconds } => {
+        Task::LostWakeups { rounds } => {
             let step = live("lost_wakeups");
-            let step = seconds.into_iter().fold(step, |step, n| step.env("RINGBUF_SECONDS", n));
+            let step = rounds.into_iter().fold(step, |step, n| step.env("RINGBUF_ROUNDS", n));
             step.run_alone(&workspace.root)
         }
     }

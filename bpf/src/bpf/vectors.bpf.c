@@ -49,7 +49,7 @@ __s64 result;                         /* of the latest op; -EDOM for what is not
 __u32 released;                       /* by the latest hold: 1 if A was released by `go` */
 unsigned char payload[PAYLOAD_BYTES]; /* set by user space: what OUTPUT writes */
 volatile __u32 go;                    /* set by user space: A may be committed */
-volatile __u32 holding;               /* set by the program: A is busy, B committed */
+volatile __u32 holding;               /* set by the program: 1 A is busy, B committed; 2 no more */
 __u32 forged_4072;                    /* hold_forged: a reservation was granted */
 __u32 forged_4064;
 
@@ -172,7 +172,7 @@ __noinline int spin_until_go(void)
 		if (spin_4(deadline))
 			break;
 	}
-	holding = 0;
+	holding = 2;
 	return 1;
 }
 

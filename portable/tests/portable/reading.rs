@@ -3,14 +3,15 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use ringbuf_kernel::{Armed, Next, RingBuf};
-use ringbuf_portable::{End, hold, live, output, page_size, reserve};
+use ringbuf_portable::{End, hold, live, output, page_size, reserve, watchdog};
 
 use crate::{numbers, position, ring};
 
 const LAPS: usize = 40;
+/// So often a busy record is looked for, where the reader may have no processor meanwhile.
+const TURNS: u64 = 200_000;
 
 #[test]
 fn forty_laps_arrive_once_and_in_order() {
@@ -71,14 +72,13 @@ fn two_producers_and_a_reader_at_once() {
                 }
             });
         }
-        let begun = Instant::now();
+        let _hangs = watchdog("reading::two_producers");
         while seen != [EACH, EACH] {
             for number in numbers(&mut reader) {
                 let who = (number >> 32) as usize;
                 assert_eq!(number & 0xffff_ffff, seen[who], "of producer {who}");
                 seen[who] += 1;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{seen:?}");
         }
     });
     assert_eq!(numbers(&mut reader), []);
@@ -103,10 +103,9 @@ fn a_busy_record_holds_back_what_is_behind_it() {
     let map = ring(page_size());
     let mut reader = RingBuf::open(&map).unwrap();
     let programs = [End::Submit, End::Discard].map(|end| hold(&map, end).unwrap());
-    let (mut seen_busy, begun) = (0, Instant::now());
-    let mut number = 0;
+    let (mut seen_busy, mut number) = (0, 0);
     while seen_busy < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "never seen busy");
+        assert!(number < TURNS, "never seen busy in {TURNS} turns");
         number += 1;
         let program = &programs[(number % 2) as usize];
         thread::scope(|scope| {

@@ -1,15 +1,12 @@
 //! A commit wakes a reader that sleeps.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringbuf_kernel::{RingBuf, WaitPolicy, Wakeup};
-use ringbuf_portable::{End, NO_WAKEUP, live, page_size, reserve};
+use ringbuf_portable::{End, NO_WAKEUP, live, page_size, reserve, watchdog};
 
 use crate::{numbers, ring};
-
-/// Far above what a wakeup takes, so that a lost one shows.
-const BOUND: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_commit_wakes_the_sleeper() {
@@ -18,18 +15,18 @@ fn a_commit_wakes_the_sleeper() {
     }
     let map = ring(page_size());
     let mut reader = RingBuf::open(&map).unwrap();
-    reader.set_policy(WaitPolicy::default().max_sleep(BOUND));
+    // No look in between saves a reader that nobody wakes.
+    reader.set_policy(WaitPolicy::default().max_sleep(Duration::MAX));
+    let _hangs = watchdog("waiting::wakes");
     let program = reserve(&map, 8, End::Submit, 0).unwrap();
     for number in 0..20 {
-        let begun = Instant::now();
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(5 * (number % 3)));
                 assert_eq!(program.run(number), 1);
             });
-            assert_eq!(reader.wait(Some(BOUND)).unwrap(), Wakeup::Ready);
+            assert_eq!(reader.wait(None).unwrap(), Wakeup::Ready);
         });
-        assert!(begun.elapsed() < BOUND / 4, "a lost wakeup: {:?}", begun.elapsed());
         assert_eq!(numbers(&mut reader), [number]);
     }
     let wait = reader.wait(Some(Duration::from_millis(20))).unwrap();
@@ -41,6 +38,7 @@ fn a_record_that_announces_nothing_is_noticed_within_the_bound() {
     if !live("waiting::silent") {
         return;
     }
+    let _hangs = watchdog("waiting::silent");
     let map = ring(page_size());
     let mut reader = RingBuf::open(&map).unwrap();
     let program = reserve(&map, 8, End::Submit, NO_WAKEUP).unwrap();
@@ -49,7 +47,7 @@ fn a_record_that_announces_nothing_is_noticed_within_the_bound() {
             thread::sleep(Duration::from_millis(20));
             assert_eq!(program.run(1), 1);
         });
-        assert_eq!(reader.wait(Some(BOUND)).unwrap(), Wakeup::Ready);
+        assert_eq!(reader.wait(None).unwrap(), Wakeup::Ready);
     });
     assert_eq!(numbers(&mut reader), [1]);
 }

@@ -1,13 +1,14 @@
 //! The built command, as a test starts and watches it.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-/// A loaded machine may need this long for anything.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// A command that takes this long hangs.
+pub(crate) const LONG: Duration = Duration::from_secs(15 * 60);
 
 /// The command `ringbuf exec` with `arguments`.
 pub(crate) fn exec(arguments: &[&str]) -> Command {
@@ -60,13 +61,29 @@ impl Running {
 
     /// Returns the next line.
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(LONG).expect("a line in time")
+        // watchdog:
+        self.lines.recv_timeout(LONG).expect("a line, and no hang")
     }
 
     /// Sends a signal by its name, as in `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
+    }
+
+    /// Stops the command, and returns when it is stopped.
+    pub(crate) fn stop(&self) {
+        self.signal("STOP");
+        let state = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+            stat.expect("it has not been waited for")
+                .rsplit(") ")
+                .next()
+                .map(|s| s.starts_with('T'))
+        };
+        while state() != Some(true) {
+            thread::yield_now();
+        }
     }
 
     /// Returns true if the command has ended.

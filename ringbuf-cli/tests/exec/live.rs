@@ -107,6 +107,7 @@ fn events_that_do_not_fit_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let program = program(&folder, "program");
     let running = Running::start(&["--ring-size", "4KiB"]);
+    // watchdog:
     let Ok(header) = running.lines.recv_timeout(LONG) else {
         let (_, _, error) = running.end();
         assert!(error.contains("the smallest has"), "{error}");
@@ -114,7 +115,7 @@ fn events_that_do_not_fit_are_counted() {
     };
     assert_eq!(header, HEADER);
     // A stopped process does not read.
-    running.signal("STOP");
+    running.stop();
     for _ in 0..STARTED {
         run(&program);
     }

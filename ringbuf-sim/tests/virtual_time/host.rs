@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::thread;
-use std::time::Instant;
 
 use ringbuf_core::{Armed, ConsumerMemory, WaitHost, WakeCause};
 
@@ -20,9 +19,7 @@ where
         assert_eq!(consumer.arm(), Armed::Sleep);
         write();
         let host = consumer.memory();
-        let start = host.now();
-        assert_eq!(host.block(Duration::from_secs(5)).unwrap(), WakeCause::Notified);
-        assert!(host.now() - start < Duration::from_secs(5));
+        assert_eq!(host.block(Duration::MAX).unwrap(), WakeCause::Notified);
         // The block uses it up.
         let start = host.now();
         assert_eq!(host.block(us(1500)).unwrap(), WakeCause::TimeUp);
@@ -38,7 +35,7 @@ where
     let start = host.now();
     assert_eq!(host.nap(us(700)).unwrap(), WakeCause::TimeUp);
     assert!(host.now() - start >= us(700));
-    assert_eq!(host.block(Duration::from_secs(5)).unwrap(), WakeCause::Notified);
+    assert_eq!(host.block(Duration::MAX).unwrap(), WakeCause::Notified);
     assert_eq!(host.block(ms(1)).unwrap(), WakeCause::TimeUp);
     let start = host.now();
     host.pause(us(20));
@@ -59,6 +56,7 @@ fn virtual_time_keeps_the_contract() {
 
 #[test]
 fn the_simulator_keeps_the_contract() {
+    let _hangs = watchdog("virtual_time::the_simulator_keeps");
     let ring = SimRing::new(4 * KIB).unwrap();
     keeps_the_contract(&ring, ring.consumer().unwrap());
 }
@@ -66,6 +64,7 @@ fn the_simulator_keeps_the_contract() {
 /// One test in real time: a handled signal ends a nap and a block.
 #[test]
 fn a_real_signal_interrupts() {
+    let _hangs = watchdog("virtual_time::a_real_signal");
     extern "C" fn nothing(_: libc::c_int) {}
     let handler: extern "C" fn(libc::c_int) = nothing;
     // SAFETY: all zero is a valid sigaction.
@@ -81,7 +80,6 @@ fn a_real_signal_interrupts() {
     let host = consumer.memory();
     for nap in [true, false] {
         let done = std::sync::atomic::AtomicBool::new(false);
-        let start = Instant::now();
         let cause = thread::scope(|scope| {
             scope.spawn(|| {
                 // Repeatedly, because the first one may come before the sleep
@@ -92,12 +90,12 @@ fn a_real_signal_interrupts() {
                     unsafe { libc::pthread_kill(this, libc::SIGUSR1) };
                 }
             });
-            let limit = Duration::from_secs(60);
+            // Nothing else ends it: a day is without end.
+            let limit = Duration::from_secs(24 * 60 * 60);
             let cause = if nap { host.nap(limit) } else { host.block(limit) };
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             cause.unwrap()
         });
         assert_eq!(cause, WakeCause::Interrupted);
-        assert!(start.elapsed() < Duration::from_secs(50));
     }
 }

@@ -9,11 +9,14 @@ mod room;
 mod space;
 mod timeouts;
 mod traffic;
+#[path = "../watchdog/mod.rs"]
+mod watchdog;
 
 use std::time::Duration;
 
 use ringbuf_core::{Consumer, WaitPolicy, Wakeup};
 use ringbuf_sim::{Flags, KernelProducer, Rests, SimRing, VirtualMemory, VirtualTime};
+use watchdog::watchdog;
 
 const KIB: u64 = 1 << 10;
 

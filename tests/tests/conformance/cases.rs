@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use ringbuf_tests::until_seen;
 
 /// The longest that a failure is made smaller.
 const SHRINK_LIMIT: Duration = Duration::from_secs(60);
@@ -38,16 +39,16 @@ pub(crate) struct Difference {
 ///
 /// # Panics
 /// If a case fails: with the smallest one that was found to fail too.
-pub(crate) fn run_all(test: &str, scripts: u64, kind: &mut impl Kind) {
+pub(crate) fn run_all(test: &'static str, scripts: u64, kind: &mut impl Kind) {
     let wanted = number("RINGBUF_SCRIPTS").unwrap_or(scripts);
     let only = number("RINGBUF_SEED");
     let (mut seed, mut done) = (only.unwrap_or(1), 0);
     let (started, mut said) = (Instant::now(), Instant::now());
     loop {
         let mut case = Case::new(kind, seed);
-        if let Err(first) = case.compare(kind) {
+        if let Err(first) = until_seen(test, || case.compare(kind)) {
             println!("{test}: script {} of case {seed} differs: {}", first.script, first.what);
-            let what = case.shrink(kind, first);
+            let what = case.shrink(test, kind, first);
             let (ring, scripts) = (&case.ring, case.scripts());
             panic!(
                 "{what}\nin the last of {scripts:#?}\non {ring:?}\nRINGBUF_SEED={seed} runs the \
@@ -56,6 +57,7 @@ pub(crate) fn run_all(test: &str, scripts: u64, kind: &mut impl Kind) {
         }
         done += SCRIPTS as u64;
         if only.is_some() || done >= wanted {
+            // printed only:
             let seconds = started.elapsed().as_secs_f64();
             println!(
                 "{test}: {done} scripts on {} rings, none differs; {seconds:.1} s",
@@ -63,6 +65,7 @@ pub(crate) fn run_all(test: &str, scripts: u64, kind: &mut impl Kind) {
             );
             return;
         }
+        // printed only:
         if said.elapsed() > PROGRESS {
             said = Instant::now();
             println!("{test}: {done} of {wanted} scripts");
@@ -97,7 +100,12 @@ impl<R: Debug, S: Debug> Case<R, S> {
 
     /// Makes the failing case smaller as long as it fails, and as there is time: fewer scripts,
     /// simpler ones. Returns what then differs.
-    fn shrink<K: Kind<Ring = R, Script = S>>(&mut self, kind: &mut K, first: Difference) -> String {
+    fn shrink<K: Kind<Ring = R, Script = S>>(
+        &mut self,
+        test: &'static str,
+        kind: &mut K,
+        first: Difference,
+    ) -> String {
         let started = Instant::now();
         let mut found = first;
         self.trees.truncate(found.script + 1);
@@ -105,9 +113,10 @@ impl<R: Debug, S: Debug> Case<R, S> {
         let mut part = self.trees.len() - 1;
         while part > 0 {
             let mut from = 0;
+            // budget: what is not made smaller by then is shown as it is.
             while from + part < self.trees.len() && started.elapsed() < SHRINK_LIMIT {
                 let removed: Vec<_> = self.trees.drain(from..from + part).collect();
-                match self.compare(kind) {
+                match until_seen(test, || self.compare(kind)) {
                     Err(difference) => {
                         found = difference;
                         self.trees.truncate(found.script + 1);
@@ -122,8 +131,9 @@ impl<R: Debug, S: Debug> Case<R, S> {
         }
         for index in (0..self.trees.len()).rev() {
             let mut more = self.trees[index].simplify();
+            // budget: the same.
             while more && started.elapsed() < SHRINK_LIMIT {
-                more = match self.compare(kind) {
+                more = match until_seen(test, || self.compare(kind)) {
                     Err(difference) => {
                         found = difference;
                         self.trees[index].simplify()
@@ -132,7 +142,9 @@ impl<R: Debug, S: Debug> Case<R, S> {
                 };
             }
             // What was tried last may have passed: back to what fails.
-            while self.compare(kind).is_ok() && self.trees[index].complicate() {}
+            while until_seen(test, || self.compare(kind)).is_ok() && self.trees[index].complicate()
+            {
+            }
         }
         found.what
     }

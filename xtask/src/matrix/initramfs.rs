@@ -27,8 +27,8 @@ const SCRIPTS: u32 = 100;
 /// Where scripts begin: the digits of the kernel's release, so that each kernel runs its own, and
 /// the same again tomorrow.
 const SEED: &str = "$(uname -r | cut -d- -f1 | tr -dc 0-9)";
-/// For how long the sound consumer is driven.
-const SECONDS: u32 = 2;
+/// Bursts that the sound consumer reads in each way.
+const ROUNDS: u32 = 500;
 /// What of the kernel's own messages is no good news.
 const COMPLAINTS: &str =
     "BUG:|WARNING:|Oops|general protection|soft lockup|hung_task|rcu.*stall|refcount_t";
@@ -106,7 +106,7 @@ fn script(suites: &[String]) -> String {
     let knobs = [
         ("RINGBUF_RECORDS", RECORDS),
         ("RINGBUF_SCRIPTS", SCRIPTS),
-        ("RINGBUF_SECONDS", SECONDS),
+        ("RINGBUF_ROUNDS", ROUNDS),
         ("RINGBUF_FENCE_ONLY", 1),
         ("RINGBUF_DISPOSABLE_KERNEL", 1),
     ];
