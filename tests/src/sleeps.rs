@@ -142,6 +142,11 @@ unsafe impl<M: ProducerMemory> ProducerMemory for Sleeps<M> {
         unsafe { self.memory.write_header(at, header, page) };
     }
 
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: as the caller vouches.
+        unsafe { self.memory.load_header(at, order) }
+    }
+
     unsafe fn store_header(&self, at: Offset, header: Header, order: Ordering) {
         // SAFETY: as the caller vouches.
         unsafe { self.memory.store_header(at, header, order) };
