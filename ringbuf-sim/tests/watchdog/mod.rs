@@ -3,6 +3,7 @@
 
 #![allow(unreachable_pub, reason = "reachable where a library has it, and not in a test")]
 
+use std::io::{self, Write};
 use std::process;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -34,7 +35,9 @@ fn watch(test: &'static str, limit: Duration, end: impl FnOnce() + Send + 'stati
         // watchdog:
         if gone.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
             let seconds = limit.as_secs();
-            eprintln!("watchdog: {test} hangs: not over after {seconds} s, so the process ends");
+            let text = format!("watchdog: {test} hangs: not over after {seconds} s: aborting\n");
+            // Past the harness, which keeps back what a test prints with `eprintln!`.
+            let _said = io::stderr().write_all(text.as_bytes());
             end();
         }
     };
