@@ -8,13 +8,19 @@
 //! A child of `fork` starts with the claims of its parent, as with its rings, because it
 //! may still use records that those have lent.
 
+mod list;
+#[cfg(test)]
+mod models;
+
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{self, AtomicPtr, AtomicU32};
 use std::thread;
 
 use crate::OpenError;
 use crate::door::Kind;
 use crate::owner::Process;
+
+use list::{List, Place};
 
 /// The right to the map with this id; dropping it gives it back. The
 /// mapping holds the map, so the id cannot come to mean another one meanwhile.
@@ -23,84 +29,24 @@ pub(crate) struct Claim {
     place: &'static Place,
 }
 
+/// Those of this process, and of its ancestors.
+static CLAIMS: List = List { lock: AtomicU32::new(0), first: AtomicPtr::new(ptr::null_mut()) };
+
 impl Claim {
     pub(crate) fn new(id: u32, kind: Kind, process: Process) -> Result<Self, OpenError> {
-        let _locked = Locked::by(process);
-        if places().any(|place| place.id.load(Ordering::Relaxed) == id) {
-            return Err(match kind {
+        match CLAIMS.claim(id, process.number()) {
+            Some(place) => Ok(Self { place }),
+            None => Err(match kind {
                 Kind::Ring => OpenError::SecondConsumer { id },
                 Kind::UserRing => OpenError::SecondProducer { id },
-            });
+            }),
         }
-        let free = places().find(|place| place.id.load(Ordering::Relaxed) == FREE);
-        let place = free.unwrap_or_else(Place::new);
-        place.id.store(id, Ordering::Relaxed);
-        Ok(Self { place })
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.place.id.store(FREE, Ordering::Relaxed);
-    }
-}
-
-/// What no map has as its id.
-const FREE: u32 = 0;
-
-/// Room for one id, in a list that only grows: whole whenever a fork comes.
-#[derive(Debug)]
-struct Place {
-    id: AtomicU32,
-    next: Option<&'static Place>,
-}
-
-static FIRST: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
-
-impl Place {
-    /// One more. The caller has the lock.
-    fn new() -> &'static Self {
-        let next = first();
-        let place = Box::leak(Box::new(Self { id: AtomicU32::new(FREE), next }));
-        FIRST.store(place, Ordering::Release);
-        place
-    }
-}
-
-fn places() -> impl Iterator<Item = &'static Place> {
-    std::iter::successors(first(), |place| place.next)
-}
-
-fn first() -> Option<&'static Place> {
-    // SAFETY: null, or leaked by `Place::new`: it lives as long as the process.
-    unsafe { FIRST.load(Ordering::Acquire).as_ref() }
-}
-
-/// The lock, which knows who has it: one that a thread of the parent had when
-/// this process was forked is nobody's here.
-struct Locked;
-
-/// The number of the process that has the lock, or 0.
-static LOCK: AtomicU32 = AtomicU32::new(0);
-
-impl Locked {
-    fn by(process: Process) -> Self {
-        let take = |from| {
-            LOCK.compare_exchange(from, process.number(), Ordering::Acquire, Ordering::Relaxed)
-        };
-        while let Err(found) = take(0) {
-            if found != process.number() && take(found).is_ok() {
-                break;
-            }
-            thread::yield_now();
-        }
-        Self
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        LOCK.store(0, Ordering::Release);
+        self.place.give_back();
     }
 }
 
@@ -123,7 +69,7 @@ mod tests {
     #[test]
     fn a_lock_that_the_parent_had_at_the_fork_is_nobodys_in_the_child() {
         let process = Process::current().unwrap();
-        let locked = Locked::by(process);
+        let locked = CLAIMS.lock(process.number());
         // SAFETY: the child calls no function that takes a lock but this one's.
         let child = unsafe { libc::fork() };
         if child == 0 {

@@ -4,6 +4,7 @@
 //! Loom's table weakens accesses from outside, in the models' memory; cargo-mutants knows nothing
 //! of orderings, fences, and the order of two stores. This changes the source.
 
+mod claims;
 mod list;
 mod waits;
 
@@ -36,7 +37,7 @@ pub(crate) struct Options {
 
 /// All of them.
 fn breaks() -> impl Iterator<Item = &'static Break> {
-    list::BREAKS.iter().chain(waits::BREAKS)
+    list::BREAKS.iter().chain(waits::BREAKS).chain(claims::BREAKS)
 }
 
 /// Tries them; the answer is the exit code.

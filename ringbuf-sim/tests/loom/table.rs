@@ -8,7 +8,7 @@ use crate::accesses::{self, Access};
 use crate::weaken::{SITES, Site};
 
 /// The sources that the table covers.
-const SOURCES: [&str; 2] = ["ringbuf-core/src", "ringbuf-sim/src"];
+const SOURCES: [&str; 3] = ["ringbuf-core/src", "ringbuf-sim/src", "ringbuf-kernel/src"];
 const TABLE: &str = "docs/proofs.md";
 const HEADING: &str = "## Orderings";
 /// Orderings of the models' own host, which are not in the code.

@@ -10,7 +10,6 @@ const EVENT: &str = "ringbuf-sim/src/event.rs";
 const SLEEP: &str = "ringbuf-kernel/src/sleep.rs";
 const MAPPING: &str = "ringbuf-kernel/src/mapping.rs";
 const MAPS: &str = "ringbuf-kernel/src/maps.rs";
-const CLAIM: &str = "ringbuf-kernel/src/claim.rs";
 const EXHAUSTED: &str = "ringbuf-kernel/src/exhausted.rs";
 
 const fn virtual_time(test: &'static str) -> Seen {
@@ -267,21 +266,6 @@ pub(crate) const BREAKS: &[Break] = &[
         file: MAPS,
         edits: &[("(consumer, rest, libc::EPOLLOUT)", "(consumer, rest, libc::EPOLLIN)")],
         seen: &[live("live/user_ring", "a_wait_for_space_is_ended_by_the_drain_that_makes_it")],
-    },
-    Break {
-        name: "claim: it is never given back",
-        file: CLAIM,
-        edits: &[("        self.place.id.store(FREE, Ordering::Relaxed);\n", "")],
-        seen: &[Seen::Test("kernel", "claim::tests::a_map_has_one_claim_at_a_time")],
-    },
-    Break {
-        name: "claim: two may have one map",
-        file: CLAIM,
-        edits: &[("places().any(|place| place.id.load(Ordering::Relaxed) == id)", "false")],
-        seen: &[
-            Seen::Test("kernel", "claim::tests::a_map_has_one_claim_at_a_time"),
-            live("live/fork", "a_child_that_uses_a_ring_is_told"),
-        ],
     },
     Break {
         name: "take_over: the parent keeps what its child took over",
