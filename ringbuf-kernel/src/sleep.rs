@@ -209,6 +209,25 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_no_shorter_than_asked_and_the_clock_goes_on() {
+        let sleeper = sleeper();
+        let (time, begin, before) = (Duration::from_millis(2), Instant::now(), sleeper.now());
+        sleeper.pause(time);
+        assert!(begin.elapsed() >= time);
+        assert!(sleeper.now() >= before + time);
+    }
+
+    #[test]
+    fn a_signal_is_no_error_and_all_else_is() {
+        let failed = |errno| {
+            let source = io::Error::from_raw_os_error(errno);
+            interrupted(Err(WaitError { operation: "sleep", source }))
+        };
+        assert_eq!(failed(libc::EINTR).unwrap(), WakeCause::Interrupted);
+        assert_eq!(failed(libc::EINVAL).unwrap_err().source.raw_os_error(), Some(libc::EINVAL));
+    }
+
+    #[test]
     fn a_nap_has_a_slack_of_one_nanosecond() {
         let sleeper = sleeper();
         let (ids, id) = std::sync::mpsc::channel();
