@@ -157,6 +157,29 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_that_is_dropped_leaves_nothing_mapped() {
+        // SAFETY: the child calls no function that takes a lock. It has one thread,
+        // so nothing is mapped at the same address in between.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let gone = SharedWord::new().is_ok_and(|word| {
+                let page = word.0.as_ptr().cast();
+                // SAFETY: asks about an address; nothing is read or written there.
+                let is_mapped = || unsafe { libc::msync(page, 1, libc::MS_ASYNC) } == 0;
+                let before = is_mapped();
+                drop(word);
+                before && !is_mapped()
+            });
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(i32::from(!gone)) };
+        }
+        let mut status = -1;
+        // SAFETY: one number to write to, alive for the call.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!(status, 0);
+    }
+
+    #[test]
     fn who_resigns_in_a_child_resigns_in_the_parent() {
         let parent = Owner::current().unwrap();
         // SAFETY: the child calls no function that takes a lock.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -115,6 +115,7 @@ fn rings_open_by_id_and_by_pin() {
     let id = load.open().id();
     let mut ring = RingBuf::from_id(id).expect("by id");
     assert_eq!((ring.id(), ring.name()), (id, "ring"));
+    assert_eq!(ring.as_raw_fd(), ring.as_fd().as_raw_fd());
     assert_eq!(read(&mut ring), [0, 1]);
     drop(ring);
 

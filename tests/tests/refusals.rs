@@ -25,6 +25,7 @@ fn assert_says<T>(result: Result<T, OpenError>, parts: &[&str]) -> OpenError {
     for part in parts {
         assert!(text.contains(part), "no {part:?} in: {text}");
     }
+    assert_eq!(format!("{error:?}"), text, "what a main that returns it prints");
     assert!(error.source().is_none(), "the text holds the cause already");
     error
 }
@@ -147,6 +148,18 @@ fn options_that_the_kernel_refuses() {
 }
 
 /// The system refuses to let the ring wait.
+/// The kernel says EINVAL of a type that it does not know, too.
+#[test]
+fn an_option_is_not_blamed_for_an_unknown_type() {
+    if !live("refusals::an_option_is_not_blamed") {
+        return;
+    }
+    let options = MapOptions::new(page_size() as u64).numa_node(0);
+    let refused = with_failing(Call::Bpf(BPF_MAP_CREATE), libc::EINVAL, || options.create());
+    let error = assert_says(refused, &["Linux 5.8"]);
+    assert!(matches!(error, OpenError::UnsupportedKernel { .. }), "{error:?}");
+}
+
 #[test]
 fn waiting_says_what_failed() {
     if !live("refusals::waiting") {
@@ -191,6 +204,7 @@ fn reservations_that_a_dead_producer_left_open() {
         return;
     }
     let first = UserRingBuf::create(page_size() as u64).expect("user ring");
+    let id = first.id();
     let fd: OwnedFd = first.as_fd().try_clone_to_owned().expect("dup");
     first.reserve(8).expect("room").submit();
     for len in [16, 24] {
@@ -199,7 +213,7 @@ fn reservations_that_a_dead_producer_left_open() {
     drop(first);
     let error = assert_says(UserRingBuf::open(&fd), &["2 reservations open", "recover()"]);
     let OpenError::LeftOpen(left) = error else { panic!("{error}") };
-    assert_eq!(left.reservations(), 2);
+    assert_eq!((left.id(), left.reservations()), (id, 2));
     // SAFETY: P1: no other producer of this map lives.
     let asked_not_to_look = unsafe { UserRingBuf::open_unclaimed(&fd) };
     drop(asked_not_to_look.expect("opens as it is"));

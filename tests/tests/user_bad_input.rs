@@ -95,6 +95,7 @@ fn a_second_producer() {
     let third = UserMapping::new(&first);
     assert_refused!(third, OpenError::SecondProducer { .. }, "drop the other");
     let id = first.id();
+    assert_eq!(first.as_raw_fd(), first.as_fd().as_raw_fd());
     // The descriptor is a duplicate: it keeps the map.
     let fd = first.as_fd().try_clone_to_owned().expect("dup");
     drop(first);

@@ -295,6 +295,12 @@ pub(crate) const BREAKS: &[Break] = &[
         ],
     },
     Break {
+        name: "mapping: no fence",
+        file: MAPPING,
+        edits: &[("        self.view.fence(order);\n", "        let _ = order;\n")],
+        seen: &[Seen::Test("loom", "table::every_ordering_has_its_row")],
+    },
+    Break {
         name: "wait: a host that panics takes the policy along",
         file: HOST,
         edits: &[("        self.consumer.waiting = self.state.take();\n", "")],
