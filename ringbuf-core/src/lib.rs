@@ -98,7 +98,7 @@ pub use mapped::{DataStart, MappedConsumer, MappedProducer};
 pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{Producer, RawReservation, Reservation};
-pub use wait::{WaitAction, WaitHost, WaitPolicy, WaitState, WakeCause, Wakeup};
+pub use wait::{WaitAction, WaitHost, WaitPolicy, WaitState, WakeCause, WakeFlag, Wakeup};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

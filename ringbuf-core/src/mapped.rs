@@ -99,6 +99,10 @@ macro_rules! new_view {
                 self.keep.nap(time)
             }
 
+            fn take_wake(&self) -> bool {
+                self.keep.take_wake()
+            }
+
             fn block(&self, time: Duration) -> Result<WakeCause, K::Error> {
                 self.keep.block(time)
             }

@@ -233,6 +233,9 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
         let deadline = timeout.map_or(Duration::MAX, |timeout| start.saturating_add(timeout));
         let mut left = deadline.saturating_sub(start);
         loop {
+            if self.memory.take_wake() {
+                return Ok(Wakeup::Woken);
+            }
             if self.has_room(len) {
                 return Ok(Wakeup::Ready);
             }

@@ -59,6 +59,7 @@ mod ringbuf;
 mod sleep;
 mod sys;
 mod user_ringbuf;
+mod waker;
 mod width;
 
 pub use error::OpenError;
@@ -71,11 +72,12 @@ pub use ringbuf_core::{
     AlignedBytes, Armed, Backend, Batch, Capacity, CapacityError, Consumer, ConsumerMemory,
     Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer, ProducerMemory, Record,
     Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost, WaitPolicy, WaitState,
-    WakeCause, Wakeup, Width,
+    WakeCause, WakeFlag, Wakeup, Width,
 };
 pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;
+pub use waker::Waker;
 pub use width::kernel_width;
 
 #[cfg(doctest)]

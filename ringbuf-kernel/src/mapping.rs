@@ -16,7 +16,7 @@ use crate::door::{self, Kind};
 use crate::exhausted::Watch;
 use crate::maps::{Claiming, Maps, Opened};
 use crate::sys::MapInfo;
-use crate::{OpenError, WaitError};
+use crate::{OpenError, WaitError, Waker};
 
 /// The consumer's view of a mapped ring buffer map, its descriptor, and the sleeps of
 /// its reader: all of a [`RingBuf`](crate::RingBuf) except the protocol.
@@ -111,6 +111,14 @@ macro_rules! of_a_map {
                 self.info.name()
             }
 
+            /// A waker for the waits over this memory.
+            ///
+            /// # Errors
+            /// [`WaitError`] if no file descriptor is left.
+            pub fn waker(&self) -> Result<Waker, WaitError> {
+                self.view.keep().sleeper.waker()
+            }
+
             /// Maps the same map again for this process, which takes it over from
             /// another one.
             pub(crate) fn take_over(&self) -> Result<Self, OpenError> {
@@ -168,6 +176,10 @@ macro_rules! of_a_map {
 
             fn block(&self, time: Duration) -> Result<WakeCause, WaitError> {
                 self.view.keep().sleeper.block(time)
+            }
+
+            fn take_wake(&self) -> bool {
+                self.view.keep().sleeper.take_wake()
             }
         }
     };

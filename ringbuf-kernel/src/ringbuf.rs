@@ -9,7 +9,7 @@ use ringbuf_core::{Capacity, Consumer, ConsumerMemory, RingMemory, WaitPolicy, W
 
 use crate::door;
 use crate::maps::Claiming;
-use crate::{Exhausted, MapOptions, Mapping, OpenError};
+use crate::{Exhausted, MapOptions, Mapping, OpenError, WaitError, Waker};
 
 /// The consumer of a `BPF_MAP_TYPE_RINGBUF` map.
 ///
@@ -202,6 +202,15 @@ impl RingBuf {
     /// `&mut ring` derefs to the same.
     pub fn consumer_mut(&mut self) -> &mut Consumer<Mapping> {
         &mut self.consumer
+    }
+
+    /// A waker: ends a wait of this ring from another thread or a signal handler. Ask
+    /// again after [`take_over`](Self::take_over).
+    ///
+    /// # Errors
+    /// [`WaitError`] if no file descriptor is left.
+    pub fn waker(&self) -> Result<Waker, WaitError> {
+        self.consumer.memory().waker()
     }
 
     /// The id of the map.

@@ -6,11 +6,13 @@ use std::error::Error;
 use std::fmt;
 use std::hint;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::{Duration, Instant};
 
 use ringbuf_core::{WaitHost, WakeCause};
+
+use crate::Waker;
 
 /// Waits for events of one map. Every sleep is in the calling thread.
 ///
@@ -23,6 +25,8 @@ pub(crate) struct Sleeper {
     events: libc::c_int,
     /// Made by the first block. An event from before then ends that block at once.
     epoll: OnceCell<OwnedFd>,
+    /// Made when somebody asks for it.
+    waker: OnceCell<Waker>,
     start: Instant,
 }
 
@@ -30,12 +34,24 @@ impl Sleeper {
     /// A sleeper that wakes at `events` of `map`. It registers nothing before the first
     /// [`block`](WaitHost::block).
     pub(crate) fn new(map: OwnedFd, events: libc::c_int) -> Self {
-        Self { map, events, epoll: OnceCell::new(), start: Instant::now() }
+        Self { map, events, epoll: OnceCell::new(), waker: OnceCell::new(), start: Instant::now() }
     }
 
     /// The descriptor of the map.
     pub(crate) fn map(&self) -> &OwnedFd {
         &self.map
+    }
+
+    /// A waker of these sleeps.
+    pub(crate) fn waker(&self) -> Result<Waker, WaitError> {
+        if let Some(waker) = self.waker.get() {
+            return Ok(waker.clone());
+        }
+        let waker = Waker::new()?;
+        if let Some(epoll) = self.epoll.get() {
+            watch_waker(epoll, &waker)?;
+        }
+        Ok(self.waker.get_or_init(|| waker).clone())
     }
 
     fn epoll(&self) -> Result<&OwnedFd, WaitError> {
@@ -46,13 +62,30 @@ impl Sleeper {
         let fd = check("make an epoll set", unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: just created, owned by nobody else.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
-        let mut event = libc::epoll_event { events: (self.events | libc::EPOLLET) as u32, u64: 0 };
-        let (of, map) = (epoll.as_raw_fd(), self.map.as_fd().as_raw_fd());
-        // SAFETY: one event, alive for the call.
-        let added = unsafe { libc::epoll_ctl(of, libc::EPOLL_CTL_ADD, map, &raw mut event) };
-        check("watch the map", added)?;
+        watch(&epoll, self.map.as_raw_fd(), self.events | libc::EPOLLET, MAP)?;
+        if let Some(waker) = self.waker.get() {
+            watch_waker(&epoll, waker)?;
+        }
         Ok(self.epoll.get_or_init(|| epoll))
     }
+}
+
+/// How the events of the map are marked in the epoll set.
+const MAP: u64 = 0;
+
+/// And those of the waker, which is level-triggered: a sleep that it ends clears it.
+const WAKER: u64 = 1;
+
+fn watch_waker(epoll: &OwnedFd, waker: &Waker) -> Result<(), WaitError> {
+    watch(epoll, waker.event(), libc::EPOLLIN, WAKER)
+}
+
+fn watch(epoll: &OwnedFd, fd: RawFd, events: libc::c_int, mark: u64) -> Result<(), WaitError> {
+    let mut event = libc::epoll_event { events: events as u32, u64: mark };
+    // SAFETY: one event, alive for the call.
+    let added =
+        unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
+    check("watch the map", added).map(drop)
 }
 
 impl WaitHost for Sleeper {
@@ -75,26 +108,52 @@ impl WaitHost for Sleeper {
         let nanos = time.subsec_nanos() as libc::c_long;
         let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
         let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
-        let slack = SlackOfOne::begin();
-        // SAFETY: one timespec, alive for the call; the rest is not asked for.
-        let slept = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
-        let slept = check("sleep", slept);
-        drop(slack);
-        interrupted(slept.map(|_| WakeCause::TimeUp))
+        let _slack = SlackOfOne::begin();
+        let Some(waker) = self.waker.get() else {
+            // SAFETY: one timespec, alive for the call; the rest is not asked for.
+            let slept = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
+            return interrupted(check("sleep", slept).map(|_| WakeCause::TimeUp));
+        };
+        let mut poll = libc::pollfd { fd: waker.event(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one pollfd and one timespec, alive for the call; no signal mask.
+        let ready = unsafe { libc::ppoll(&raw mut poll, 1, &raw const time, ptr::null()) };
+        interrupted(check("sleep", ready).map(|ready| {
+            if ready == 0 {
+                return WakeCause::TimeUp;
+            }
+            waker.clear();
+            WakeCause::Woken
+        }))
     }
 
-    /// Blocks until an edge or until the time is up, rounded up to a
+    /// Blocks until an edge, a wake, or until the time is up, rounded up to a
     /// millisecond.
     fn block(&self, time: Duration) -> Result<WakeCause, WaitError> {
         let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
         let epoll = self.epoll()?.as_raw_fd();
-        let mut event = libc::epoll_event { events: 0, u64: 0 };
-        // SAFETY: room for one event, alive for the call.
-        let events = unsafe { libc::epoll_wait(epoll, &raw mut event, 1, millis) };
-        interrupted(check("wait for a notification", events).map(|events| match events {
-            0 => WakeCause::TimeUp,
-            _ => WakeCause::Notified,
+        let mut events = [libc::epoll_event { events: 0, u64: MAP }; 2];
+        // SAFETY: room for two events, alive for the call.
+        let count = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), 2, millis) };
+        interrupted(check("wait for a notification", count).map(|count| {
+            let events = events.iter().take(usize::try_from(count).unwrap_or(0));
+            let (mut cause, marks) = (WakeCause::TimeUp, events.map(|event| event.u64));
+            for mark in marks {
+                match (mark, self.waker.get()) {
+                    (WAKER, Some(waker)) => {
+                        waker.clear();
+                        if cause == WakeCause::TimeUp {
+                            cause = WakeCause::Woken;
+                        }
+                    }
+                    _ => cause = WakeCause::Notified,
+                }
+            }
+            cause
         }))
+    }
+
+    fn take_wake(&self) -> bool {
+        self.waker.get().is_some_and(Waker::take)
     }
 }
 
@@ -158,7 +217,10 @@ impl fmt::Debug for WaitError {
 /// The text holds the cause, so `source` has nothing to add.
 impl Error for WaitError {}
 
-fn check(operation: &'static str, result: libc::c_int) -> Result<libc::c_int, WaitError> {
+pub(crate) fn check(
+    operation: &'static str,
+    result: libc::c_int,
+) -> Result<libc::c_int, WaitError> {
     if result < 0 {
         Err(WaitError { operation, source: io::Error::last_os_error() })
     } else {
@@ -225,6 +287,23 @@ mod tests {
         };
         assert_eq!(failed(libc::EINTR).unwrap(), WakeCause::Interrupted);
         assert_eq!(failed(libc::EINVAL).unwrap_err().source.raw_os_error(), Some(libc::EINVAL));
+    }
+
+    /// And not the next one, even if nobody has asked for the wake in between.
+    #[test]
+    fn a_wake_ends_one_sleep() {
+        let (sleeper, time) = (sleeper(), Duration::from_millis(1));
+        let waker = sleeper.waker().unwrap();
+        for _ in 0..2 {
+            waker.wake();
+            assert_eq!(sleeper.nap(Duration::MAX).unwrap(), WakeCause::Woken);
+            assert_eq!(sleeper.nap(time).unwrap(), WakeCause::TimeUp);
+            assert!(sleeper.take_wake() && !sleeper.take_wake());
+            waker.wake();
+            assert_eq!(sleeper.block(Duration::MAX).unwrap(), WakeCause::Woken);
+            assert_eq!(sleeper.block(time).unwrap(), WakeCause::TimeUp);
+            assert!(sleeper.take_wake() && !sleeper.take_wake());
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ringbuf_core::{Capacity, Producer, ProducerMemory, RingMemory};
 
 use crate::door;
 use crate::maps::Claiming;
-use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, exhausted};
+use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, WaitError, Waker, exhausted};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
 ///
@@ -197,6 +197,15 @@ impl UserRingBuf {
     /// The producer itself, to call [`discard_open`](Producer::discard_open).
     pub fn producer_mut(&mut self) -> &mut Producer<UserMapping> {
         &mut self.producer
+    }
+
+    /// A waker: ends a wait of this ring from another thread or a signal handler. Ask
+    /// again after [`take_over`](Self::take_over).
+    ///
+    /// # Errors
+    /// [`WaitError`] if no file descriptor is left.
+    pub fn waker(&self) -> Result<Waker, WaitError> {
+        self.producer.memory().waker()
     }
 
     /// The id of the map.

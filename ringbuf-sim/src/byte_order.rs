@@ -90,6 +90,10 @@ impl<M: WaitHost> WaitHost for ByteOrdered<M> {
         self.memory.nap(time)
     }
 
+    fn take_wake(&self) -> bool {
+        self.memory.take_wake()
+    }
+
     fn block(&self, time: Duration) -> Result<WakeCause, M::Error> {
         self.memory.block(time)
     }

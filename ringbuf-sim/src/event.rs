@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ringbuf_core::{WaitHost, WakeCause};
 
+use crate::SimWaker;
 use crate::mirror::check;
 
 /// Readable from a notification until it is cleared. It acts like the map's
@@ -16,42 +17,45 @@ use crate::mirror::check;
 #[derive(Debug)]
 pub(crate) struct Event {
     fd: OwnedFd,
+    waker: SimWaker,
     notifications: AtomicU64,
     start: Instant,
 }
 
 impl Event {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: no memory of ours is touched.
-        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: just created, owned by nobody else.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { fd, notifications: AtomicU64::new(0), start: Instant::now() })
+        let (fd, waker) = (eventfd()?, SimWaker::new()?);
+        Ok(Self { fd, waker, notifications: AtomicU64::new(0), start: Instant::now() })
+    }
+
+    /// A waker of these sleeps.
+    pub(crate) fn waker(&self) -> SimWaker {
+        self.waker.clone()
     }
 
     /// Wakes all waiters.
     pub(crate) fn notify(&self) {
         self.notifications.fetch_add(1, Ordering::Relaxed);
-        let one = 1_u64.to_ne_bytes();
-        // SAFETY: 8 readable bytes. A full counter (EAGAIN) is readable already.
-        unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        make_readable(&self.fd);
     }
 
     /// Blocks until a notification arrives, but no longer than `time`, rounded up
     /// to a millisecond. A notification since the last call ends it at once. The
     /// call uses up all notifications, so the caller must then look at the ring.
     pub(crate) fn block(&self, time: Duration) -> io::Result<WakeCause> {
-        let millis = time.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX);
-        let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one pollfd, alive for the call.
-        let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });
-        let mut count = [0_u8; 8];
-        // SAFETY: an eventfd returns 8 bytes, which fit into the buffer. It is fine
-        // if there is nothing to read (EAGAIN).
-        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-        interrupted(ready.map(|ready| match ready {
-            0 => WakeCause::TimeUp,
-            _ => WakeCause::Notified,
+        let millis = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let timeout = Duration::from_millis(millis);
+        interrupted(poll([&self.fd, self.waker.fd()], timeout).map(|[notified, woken]| {
+            // Nothing to read (EAGAIN) is fine.
+            make_unreadable(&self.fd);
+            if woken {
+                self.waker.clear();
+            }
+            match (notified, woken) {
+                (true, _) => WakeCause::Notified,
+                (false, true) => WakeCause::Woken,
+                (false, false) => WakeCause::TimeUp,
+            }
         }))
     }
 
@@ -77,18 +81,56 @@ impl WaitHost for Event {
     }
 
     fn nap(&self, time: Duration) -> io::Result<WakeCause> {
-        let nanos = time.subsec_nanos() as libc::c_long;
-        let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
-        let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
-        // SAFETY: one timespec, alive for the call; the remaining time is not
-        // requested.
-        let slept = check(unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) });
-        interrupted(slept.map(|_| WakeCause::TimeUp))
+        interrupted(poll([self.waker.fd()], time).map(|[woken]| {
+            if woken {
+                self.waker.clear();
+                WakeCause::Woken
+            } else {
+                WakeCause::TimeUp
+            }
+        }))
     }
 
     fn block(&self, time: Duration) -> io::Result<WakeCause> {
         Event::block(self, time)
     }
+
+    fn take_wake(&self) -> bool {
+        self.waker.take()
+    }
+}
+
+pub(crate) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no memory of ours is touched.
+    let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+    // SAFETY: just created, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+pub(crate) fn make_readable(eventfd: &OwnedFd) {
+    let one = 1_u64.to_ne_bytes();
+    // SAFETY: 8 readable bytes. A full counter (EAGAIN) is readable already.
+    unsafe { libc::write(eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+}
+
+pub(crate) fn make_unreadable(eventfd: &OwnedFd) {
+    let mut count = [0_u8; 8];
+    // SAFETY: an eventfd returns 8 bytes, which fit into the buffer. It is fine if
+    // there is nothing to read (EAGAIN).
+    unsafe { libc::read(eventfd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+}
+
+/// Waits until one of these is readable, for `time` at most, and says which are.
+fn poll<const N: usize>(fds: [&OwnedFd; N], time: Duration) -> io::Result<[bool; N]> {
+    let mut polled =
+        fds.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+    let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    let time = libc::timespec { tv_sec: seconds, tv_nsec: time.subsec_nanos().into() };
+    // SAFETY: N descriptors and one timespec, alive for the call; no signal mask.
+    check(unsafe {
+        libc::ppoll(polled.as_mut_ptr(), N as libc::nfds_t, &raw const time, ptr::null())
+    })?;
+    Ok(polled.map(|polled| polled.revents != 0))
 }
 
 /// A signal is not an error.

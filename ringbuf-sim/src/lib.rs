@@ -47,6 +47,7 @@ mod profile;
 mod ring;
 mod user_ring;
 mod virtual_time;
+mod waker;
 
 pub use byte_order::{ByteOrder, ByteOrdered};
 pub use drain::{DrainError, DrainHost, KernelConsumer};
@@ -59,6 +60,7 @@ pub use profile::{PendingPos, Profile};
 pub use ring::{Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads};
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};
 pub use virtual_time::{InVirtualTime, Rests, VirtualMemory, VirtualTime, VirtualUserMemory};
+pub use waker::SimWaker;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

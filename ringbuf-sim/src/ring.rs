@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
 use crate::{
     DynptrError, Flags, Host, KernelMemory, KernelReservation, KernelRing, OutputError, PendingPos,
-    Positions, Profile, Refused,
+    Positions, Profile, Refused, SimWaker,
 };
 
 /// A simulated ring buffer map. Clones share the ring. It works in one process
@@ -126,6 +126,12 @@ impl SimRing {
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.shared.mirror.capacity()
+    }
+
+    /// Returns a waker, which ends a wait of this ring from another thread.
+    #[must_use]
+    pub fn waker(&self) -> SimWaker {
+        self.shared.kernel.host().event.waker()
     }
 
     /// Returns the number of notifications by producers so far.
@@ -243,6 +249,10 @@ impl WaitHost for Claim {
 
     fn block(&self, time: Duration) -> io::Result<WakeCause> {
         self.ring.shared.kernel.host().event.block(time)
+    }
+
+    fn take_wake(&self) -> bool {
+        self.ring.shared.kernel.host().event.take_wake()
     }
 }
 

@@ -13,7 +13,7 @@ use ringbuf_core::{
 
 use crate::event::Event;
 use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
-use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError};
+use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError, SimWaker};
 
 /// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`). Core's
 /// [`Producer`] writes it, with the permissions of user space. Any thread may drain
@@ -168,6 +168,12 @@ impl SimUserRing {
         produced.distance(consumed, self.shared.mirror.width()) < memory.capacity().bytes()
     }
 
+    /// Returns a waker, which ends a wait of this ring from another thread.
+    #[must_use]
+    pub fn waker(&self) -> SimWaker {
+        self.shared.kernel.host().event.waker()
+    }
+
     /// Returns the number of notifications by drains so far.
     #[must_use]
     pub fn notifications(&self) -> u64 {
@@ -223,6 +229,10 @@ impl WaitHost for UserClaim {
 
     fn block(&self, time: Duration) -> io::Result<WakeCause> {
         self.shared.kernel.host().event.block(time)
+    }
+
+    fn take_wake(&self) -> bool {
+        self.shared.kernel.host().event.take_wake()
     }
 }
 

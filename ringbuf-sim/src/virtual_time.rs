@@ -69,6 +69,8 @@ struct Shared<'t> {
     wakeup: Cell<Duration>,
     end: Cell<Duration>,
     signals: Cell<u64>,
+    /// A wake that no wait has reported yet.
+    woken: Cell<bool>,
     rests: Cell<Rests>,
     /// The time of the last reading of the clock, and how many readings in a row
     /// gave it.
@@ -86,6 +88,7 @@ impl Default for Shared<'_> {
             wakeup: Cell::default(),
             end: Cell::new(Duration::from_secs(24 * 60 * 60)),
             signals: Cell::default(),
+            woken: Cell::default(),
             rests: Cell::default(),
             standstill: Cell::default(),
         }
@@ -139,6 +142,23 @@ impl<'t> VirtualTime<'t> {
         let number = self.shared.arranged.get();
         self.shared.arranged.set(number + 1);
         self.shared.events.borrow_mut().insert((time, number), Box::new(event));
+    }
+
+    /// Ends the wait that is under way, or else the next one, as a waker does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::{SimRing, VirtualTime};
+    ///
+    /// let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// let mut consumer = ring.consumer_in(&time)?;
+    /// time.at(Duration::from_secs(5), |time| time.wake());
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Woken);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wake(&self) {
+        self.shared.woken.set(true);
     }
 
     /// Delivers a signal, which ends the current sleep, if there is one. Call it
@@ -270,7 +290,8 @@ impl<'t, C> InVirtualTime<'t, C> {
         let before = signals.get();
         let timer = time.saturating_add(self.time.shared.lateness.get());
         let deadline = self.time.now().saturating_add(timer);
-        let over = || is_notified() || signals.get() != before;
+        let woken = || self.time.shared.woken.get();
+        let over = || is_notified() || woken() || signals.get() != before;
         let ended = over() || self.time.pass_until(deadline, over);
         if is_notified() {
             // More notifications may arrive before the reader runs. It uses them
@@ -278,6 +299,8 @@ impl<'t, C> InVirtualTime<'t, C> {
             self.time.pass(self.time.shared.wakeup.get());
             seen.set(so_far());
             WakeCause::Notified
+        } else if woken() {
+            WakeCause::Woken
         } else if ended {
             WakeCause::Interrupted
         } else {
@@ -322,6 +345,10 @@ impl<C> WaitHost for InVirtualTime<'_, C> {
             _ => rests.blocks += 1,
         });
         Ok(cause)
+    }
+
+    fn take_wake(&self) -> bool {
+        self.time.shared.woken.replace(false)
     }
 }
 

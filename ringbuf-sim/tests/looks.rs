@@ -182,6 +182,10 @@ impl WaitHost for Counted<'_> {
         panic!("it naps")
     }
 
+    fn take_wake(&self) -> bool {
+        false
+    }
+
     fn block(&self, _: Duration) -> Result<WakeCause, Infallible> {
         panic!("it blocks")
     }

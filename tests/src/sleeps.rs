@@ -50,6 +50,10 @@ impl<M: WaitHost> WaitHost for Sleeps<M> {
         self.memory.nap(time)
     }
 
+    fn take_wake(&self) -> bool {
+        self.memory.take_wake()
+    }
+
     fn block(&self, time: Duration) -> Result<WakeCause, M::Error> {
         let cause = self.memory.block(if self.bounded { time } else { Duration::MAX })?;
         self.blocks.borrow_mut().push((time, cause));

@@ -38,6 +38,10 @@ use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 ///         Ok(WakeCause::TimeUp)
 ///     }
 ///
+///     fn take_wake(&self) -> bool {
+///         false
+///     }
+///
 ///     // Nobody notifies here, so the wait loop looks every millisecond.
 ///     fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {
 ///         self.nap(time.min(Duration::from_millis(1)))
@@ -72,6 +76,13 @@ pub trait WaitHost {
     /// # Errors
     /// As for [`nap`](Self::nap).
     fn block(&self, time: Duration) -> Result<WakeCause, Self::Error>;
+
+    /// Returns true if a waker asked the wait to end, and forgets the request. A wake
+    /// also ends a nap or a block. See [`WakeFlag`](crate::WakeFlag).
+    ///
+    /// A host without wakers returns false. There is no default, because a wrapper that
+    /// forgets to forward this would lose every wake.
+    fn take_wake(&self) -> bool;
 }
 
 /// Restores the state, even if the host panics.
@@ -96,6 +107,8 @@ pub enum WakeCause {
     Found,
     /// A notification arrived.
     Notified,
+    /// A waker ended the sleep.
+    Woken,
     /// A signal arrived (`EINTR`).
     Interrupted,
 }
@@ -108,6 +121,8 @@ pub enum Wakeup {
     Ready,
     /// The timeout is over, and there is nothing to read, or no space to write.
     TimedOut,
+    /// A waker asked the wait to end. There may be something to read as well.
+    Woken,
     /// A signal arrived (`EINTR`), or the process was stopped and continued, by a
     /// shell or a debugger. Look at what your signal handlers set, and wait again.
     Interrupted,
@@ -209,6 +224,9 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
         state: &mut WaitState,
         timeout: Option<Duration>,
     ) -> Result<Wakeup, M::Error> {
+        if self.memory.take_wake() {
+            return Ok(Wakeup::Woken);
+        }
         if self.known_ready() {
             return Ok(Wakeup::Ready);
         }
@@ -237,6 +255,9 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
             }
             if found {
                 return Ok(Wakeup::Ready);
+            }
+            if self.memory.take_wake() {
+                return Ok(Wakeup::Woken);
             }
             // Producers may be waiting for this space.
             if state.is_quiet(now) {

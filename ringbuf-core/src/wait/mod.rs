@@ -15,7 +15,9 @@
 mod host;
 mod policy;
 mod state;
+mod wake;
 
 pub use host::{WaitHost, WakeCause, Wakeup};
 pub use policy::WaitPolicy;
 pub use state::{WaitAction, WaitState};
+pub use wake::WakeFlag;

@@ -273,7 +273,9 @@ impl WaitState {
     pub fn observe(&mut self, action: WaitAction, cause: WakeCause, found: bool) {
         if !found {
             self.empty = self.empty.saturating_add(1);
-        } else if matches!(action, WaitAction::Block(_)) && cause != WakeCause::Found {
+        } else if matches!(action, WaitAction::Block(_))
+            && matches!(cause, WakeCause::TimeUp | WakeCause::Notified)
+        {
             self.silent = cause == WakeCause::TimeUp;
         }
     }

@@ -28,6 +28,7 @@ mod table;
 mod user;
 mod views;
 mod wait;
+mod wake;
 mod weaken;
 
 /// Runs the models of the unchanged code. `--nocapture` prints them.
@@ -38,6 +39,7 @@ mod holds {
     use crate::self_arm::*;
     use crate::user::*;
     use crate::wait::*;
+    use crate::wake::*;
 
     macro_rules! holds {
         ($($test:ident $model:ident)*) => {
@@ -84,6 +86,8 @@ mod holds {
         wait_naps WAIT_NAPS
         wait_naps_two WAIT_NAPS_TWO
         wait_quiet WAIT_QUIET
+        wake WAKE
+        wake_two WAKE_TWO
         hold_back_spares HOLD_BACK_SPARES
         hold_back_reuse HOLD_BACK_REUSE
         user_hand_over USER_HAND_OVER

@@ -1,7 +1,7 @@
 //! The view of each role of the ring, which core and the simulator's kernel use as
 //! memory.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use std::time::Duration;
 use loom::cell::UnsafeCell;
 use ringbuf_core::{
     Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
-    SampleLen, WaitHost, WakeCause, Width,
+    SampleLen, WaitHost, WakeCause, WakeFlag, Width,
 };
 use ringbuf_sim::KernelMemory;
 
 use crate::backing::{PAGE, Shared};
+use crate::wake::LoomFlag;
 use crate::weaken::Site;
 
 /// The user of a role: the same accesses, with other orderings.
@@ -42,6 +43,7 @@ pub(crate) struct ConsumerView {
     /// Notifications that ended a block, or were forgotten.
     heard: Cell<usize>,
     last: Cell<Did>,
+    waker: RefCell<Option<Arc<LoomFlag>>>,
 }
 
 /// The last action of a consumer, as far as a model needs it.
@@ -70,7 +72,13 @@ impl ConsumerView {
             clock: Cell::default(),
             heard: Cell::default(),
             last: Cell::new(Did::Nothing),
+            waker: RefCell::default(),
         }
+    }
+
+    /// From here on this flag can end its waits.
+    pub(crate) fn wake_by(&self, flag: &Arc<LoomFlag>) {
+        self.waker.replace(Some(flag.clone()));
     }
 
     /// Counts loads from now on, and relaxes the header load with this number.
@@ -196,9 +204,16 @@ impl WaitHost for ConsumerView {
     /// record at the end must have had a notification, or nobody wakes the sleeper.
     fn block(&self, _: Duration) -> Result<WakeCause, Asleep> {
         self.last.set(Did::Block);
+        if self.waker.borrow().as_ref().is_some_and(|waker| waker.ends_sleep()) {
+            return Ok(WakeCause::Woken);
+        }
         let notified = self.shared.notified();
         let heard = self.heard.replace(notified);
         if notified > heard { Ok(WakeCause::Notified) } else { Err(Asleep) }
+    }
+
+    fn take_wake(&self) -> bool {
+        self.waker.borrow().as_ref().is_some_and(|waker| waker.take())
     }
 }
 
@@ -320,6 +335,10 @@ impl WaitHost for ProducerView {
 
     fn nap(&self, _: Duration) -> Result<WakeCause, Asleep> {
         Ok(WakeCause::TimeUp)
+    }
+
+    fn take_wake(&self) -> bool {
+        false
     }
 
     fn block(&self, _: Duration) -> Result<WakeCause, Asleep> {

@@ -162,7 +162,7 @@ pub(crate) const HOLD_BACK_REUSE: Model = Model {
 };
 
 /// A reader that blocks at once, before the first record of a ring.
-fn prompt(variant: Variant) -> (Arc<Shared>, Arc<Ring>, Consumer<ConsumerView>) {
+pub(crate) fn prompt(variant: Variant) -> (Arc<Shared>, Arc<Ring>, Consumer<ConsumerView>) {
     let shared = Shared::new(64, variant);
     let kernel = shared.kernel_ring();
     assert!(submit(&kernel, &[1]));

@@ -21,6 +21,7 @@ use crate::restart::*;
 use crate::self_arm::*;
 use crate::user::*;
 use crate::wait::*;
+use crate::wake::*;
 
 macro_rules! sites {
     ($($(#[$doc:meta])* $site:ident)*) => {
@@ -49,6 +50,8 @@ sites! {
     DrainLoadProducerPos
     DrainLoadHeader
     DrainStoreConsumerPos
+    WakeRaise
+    WakeTake
     /// The woken thread sees everything that a drain did. This ordering is in the
     /// host, not in the code, which has no fence on this side.
     DrainNotify
@@ -104,6 +107,8 @@ impl Site {
             Self::DrainLoadProducerPos => (Race, &[USER_HAND_OVER]),
             Self::DrainLoadHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
             Self::DrainStoreConsumerPos => (Race, &[USER_REUSE]),
+            Self::WakeRaise => (Race, &[WAKE]),
+            Self::WakeTake => (Race, &[WAKE]),
             Self::DrainNotify => (LostWakeup, &[USER_SPACE]),
             Self::WaiterHarvest => (LostWakeup, &[USER_SPACE]),
         }

@@ -151,6 +151,10 @@ impl WaitHost for ConsumerView<'_> {
         Ok(if self.signal_came() { WakeCause::Interrupted } else { WakeCause::TimeUp })
     }
 
+    fn take_wake(&self) -> bool {
+        false
+    }
+
     /// Like edge-triggered epoll, which uses up all notifications since the last
     /// call.
     fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {

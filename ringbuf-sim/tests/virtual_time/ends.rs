@@ -5,7 +5,7 @@ use ringbuf_core::Next;
 use super::*;
 
 /// Produces dense traffic, so that the next wait naps.
-fn make_dense<'t>(
+pub(crate) fn make_dense<'t>(
     time: &VirtualTime<'t>,
     program: &'t KernelProducer,
     consumer: &mut Consumer<VirtualMemory<'t>>,

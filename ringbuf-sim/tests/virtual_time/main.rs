@@ -9,6 +9,8 @@ mod room;
 mod space;
 mod timeouts;
 mod traffic;
+mod wakes;
+
 #[path = "../watchdog/mod.rs"]
 mod watchdog;
 

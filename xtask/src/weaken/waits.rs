@@ -3,6 +3,7 @@
 use super::list::{Break, Seen};
 
 const HOST: &str = "ringbuf-core/src/wait/host.rs";
+const WAKE: &str = "ringbuf-core/src/wait/wake.rs";
 const STATE: &str = "ringbuf-core/src/wait/state.rs";
 const CONSUMER: &str = "ringbuf-core/src/consumer.rs";
 const PRODUCER: &str = "ringbuf-core/src/producer.rs";
@@ -29,6 +30,45 @@ pub(crate) const BREAKS: &[Break] = &[
             "let found = action.is_some() && self.look();\n            if let Some(action)",
         )],
         seen: &[virtual_time("timeouts::a_timeout_of_zero_looks_and_never_sleeps")],
+    },
+    Break {
+        name: "wait: a wake that ends a sleep is not reported",
+        file: HOST,
+        edits: &[(
+            "            if self.memory.take_wake() {\n                return",
+            "            if false {\n                return",
+        )],
+        seen: &[
+            virtual_time("wakes::a_wake_ends_a_block_at_once"),
+            virtual_time("wakes::a_wake_ends_a_nap_at_once"),
+        ],
+    },
+    Break {
+        name: "wait: records that are always there hide a wake",
+        file: HOST,
+        edits: &[(
+            "        if self.memory.take_wake() {\n            return Ok(Wakeup::Woken);\n        }\n        if self.known_ready()",
+            "        if self.known_ready()",
+        )],
+        seen: &[virtual_time("wakes::a_wake_stays_until_a_wait_reports_it")],
+    },
+    Break {
+        name: "wake: the sleep ends before the flag is raised",
+        file: WAKE,
+        edits: &[(
+            "if !self.swap(true, Release) {\n            self.end_sleep();\n        }",
+            "self.end_sleep();\n        self.swap(true, Release);",
+        )],
+        seen: &[Seen::Test("loom", "holds::wake")],
+    },
+    Break {
+        name: "sleep: a wake is not cleared",
+        file: SLEEP,
+        edits: &[(
+            "            waker.clear();\n            WakeCause::Woken",
+            "            WakeCause::Woken",
+        )],
+        seen: &[Seen::Test("kernel", "sleep::tests::a_wake_ends_one_sleep")],
     },
     Break {
         name: "wait: a nap overshoots the timeout",
@@ -208,8 +248,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "simulator: what is announced is forgotten before it blocks",
         file: EVENT,
         edits: &[(
-            "        let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });\n        let mut count = [0_u8; 8];",
-            "        let mut count = [0_u8; 8];\n        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };\n        let ready = check(unsafe { libc::poll(&raw mut poll, 1, millis) });",
+            "        interrupted(poll([&self.fd,",
+            "        make_unreadable(&self.fd);\n        interrupted(poll([&self.fd,",
         )],
         seen: &[virtual_time("host::the_simulator_keeps_the_contract")],
     },
@@ -217,8 +257,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "simulator: notifications are never used up",
         file: EVENT,
         edits: &[(
-            "        unsafe { libc::read(self.fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };\n        interrupted",
-            "        let _ = &mut count;\n        interrupted",
+            "            make_unreadable(&self.fd);\n            if woken",
+            "            if woken",
         )],
         seen: &[virtual_time("host::the_simulator_keeps_the_contract")],
     },
@@ -231,7 +271,7 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "sleep: level-triggered",
         file: SLEEP,
-        edits: &[("(self.events | libc::EPOLLET) as u32", "self.events as u32")],
+        edits: &[("self.events | libc::EPOLLET, MAP)", "self.events, MAP)")],
         seen: &[live("live/waits", "a_busy_head_is_slept_on")],
     },
     Break {
@@ -250,8 +290,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "sleep: naps keep the slack of the thread",
         file: SLEEP,
         edits: &[(
-            "        let slack = SlackOfOne::begin();\n",
-            "        let slack = None::<SlackOfOne>;\n",
+            "        let _slack = SlackOfOne::begin();\n",
+            "        let _slack = None::<SlackOfOne>;\n",
         )],
         seen: &[Seen::Test("kernel", "sleep::tests::a_nap_has_a_slack_of_one_nanosecond")],
     },

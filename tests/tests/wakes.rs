@@ -1,0 +1,123 @@
+//! A waker ends a live wait, however it rests, from a thread or a signal handler. None is lost:
+//! RINGBUF_WAKES says how many race with waits (10,000 without it).
+
+use std::env;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use ringbuf_kernel::{RingBuf, UserRingBuf, WaitPolicy, Waker, Wakeup};
+use ringbuf_tests::{live, live_since, page_size};
+
+/// Only a wake can end a wait: no look comes in between.
+fn ring(policy: WaitPolicy) -> RingBuf {
+    let ring = RingBuf::create(page_size() as u64).expect("ring");
+    ring.with_policy(policy.max_sleep(Duration::MAX))
+}
+
+fn policies() -> [WaitPolicy; 3] {
+    [
+        WaitPolicy::balanced(),
+        WaitPolicy::immediate(),
+        WaitPolicy::low_latency().spin_for(Duration::MAX),
+    ]
+}
+
+#[test]
+fn a_wake_ends_a_wait_or_the_next_one() {
+    if !live("wakes::a_wake_ends_a_wait") {
+        return;
+    }
+    for policy in policies() {
+        let mut ring = ring(policy);
+        let waker = ring.waker().expect("an eventfd");
+        waker.wake();
+        waker.wake();
+        assert_eq!(ring.wait(None).expect("wait"), Wakeup::Woken);
+        assert_eq!(ring.wait(Some(Duration::ZERO)).expect("wait"), Wakeup::TimedOut);
+        // A clone reaches the same wait, whether it has begun or not.
+        let clone = ring.waker().expect("the same one");
+        thread::spawn(move || clone.wake());
+        assert_eq!(ring.wait(None).expect("wait"), Wakeup::Woken);
+    }
+    let mut ring = ring(WaitPolicy::immediate());
+    assert_eq!(ring.wait(Some(Duration::from_millis(1))).expect("wait"), Wakeup::TimedOut);
+    // One that is made after the ring has blocked works as well.
+    let late = ring.waker().expect("an eventfd");
+    thread::spawn(move || late.wake());
+    assert_eq!(ring.wait(None).expect("wait"), Wakeup::Woken);
+}
+
+/// Each wake is answered before the next is made, at every moment of the wait. One that is missed
+/// hangs the test: the wait has no end.
+#[test]
+fn no_wake_is_lost_against_a_wait() {
+    if !live("wakes::no_wake_is_lost") {
+        return;
+    }
+    let rounds = env::var("RINGBUF_WAKES").map_or(10_000, |n| n.parse().expect("a number"));
+    for policy in policies() {
+        let mut ring = ring(policy.clone());
+        let (waker, answered) = (ring.waker().expect("an eventfd"), AtomicU64::new(0));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 0..rounds {
+                    while answered.load(Relaxed) < round {
+                        thread::yield_now();
+                    }
+                    for _ in 0..round % 64 {
+                        std::hint::spin_loop();
+                    }
+                    waker.wake();
+                }
+            });
+            for round in 1..=rounds {
+                assert_eq!(ring.wait(None).expect("wait"), Wakeup::Woken);
+                answered.store(round, Relaxed);
+            }
+        });
+        assert_eq!(ring.wait(Some(Duration::ZERO)).expect("wait"), Wakeup::TimedOut);
+        println!("{rounds} wakes, none lost, none reported twice: {policy:?}");
+    }
+}
+
+#[test]
+fn a_signal_handler_may_wake() {
+    static WAKER: OnceLock<Waker> = OnceLock::new();
+    extern "C" fn wake(_: libc::c_int) {
+        if let Some(waker) = WAKER.get() {
+            waker.wake();
+        }
+    }
+    if !live("wakes::a_signal_handler_may_wake") {
+        return;
+    }
+    let mut ring = ring(WaitPolicy::immediate());
+    assert!(WAKER.set(ring.waker().expect("an eventfd")).is_ok());
+    let handler: extern "C" fn(libc::c_int) = wake;
+    // SAFETY: the handler only stores an atomic and writes to an eventfd.
+    let before = unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+    assert_ne!(before, libc::SIG_ERR);
+    // SAFETY: asks for a number.
+    let reader = unsafe { libc::pthread_self() };
+    thread::spawn(move || {
+        // SAFETY: the thread waits until the signal has come.
+        unsafe { libc::pthread_kill(reader, libc::SIGUSR1) }
+    });
+    // If the signal finds the wait, it ends it as well; the wake is reported by the next one.
+    let woken = (0..2).any(|_| ring.wait(None).expect("wait") == Wakeup::Woken);
+    assert!(woken);
+}
+
+#[test]
+fn a_wake_ends_a_wait_for_room() {
+    if !live_since("wakes::a_wake_ends_a_wait_for_room", (6, 1)) {
+        return;
+    }
+    let ring = UserRingBuf::create(page_size() as u64).expect("user ring");
+    ring.reserve(page_size() as u32 - 8).expect("room").submit();
+    let waker = ring.waker().expect("an eventfd");
+    thread::spawn(move || waker.wake());
+    assert_eq!(ring.wait_for_room(8, None).expect("wait"), Wakeup::Woken);
+}
