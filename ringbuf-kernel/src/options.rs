@@ -100,7 +100,7 @@ impl<'fd> MapOptions<'fd> {
         door::create(kind, capacity, &creation)
     }
 
-    /// The name as the kernel takes it (`bpf_obj_name_cpy`, kernel/bpf/syscall.c).
+    /// The name as the kernel takes it (kernel/bpf/syscall.c).
     fn map_name(&self) -> Result<CString, OpenError> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.';
         let refused = || OpenError::MapName { name: self.name.clone() };

@@ -107,8 +107,8 @@ fn claim_and_store(
 fn a_child_finds_whole_places() {
     explore::<2>(|list| {
         let locked = list.lock(PROCESS);
-        let childs = list.clone();
-        let child = thread::spawn(move || childs.claim(8, CHILD).unwrap());
+        let of_child = list.clone();
+        let child = thread::spawn(move || of_child.claim(8, CHILD).unwrap());
         let place = list.push();
         std::mem::forget(locked);
         usize::from(ptr::eq(child.join().unwrap(), place))
