@@ -149,13 +149,14 @@ impl fmt::Display for Corrupt {
                 f,
                 "corrupt ring buffer at consumer position {at}: the producer position {producer} \
                  is behind it, or ahead of it by more than the size of the ring; check whether \
-                 another process reads this ring"
+                 another process reads this ring, or writes it if it is a user ring; then \
+                 create a new map"
             ),
             CorruptReason::RecordTooLong { footprint, available } => write!(
                 f,
                 "corrupt ring buffer at consumer position {at}: the record there claims {footprint} \
                  bytes, but only {available} were produced; check whether another process reads \
-                 this ring"
+                 this ring, or writes it if it is a user ring; then create a new map"
             ),
             CorruptReason::ConsumerMoved { found, stored } => write!(
                 f,

@@ -55,7 +55,7 @@ impl<M: ProducerMemory> Producer<M> {
     /// ```
     ///
     /// # Errors
-    /// As of [`open_reservations`](Self::open_reservations). What lies before the
+    /// The same as for [`open_reservations`](Self::open_reservations). What lies before the
     /// bad header is discarded then.
     pub fn discard_open(&mut self) -> Result<u64, Corrupt> {
         // Relaxed: nobody reads the sample of a discarded record, so nothing has

@@ -129,7 +129,7 @@ impl<M: ProducerMemory> Producer<M> {
     /// ```
     ///
     /// # Errors
-    /// As of [`reserve`](Self::reserve).
+    /// The same as for [`reserve`](Self::reserve).
     pub fn reserve_zeroed<'p>(&'p self, len: u32) -> Result<Reservation<'p, M>, ReserveError>
     where
         M::SampleMut<'p>: DerefMut<Target = [u8]>,
@@ -243,7 +243,8 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
                 return Ok(Wakeup::TimedOut);
             }
             if self.memory.block(left.min(Self::MAX_SLEEP))? == WakeCause::Interrupted {
-                return Ok(Wakeup::Interrupted);
+                let woken = self.memory.take_wake();
+                return Ok(if woken { Wakeup::Woken } else { Wakeup::Interrupted });
             }
             left = deadline.saturating_sub(self.memory.now());
         }
@@ -331,7 +332,7 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
     /// # Safety
     /// `raw` comes from a reservation of this producer, and you restore it only
     /// once. The record is not committed yet, and nothing borrows its bytes.
-    /// [`discard_open`](Producer::discard_open) commits it as well.
+    /// Do not restore it after [`discard_open`](Producer::discard_open), which commits it.
     #[must_use]
     pub unsafe fn from_raw(producer: &'p Producer<M>, raw: RawReservation) -> Self {
         let RawReservation { at, header } = raw;

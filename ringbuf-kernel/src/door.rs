@@ -49,7 +49,14 @@ impl Kind {
 /// A descriptor of the same map, which is ours.
 pub(crate) fn duplicate(fd: impl AsFd) -> Result<OwnedFd, OpenError> {
     let fd = fd.as_fd().try_clone_to_owned();
-    fd.map_err(|error| OpenError::system("duplicate the descriptor".to_owned(), error))
+    fd.map_err(|error| match error.raw_os_error() {
+        // The limit of open files leaves no number at all.
+        Some(libc::EINVAL) => OpenError::system(
+            "duplicate the descriptor".to_owned(),
+            io::Error::from_raw_os_error(libc::EMFILE),
+        ),
+        _ => OpenError::system("duplicate the descriptor".to_owned(), error),
+    })
 }
 
 /// The map with this id.
@@ -106,17 +113,20 @@ pub(crate) fn create(
     creation: &Creation,
 ) -> Result<OwnedFd, OpenError> {
     sys::create(creation).map_err(|error| {
+        let invalid = |error: &io::Error| error.raw_os_error() == Some(libc::EINVAL);
         // The size is sound. Either the type is unknown, or an option is refused.
         let plain = Creation { map_flags: 0, numa_node: None, token: None, ..creation.clone() };
-        let with_options =
-            creation.map_flags != 0 || creation.numa_node.is_some() || creation.token.is_some();
-        let refused = with_options && sys::create(&plain).is_ok();
-        creation_error(kind, capacity, refused, error)
+        let options = creation.options();
+        let refused = invalid(&error)
+            && !options.is_empty()
+            && !sys::create(&plain).is_err_and(|error| invalid(&error));
+        creation_error(kind, &format!("{capacity}{options}"), refused, error)
     })
 }
 
-fn creation_error(kind: Kind, capacity: Capacity, refused: bool, error: io::Error) -> OpenError {
-    let operation = format!("create a {} of {capacity}", kind.name());
+/// Why a map was not created. `what` is its size, and the options after it.
+fn creation_error(kind: Kind, what: &str, refused: bool, error: io::Error) -> OpenError {
+    let operation = format!("create a {} of {what}", kind.name());
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
             operation,
@@ -127,7 +137,12 @@ fn creation_error(kind: Kind, capacity: Capacity, refused: bool, error: io::Erro
         Some(libc::EINVAL) => OpenError::refused(
             operation,
             error,
-            "this kernel refuses a flag, the NUMA node or the token: try without",
+            "this kernel refuses one of these options: try without it",
+        ),
+        Some(libc::E2BIG) => OpenError::refused(
+            operation,
+            error,
+            "this kernel does not know one of these options (BPF tokens need Linux 6.9)",
         ),
         Some(libc::ENOMEM) => OpenError::refused(
             operation,
@@ -149,12 +164,11 @@ mod tests {
 
     #[test]
     fn an_unknown_type_names_the_release_that_brought_it() {
-        let capacity = Capacity::new(1 << 16, 4096).unwrap();
         for (kind, text) in [
             (Kind::Ring, "no ring buffer maps: they need Linux 5.8"),
             (Kind::UserRing, "no user ring buffer maps: they need Linux 6.1"),
         ] {
-            let error = creation_error(kind, capacity, false, errno(libc::EINVAL));
+            let error = creation_error(kind, "64 KiB", false, errno(libc::EINVAL));
             assert!(matches!(error, OpenError::UnsupportedKernel { .. }), "{error:?}");
             assert!(error.to_string().contains(text), "{error}");
         }
@@ -163,21 +177,20 @@ mod tests {
     /// Each names the size, what is wrong and what to do.
     #[test]
     fn refusals_to_create_name_the_size_and_the_causes() {
-        let capacity = Capacity::new(1 << 16, 4096).unwrap();
         for (number, refused, text) in [
             (libc::EPERM, false, "root or with CAP_BPF"),
             (libc::EACCES, false, "seccomp filter permit bpf()"),
             (libc::ENOMEM, false, "memory.max"),
-            (libc::EINVAL, true, "NUMA node"),
+            (libc::EINVAL, true, "try without it"),
             (libc::EMFILE, false, "ulimit -n"),
-            (libc::E2BIG, false, "Argument list too long"),
+            (libc::E2BIG, false, "need Linux 6.9"),
         ] {
-            let error = creation_error(Kind::UserRing, capacity, refused, errno(number));
+            let error = creation_error(Kind::UserRing, "64 KiB", refused, errno(number));
             let said = error.to_string();
             assert!(said.contains("create a user ring buffer map of 64 KiB"), "{said}");
             assert!(said.contains(text), "{said}");
         }
-        let error = creation_error(Kind::Ring, capacity, false, errno(libc::ENOSYS));
+        let error = creation_error(Kind::Ring, "64 KiB", false, errno(libc::ENOSYS));
         assert!(matches!(error, OpenError::NoBpf), "{error}");
     }
 }

@@ -25,6 +25,8 @@ pub enum OpenError {
     WrongType {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
+        /// The id of the map.
+        id: u32,
     },
     /// The map's type is not `BPF_MAP_TYPE_USER_RINGBUF`, which
     /// [`UserRingBuf`](crate::UserRingBuf) writes.
@@ -32,6 +34,8 @@ pub enum OpenError {
     NotAUserRing {
         /// The type, as a number of `enum bpf_map_type`.
         map_type: u32,
+        /// The id of the map.
+        id: u32,
     },
     /// The ring is in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19): producers write over
     /// unread records, so a borrowed sample could change.
@@ -148,24 +152,26 @@ impl fmt::Display for OpenError {
                 "the file descriptor is not a BPF map: pass the map's own descriptor, \
                  not that of a program, link or file",
             ),
-            Self::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF } => f.write_str(
-                "this map is a user ring buffer (BPF_MAP_TYPE_USER_RINGBUF): user space \
+            Self::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF, id } => write!(
+                f,
+                "map {id} is a user ring buffer (BPF_MAP_TYPE_USER_RINGBUF): user space \
                  produces into it and a BPF program drains it: open it with UserRingBuf",
             ),
-            Self::WrongType { map_type } => write!(
+            Self::WrongType { map_type, id } => write!(
                 f,
-                "this map is not a ring buffer, but of type {map_type} ({}): \
+                "map {id} is not a ring buffer, but of type {map_type} ({}): \
                  open one of type BPF_MAP_TYPE_RINGBUF ({})",
                 type_name(*map_type),
                 sys::MAP_TYPE_RINGBUF
             ),
-            Self::NotAUserRing { map_type: sys::MAP_TYPE_RINGBUF } => f.write_str(
-                "this map is a ring buffer (BPF_MAP_TYPE_RINGBUF): BPF programs produce into it \
+            Self::NotAUserRing { map_type: sys::MAP_TYPE_RINGBUF, id } => write!(
+                f,
+                "map {id} is a ring buffer (BPF_MAP_TYPE_RINGBUF): BPF programs produce into it \
                  and user space reads it: open it with RingBuf",
             ),
-            Self::NotAUserRing { map_type } => write!(
+            Self::NotAUserRing { map_type, id } => write!(
                 f,
-                "this map is not a user ring buffer, but of type {map_type} ({}): \
+                "map {id} is not a user ring buffer, but of type {map_type} ({}): \
                  open one of type BPF_MAP_TYPE_USER_RINGBUF ({})",
                 type_name(*map_type),
                 sys::MAP_TYPE_USER_RINGBUF
@@ -195,7 +201,7 @@ impl fmt::Display for OpenError {
             Self::NoSuchId { id } => write!(
                 f,
                 "no BPF map has the id {id}: list them with `bpftool map list`; \
-                 a map dies with its last descriptor, pin or program"
+                 the kernel frees a map when no descriptor, pin or program uses it"
             ),
             Self::NoSuchPin { path } => write!(
                 f,

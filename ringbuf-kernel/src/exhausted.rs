@@ -9,7 +9,7 @@ use ringbuf_core::{Capacity, Position, Width};
 ///
 /// Such a kernel compares positions as if they never wrapped. No reader and no producer
 /// can repair that. Nothing that the ring accepted is lost. Rings of 64-bit kernels
-/// never die, also for 32-bit processes.
+/// never die, not even in 32-bit processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exhausted {

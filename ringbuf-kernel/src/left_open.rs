@@ -7,14 +7,14 @@ use crate::maps::Claiming;
 use crate::{OpenError, UserMapping, UserRingBuf, door};
 
 /// A user ring in which an earlier producer left reservations open when its process
-/// ended. Drains stop at the first of them, without end.
+/// ended. Every drain stops at the first of them until you recover the ring.
 ///
 /// ```no_run
 /// use ringbuf_kernel::{OpenError, UserRingBuf};
 ///
 /// let ring = match UserRingBuf::from_pin("/sys/fs/bpf/commands") {
 ///     Err(OpenError::LeftOpen(left)) => {
-///         eprintln!("the last run ended amid {} samples", left.reservations());
+///         eprintln!("the last run left {} samples unfinished", left.reservations());
 ///         left.recover()?
 ///     }
 ///     other => other?,
@@ -45,14 +45,14 @@ impl LeftOpen {
         self.id
     }
 
-    /// Discards the open reservations and opens the ring. What was committed behind
-    /// them is drained then.
+    /// Discards the open reservations and opens the ring. Later drains reach the samples
+    /// behind them.
     ///
     /// Make sure that the earlier producer is gone: a sample that it still commits
     /// would be drained half written, or not at all.
     ///
     /// # Errors
-    /// As of [`UserRingBuf::open`].
+    /// The same as for [`UserRingBuf::open`].
     pub fn recover(self) -> Result<UserRingBuf, OpenError> {
         let mut ring = UserRingBuf::over(UserMapping::take(self.map, Claiming::Once)?)?;
         ring.producer_mut().discard_open().map_err(OpenError::Corrupt)?;
@@ -63,11 +63,12 @@ impl LeftOpen {
 impl fmt::Display for LeftOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, reservations, .. } = self;
+        let (noun, them) = if *reservations == 1 { ("", "it") } else { ("s", "them") };
         write!(
             f,
-            "an earlier producer of user ring buffer map {id} ended with {reservations} \
-             reservations open, and every drain stops there: call recover() on this error to \
-             discard them, once that producer is gone"
+            "another producer of user ring buffer map {id} has left {reservations} \
+             reservation{noun} open, and every drain stops there: if that producer is gone, call \
+             recover() on this error to discard {them}"
         )
     }
 }

@@ -40,8 +40,8 @@
 //! library. It reports such a reader if the shared position shows it
 //! ([`CorruptReason::ConsumerMoved`]).
 //!
-//! A child of `fork` does not own a ring. To drop the ring there changes nothing, and
-//! to use it reports [`CorruptReason::Forked`]. [`RingBuf::take_over`] makes the child
+//! A child of `fork` does not own a ring. Dropping the ring there changes nothing.
+//! Using it reports [`CorruptReason::Forked`]. [`RingBuf::take_over`] makes the child
 //! the reader.
 
 #![warn(clippy::must_use_candidate)]

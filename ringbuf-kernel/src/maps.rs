@@ -72,8 +72,8 @@ fn geometry(info: &MapInfo, page: usize, kind: Kind) -> Result<Capacity, OpenErr
     let map_type = info.map_type;
     if map_type != kind.map_type() {
         return Err(match kind {
-            Kind::Ring => OpenError::WrongType { map_type },
-            Kind::UserRing => OpenError::NotAUserRing { map_type },
+            Kind::Ring => OpenError::WrongType { map_type, id: info.id },
+            Kind::UserRing => OpenError::NotAUserRing { map_type, id: info.id },
         });
     }
     if info.map_flags & sys::F_RB_OVERWRITE != 0 {
@@ -213,7 +213,7 @@ mod tests {
         ));
         assert!(matches!(
             geometry(&info(sys::MAP_TYPE_USER_RINGBUF, 8192, 0), 4096, Kind::Ring),
-            Err(OpenError::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF })
+            Err(OpenError::WrongType { map_type: sys::MAP_TYPE_USER_RINGBUF, .. })
         ));
         assert!(matches!(
             geometry(&info(ring, 4096, 0), 65536, Kind::Ring),

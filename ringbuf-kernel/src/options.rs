@@ -11,9 +11,9 @@ use crate::{OpenError, RingBuf, UserRingBuf};
 
 /// How to create a map: its size, its name, and what else the kernel takes.
 ///
-/// A loader finds maps by name, so give a map that goes through
-/// `bpf_map__reuse_fd` (libbpf, libbpf-rs) the name that it has in the BPF object:
-/// libbpf renames the object's map to the name of the one it gets.
+/// If you pass the map to `bpf_map__reuse_fd` (libbpf, libbpf-rs), give it the name that
+/// it has in the BPF object. Otherwise libbpf renames the map of the object, and
+/// programs no longer find it by name.
 ///
 /// The descriptor is closed on `exec`, as all descriptors of maps are.
 ///
@@ -41,22 +41,24 @@ impl<'fd> MapOptions<'fd> {
         Self { bytes, name: "ringbuf".to_owned(), numa_node: None, flags: 0, token: None }
     }
 
-    /// The name: ASCII letters, digits, `_` and `.`. The kernel keeps the first 15
-    /// bytes, and libbpf completes a name of that length by the object's.
+    /// The name: ASCII letters, digits, `_` and `.`. The kernel keeps the first 15 bytes.
+    /// If these match the longer name in a BPF object, libbpf keeps the longer name.
     #[must_use]
     pub fn name(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
     }
 
-    /// The NUMA node whose memory the ring takes (`BPF_F_NUMA_NODE`).
+    /// The NUMA node whose memory the ring takes (`BPF_F_NUMA_NODE`). [`u32::MAX`] means
+    /// any node, as in the kernel.
     #[must_use]
     pub fn numa_node(self, node: u32) -> Self {
         Self { numa_node: Some(node), ..self }
     }
 
-    /// More flags of `BPF_MAP_CREATE`, as include/uapi/linux/bpf.h numbers them.
-    /// A map that cannot be read and written is refused at opening:
-    /// `BPF_F_RDONLY`, `BPF_F_WRONLY`, `BPF_F_RB_OVERWRITE`.
+    /// More flags of `BPF_MAP_CREATE`, as include/uapi/linux/bpf.h numbers them, for
+    /// kernels to come. Up to Linux 7.3 rings take `BPF_F_NUMA_NODE`, which
+    /// [`numa_node`](Self::numa_node) sets, and from 6.19 on `BPF_F_RB_OVERWRITE`, which
+    /// this library cannot read.
     #[must_use]
     pub fn flags(self, flags: u32) -> Self {
         Self { flags, ..self }
@@ -82,7 +84,7 @@ impl<'fd> MapOptions<'fd> {
     /// Creates a user ring buffer map and opens it.
     ///
     /// # Errors
-    /// As of [`create`](Self::create); user rings need Linux 6.1.
+    /// The same as for [`create`](Self::create); user rings need Linux 6.1.
     pub fn create_user(&self) -> Result<UserRingBuf, OpenError> {
         UserRingBuf::created(self.map(Kind::UserRing)?)
     }

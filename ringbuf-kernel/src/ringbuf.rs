@@ -20,8 +20,8 @@ use crate::{Exhausted, MapOptions, Mapping, OpenError, WaitError, Waker};
 ///
 /// Reading starts at the stored consumer position, which outlives processes. So a
 /// new reader of a pinned map goes on where the last one stopped. It delivers again
-/// the records that the last reader had read and not published. To drop the ring
-/// publishes, and leaves the map as it is.
+/// the records that the last reader had read and not published. Dropping
+/// the ring publishes the position. The map stays.
 ///
 /// # One reader
 /// A second reader of the same map in this process is refused
@@ -35,7 +35,7 @@ use crate::{Exhausted, MapOptions, Mapping, OpenError, WaitError, Waker};
 /// ([`CorruptReason::ConsumerMoved`](crate::CorruptReason::ConsumerMoved)).
 ///
 /// # Fork
-/// A child of `fork` does not own the ring. To drop it there changes nothing. To read
+/// A child of `fork` does not own the ring. Dropping it there changes nothing. Reading
 /// it reports [`CorruptReason::Forked`](crate::CorruptReason::Forked).
 /// [`take_over`](Self::take_over) makes the child the reader. If a record was lent
 /// before the fork, its bytes may change in the child when the parent reads on.
@@ -67,8 +67,8 @@ impl RingBuf {
     }
 
     /// As [`open`](Self::open), but does not look for other consumers of the map in
-    /// this process, and they do not see this one. For a library whose handles follow
-    /// other rules, as libbpf's do.
+    /// this process, and they do not see this one. Use it in a library that
+    /// allows several handles of one map, as libbpf does.
     ///
     /// # Errors
     /// As [`open`](Self::open), without [`OpenError::SecondConsumer`].
@@ -105,7 +105,7 @@ impl RingBuf {
     /// its name (`bpf_map__reuse_fd`).
     ///
     /// # Errors
-    /// As of [`MapOptions::create`](crate::MapOptions::create).
+    /// The same as for [`MapOptions::create`](crate::MapOptions::create).
     pub fn create(bytes: u64) -> Result<Self, OpenError> {
         MapOptions::new(bytes).create()
     }
@@ -141,8 +141,8 @@ impl RingBuf {
     /// parent read and did not publish are delivered again. Counts start at 0. The
     /// policy stays; call a bare [`hold_back`](Consumer::hold_back) again.
     ///
-    /// The parent then no longer owns the ring: to drop it there changes nothing, and to
-    /// use it is an error. The parent must not be reading at this moment, in any thread.
+    /// The parent then no longer owns the ring: dropping it there changes nothing, and
+    /// using it is an error. The parent must not be reading at this moment, in any thread.
     /// Usually it exits.
     ///
     /// ```no_run
@@ -155,13 +155,13 @@ impl RingBuf {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Self::open). After an error the ring is as before, unless its
-    /// positions are out of range ([`OpenError::Corrupt`]).
+    /// As [`open`](Self::open). After an error the ring is as before.
     pub fn take_over(&mut self) -> Result<(), OpenError> {
         if self.consumer.memory().is_owned() {
             return Ok(());
         }
         let mut ring = Self::over(self.consumer.memory().take_over()?)?;
+        ring.consumer.memory().succeed(self.consumer.memory());
         if let Some(policy) = self.consumer.policy() {
             ring.set_policy(policy.clone());
         }

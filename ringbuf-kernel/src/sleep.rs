@@ -59,7 +59,9 @@ impl Sleeper {
             return Ok(epoll);
         }
         // SAFETY: no memory of ours is touched.
-        let fd = check("make an epoll set", unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        let fd = check("make an epoll set to wait for the ring", unsafe {
+            libc::epoll_create1(libc::EPOLL_CLOEXEC)
+        })?;
         // SAFETY: just created, owned by nobody else.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
         watch(&epoll, self.map.as_raw_fd(), self.events | libc::EPOLLET, MAP)?;
@@ -85,7 +87,7 @@ fn watch(epoll: &OwnedFd, fd: RawFd, events: libc::c_int, mark: u64) -> Result<(
     // SAFETY: one event, alive for the call.
     let added =
         unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
-    check("watch the map", added).map(drop)
+    check("watch the map for notifications", added).map(drop)
 }
 
 impl WaitHost for Sleeper {
@@ -112,12 +114,14 @@ impl WaitHost for Sleeper {
         let Some(waker) = self.waker.get() else {
             // SAFETY: one timespec, alive for the call; the rest is not asked for.
             let slept = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
-            return interrupted(check("sleep", slept).map(|_| WakeCause::TimeUp));
+            return interrupted(
+                check("sleep before the next look at the ring", slept).map(|_| WakeCause::TimeUp),
+            );
         };
         let mut poll = libc::pollfd { fd: waker.event(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one pollfd and one timespec, alive for the call; no signal mask.
         let ready = unsafe { libc::ppoll(&raw mut poll, 1, &raw const time, ptr::null()) };
-        interrupted(check("sleep", ready).map(|ready| {
+        interrupted(check("sleep before the next look at the ring", ready).map(|ready| {
             if ready == 0 {
                 return WakeCause::TimeUp;
             }
@@ -196,7 +200,7 @@ pub struct WaitError {
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "could not {} while waiting for the ring: {}", self.operation, self.source)?;
+        write!(f, "could not {}: {}", self.operation, self.source)?;
         match self.source.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE) => {
                 f.write_str("; raise the limit of open files (`ulimit -n`)")

@@ -65,6 +65,14 @@ impl Creation {
             name: c"ringbuf".to_owned(),
         }
     }
+
+    /// The options that were set, for an error text: ` on NUMA node 3, with a token`.
+    pub(crate) fn options(&self) -> String {
+        let node = self.numa_node.map(|node| format!(" on NUMA node {node}"));
+        let flags = (self.map_flags != 0).then(|| format!(", with flags {:#x}", self.map_flags));
+        let token = self.token.map(|_| ", with a BPF token".to_owned());
+        [node, flags, token].into_iter().flatten().collect()
+    }
 }
 
 /// `BPF_MAP_CREATE`.

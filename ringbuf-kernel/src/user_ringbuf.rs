@@ -21,8 +21,9 @@ use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, WaitError, 
 /// reservation and stops at the first that is not committed. So commit soon; the order
 /// of commits does not matter. A drain may run at any time, and nothing here blocks it.
 ///
-/// Producing starts at the stored producer position, which outlives processes.
-/// So does a reservation that its process left open, and every drain stops there.
+/// Producing starts at the stored producer position, which outlives processes. A
+/// reservation that its process left open outlives the process, too: every drain stops
+/// there.
 /// Opening such a ring reports [`OpenError::LeftOpen`], and
 /// [`LeftOpen::recover`] discards what was left.
 ///
@@ -34,8 +35,8 @@ use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, WaitError, 
 ///
 /// The value can be sent to another thread; one thread uses it at a time.
 ///
-/// A child of `fork` does not own the ring. To drop it or a reservation there stores
-/// nothing, and to reserve reports
+/// A child of `fork` does not own the ring. Dropping it or a reservation there stores
+/// nothing. Reserving reports
 /// [`CorruptReason::Forked`](crate::CorruptReason::Forked).
 /// [`take_over`](Self::take_over) makes the child the producer. Commit every
 /// reservation before you fork: its bytes are shared, and a child that writes them
@@ -80,8 +81,8 @@ impl UserRingBuf {
 
     /// As [`open`](Self::open), but does not look for other producers of the map in
     /// this process, nor for reservations that an earlier one left open, and other
-    /// openings do not see this one. For a library whose handles follow other rules,
-    /// as libbpf's do.
+    /// openings do not see this one. Use it in a library that allows several
+    /// handles of one map, as libbpf does.
     ///
     /// # Errors
     /// As [`open`](Self::open), without [`OpenError::SecondProducer`] and
@@ -118,7 +119,7 @@ impl UserRingBuf {
     /// its name (`bpf_map__reuse_fd`).
     ///
     /// # Errors
-    /// As of [`MapOptions::create_user`](crate::MapOptions::create_user).
+    /// The same as for [`MapOptions::create_user`](crate::MapOptions::create_user).
     pub fn create(bytes: u64) -> Result<Self, OpenError> {
         MapOptions::new(bytes).create_user()
     }
@@ -166,7 +167,9 @@ impl UserRingBuf {
     /// As [`open`](Self::open). After an error the ring is as before.
     pub fn take_over(&mut self) -> Result<(), OpenError> {
         if !self.producer.memory().is_owned() {
-            *self = Self::over(self.producer.memory().take_over()?)?;
+            let ring = Self::over(self.producer.memory().take_over()?)?;
+            ring.producer.memory().succeed(self.producer.memory());
+            *self = ring;
         }
         Ok(())
     }

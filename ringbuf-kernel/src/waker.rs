@@ -12,8 +12,8 @@ use crate::sleep::check;
 /// Ends the wait of one ring, from any thread or from a signal handler. Clones wake the
 /// same ring.
 ///
-/// [`wake`](Self::wake) ends a spin, a nap and a block alike: the wait returns
-/// [`Wakeup::Woken`](crate::Wakeup::Woken). If no wait is under way, the next one returns
+/// [`wake`](Self::wake) ends a nap and a block at once, and a spin after its current
+/// pause. The wait returns [`Wakeup::Woken`](crate::Wakeup::Woken). If no wait is under way, the next one returns
 /// it at once. So no wake is lost. Wakes count as one until a wait reports them.
 ///
 /// A child of `fork` has a flag of its own: a wake there does not reach the parent.
@@ -50,7 +50,8 @@ impl Waker {
     pub(crate) fn new() -> Result<Self, WaitError> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: no memory of ours is touched.
-        let fd = check("make an eventfd for the waker", unsafe { libc::eventfd(0, flags) })?;
+        let fd =
+            check("make an eventfd for a waker of the ring", unsafe { libc::eventfd(0, flags) })?;
         // SAFETY: just created, owned by nobody else.
         let event = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { shared: Arc::new(Shared { raised: AtomicBool::new(false), event }) })

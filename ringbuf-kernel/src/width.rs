@@ -12,10 +12,10 @@ use crate::{OpenError, sys};
 
 /// The width of the kernel's `unsigned long`, and so of its positions.
 ///
-/// A 64-bit process runs on a 64-bit kernel. A 32-bit process may run on
-/// either, and `uname` can lie (`personality(2)`), so it asks the kernel with
-/// a throw-away ring: a consumer position whose high word differs makes the
-/// ring readable only where positions have a high word. It asks once.
+/// A 64-bit process runs on a 64-bit kernel. A 32-bit process can run on either kernel,
+/// and `uname` can lie (`personality(2)`). So a 32-bit process creates a temporary ring
+/// and sets the high word of its consumer position. Only a kernel with 64-bit positions
+/// then reports the ring as readable. It does this once.
 ///
 /// # Errors
 /// In a 32-bit process: those of [`RingBuf::create`](crate::RingBuf::create).

@@ -128,7 +128,8 @@ impl SimRing {
         self.shared.mirror.capacity()
     }
 
-    /// Returns a waker, which ends a wait of this ring from another thread.
+    /// Returns a waker, which ends a wait of this ring from another thread. In virtual
+    /// time use [`VirtualTime::wake`](crate::VirtualTime::wake) instead.
     #[must_use]
     pub fn waker(&self) -> SimWaker {
         self.shared.kernel.host().event.waker()

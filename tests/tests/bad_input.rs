@@ -9,7 +9,7 @@ use std::thread;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, MapCore, MapType, libbpf_sys};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
-use ringbuf_kernel::{CapacityError, OpenError, RingBuf};
+use ringbuf_kernel::{CapacityError, MapOptions, OpenError, RingBuf};
 use ringbuf_tests::{create_map, kernel_release, live, map_by_id, note, page_size, skip};
 
 /// Opening must fail with `$pattern` and a text that has `$hint` in it.
@@ -165,6 +165,10 @@ fn no_privilege() {
     thread::spawn(move || {
         become_nobody().expect("setresuid");
         assert_refused!(RingBuf::create(4096), OpenError::Privilege { .. }, "CAP_BPF");
+        let file = File::open("/dev/null").expect("/dev/null");
+        let refused = MapOptions::new(page_size() as u64).numa_node(0).token(file.as_fd()).create();
+        let error = refused.expect_err("not a token");
+        assert!(!matches!(error, OpenError::UnsupportedKernel { .. }), "{error}");
         assert_refused!(RingBuf::from_id(id), OpenError::Privilege { .. }, "CAP_SYS_ADMIN");
         // A descriptor that was handed down is enough, where the kernel lets it.
         match RingBuf::open(&good) {

@@ -193,6 +193,26 @@ fn a_child_commits_no_sample_of_a_user_ring() {
     assert_eq!(drain.samples(), [b"child"]);
 }
 
+/// A child that could not take the ring over leaves its parent's claim where it was.
+#[test]
+fn a_failed_take_over_changes_nothing() {
+    let Some(operations) = operations("fork::a_failed_take_over") else { return };
+    let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
+    produce(&operations, 2);
+    let pages = RawRing::of(operations.map()).expect("mmap");
+    in_child(|| {
+        pages.set_consumer_pos(4);
+        let error = ring.take_over().expect_err("no position of a consumer");
+        assert!(matches!(error, OpenError::Corrupt(_)), "{error}");
+        pages.set_consumer_pos(0);
+        let second = RingBuf::open(operations.map()).map(drop);
+        assert!(matches!(second, Err(OpenError::SecondConsumer { .. })), "{second:?}");
+    });
+    let mut read = 0;
+    ring.drain(|_| read += 1).expect("the parent still owns it");
+    assert_eq!(read, 2);
+}
+
 /// Runs `body` in a child of `fork`, where a panic fails this test.
 fn in_child(body: impl FnOnce()) {
     // SAFETY: the child runs `body` and ends; of what other threads may have locked it takes the

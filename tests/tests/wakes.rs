@@ -1,5 +1,5 @@
 //! A waker ends a live wait, however it rests, from a thread or a signal handler. None is lost:
-//! RINGBUF_WAKES says how many race with waits (10,000 without it).
+//! RINGBUF_WAKES says how many race with waits (4,000 without it).
 
 use std::env;
 use std::sync::OnceLock;
@@ -56,7 +56,7 @@ fn no_wake_is_lost_against_a_wait() {
     if !live("wakes::no_wake_is_lost") {
         return;
     }
-    let rounds = env::var("RINGBUF_WAKES").map_or(10_000, |n| n.parse().expect("a number"));
+    let rounds = env::var("RINGBUF_WAKES").map_or(4_000, |n| n.parse().expect("a number"));
     for policy in policies() {
         let mut ring = ring(policy.clone());
         let (waker, answered) = (ring.waker().expect("an eventfd"), AtomicU64::new(0));
@@ -105,9 +105,8 @@ fn a_signal_handler_may_wake() {
         // SAFETY: the thread waits until the signal has come.
         unsafe { libc::pthread_kill(reader, libc::SIGUSR1) }
     });
-    // If the signal finds the wait, it ends it as well; the wake is reported by the next one.
-    let woken = (0..2).any(|_| ring.wait(None).expect("wait") == Wakeup::Woken);
-    assert!(woken);
+    // The signal interrupts the sleep, and what its handler asked for is reported.
+    assert_eq!(ring.wait(None).expect("wait"), Wakeup::Woken);
 }
 
 #[test]

@@ -244,7 +244,8 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
                 state.napped(time.min(left), self.memory.now().saturating_sub(now));
             }
             if cause == WakeCause::Interrupted {
-                return Ok(Wakeup::Interrupted);
+                let woken = self.memory.take_wake();
+                return Ok(if woken { Wakeup::Woken } else { Wakeup::Interrupted });
             }
             // A notification is only a hint (a busy record at the consumer position
             // causes one, too): look.

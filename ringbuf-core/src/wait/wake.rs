@@ -39,8 +39,8 @@ pub trait WakeFlag {
     /// Loads the flag.
     fn load(&self, order: Ordering) -> bool;
 
-    /// Ends the sleep that is under way, or else the next one. Every call of this
-    /// ends at least one sleep that begins or ends after it.
+    /// Ends the sleep that is under way. If there is none, the next sleep returns at
+    /// once.
     fn end_sleep(&self);
 
     /// Asks the wait to end.

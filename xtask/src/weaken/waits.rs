@@ -235,7 +235,7 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "wait_for_room: a signal is room",
         file: PRODUCER,
-        edits: &[("return Ok(Wakeup::Interrupted);", "return Ok(Wakeup::Ready);")],
+        edits: &[("Wakeup::Interrupted });", "Wakeup::Ready });")],
         seen: &[virtual_time("room::a_signal_is_reported_and_is_not_space")],
     },
     Break {
@@ -306,6 +306,15 @@ pub(crate) const BREAKS: &[Break] = &[
         file: MAPS,
         edits: &[("(consumer, rest, libc::EPOLLOUT)", "(consumer, rest, libc::EPOLLIN)")],
         seen: &[live("live/user_ring", "a_wait_for_space_is_ended_by_the_drain_that_makes_it")],
+    },
+    Break {
+        name: "take_over: one that fails takes the claim",
+        file: "ringbuf-kernel/src/ringbuf.rs",
+        edits: &[(
+            "        let mut ring = Self::over(self.consumer.memory().take_over()?)?;\n        ring.consumer.memory().succeed(self.consumer.memory());\n",
+            "        let memory = self.consumer.memory().take_over()?;\n        memory.succeed(self.consumer.memory());\n        let mut ring = Self::over(memory)?;\n",
+        )],
+        seen: &[live("live/fork", "a_failed_take_over_changes_nothing")],
     },
     Break {
         name: "take_over: the parent keeps what its child took over",
