@@ -1,10 +1,10 @@
-//! The ids that are claimed, and the lock around them. The models compile this
-//! file once more, over loom's atomics: what stands above says which.
+//! The claimed ids, and the lock around them. The models compile this file a second
+//! time, over loom's atomics: the parent module decides which atomics it uses.
 
 use super::atomic::{AtomicPtr, AtomicU32, Ordering};
 use super::thread;
 
-/// What no map has as its id.
+/// No map has this id.
 const FREE: u32 = 0;
 
 /// All places, the last one first.
@@ -16,7 +16,7 @@ pub(super) struct List {
     pub(super) first: AtomicPtr<Place>,
 }
 
-/// Room for one id, in a list that only grows: whole whenever a fork comes.
+/// Room for one id. The list only grows, so it is whole at every moment of a fork.
 #[derive(Debug)]
 pub(super) struct Place {
     id: AtomicU32,
@@ -24,8 +24,8 @@ pub(super) struct Place {
 }
 
 impl List {
-    /// A place for `id`, unless it has one. Who had it before comes before who
-    /// has it now: the one has stored a position that the other loads.
+    /// Takes a place for `id`; `None` if `id` has one already. What the last holder of
+    /// `id` did happens before this: it stored a position that the next one loads.
     pub(super) fn claim(&self, id: u32, process: u32) -> Option<&'static Place> {
         let _locked = self.lock(process);
         let mut free = None;
@@ -41,7 +41,7 @@ impl List {
         Some(place)
     }
 
-    /// One more. The caller has the lock.
+    /// Adds a place. The caller has the lock.
     pub(super) fn push(&self) -> &'static Place {
         let place = Box::leak(Box::new(Place { id: AtomicU32::new(FREE), next: self.first() }));
         // A child that is forked next has no lock to rely on.
@@ -58,8 +58,8 @@ impl List {
         unsafe { self.first.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The lock, which knows who has it: one that a thread of the parent had when
-    /// this process was forked is nobody's here.
+    /// Takes the lock. The lock holds the number of its process: in a child of `fork`,
+    /// a lock that a thread of the parent had counts as free.
     pub(super) fn lock(&self, process: u32) -> Locked<'_> {
         let take =
             |from| self.lock.compare_exchange(from, process, Ordering::Acquire, Ordering::Relaxed);

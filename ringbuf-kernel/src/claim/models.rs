@@ -76,7 +76,7 @@ fn who_claims_sees_what_was_left() {
     });
 }
 
-/// What whoever has the claim may touch.
+/// A cell that only the holder of the claim may touch.
 #[derive(Default)]
 struct Left(UnsafeCell<u32>);
 
@@ -100,9 +100,9 @@ fn claim_and_store(
     thread::spawn(move || list.claim(7, PROCESS).inspect(|_| left.store()))
 }
 
-/// A child that is forked while its parent has the lock, at any moment. It has a
-/// copy of what is stored by then; here it reads what its parent stores, and
-/// nothing but these orderings orders the two.
+/// A child is forked while its parent has the lock, at any moment. A real child has a
+/// copy of the memory at that moment. Here it reads the parent's memory, so that only
+/// these orderings order the two.
 #[test]
 fn a_child_finds_whole_places() {
     explore::<2>(|list| {
