@@ -8,7 +8,7 @@ use crate::Capacity;
 ///
 /// | preset | dense traffic | nothing to read | notifications by the traced program | CPU |
 /// |---|---|---|---|---|
-/// | [`balanced`](Self::balanced) (default) | naps of about one gap, at most 100 us | blocks | rare | low |
+/// | [`balanced`](Self::balanced) (default) | naps of one or two gaps, at most 100 us | blocks | rare | low |
 /// | [`low_latency`](Self::low_latency) | spins | spins, blocks after 10 ms | rare | a whole CPU |
 /// | [`low_cost`](Self::low_cost) | naps of up to 1 ms | blocks | rare | lowest |
 /// | [`immediate`](Self::immediate) | blocks when the ring is empty | blocks | for nearly every record | high |
@@ -45,8 +45,8 @@ impl WaitPolicy {
     /// Naps under dense traffic and blocks otherwise. This is the best general
     /// choice.
     ///
-    /// A nap is about as long as the gap between two records, so a look finds one
-    /// or two records. If a look would find many, naps are 50 us long, or 100 us if
+    /// A nap is one or two gaps between records long, so a look finds one or two
+    /// records. If a look would find many, naps are 50 us long, or 100 us if
     /// records arrive less than half a microsecond apart. No nap is longer than an
     /// eighth of the ring takes to fill. If this time is shorter than the possible
     /// lateness of a timer, it spins. A larger ring lets it nap.
@@ -59,7 +59,7 @@ impl WaitPolicy {
         Self {
             release: Release::ByCapacity,
             hold_off: Duration::from_micros(50),
-            min_nap: Duration::from_micros(12),
+            min_nap: Duration::from_micros(10),
             latency_bound: Duration::from_millis(1),
             spin_for: Duration::ZERO,
             pause: Duration::from_micros(1),
@@ -103,10 +103,11 @@ impl WaitPolicy {
         }
     }
 
-    /// The longest nap under dense traffic. It limits the cost: the consumer looks
-    /// about once in this time. If naps follow the traffic
-    /// ([`min_nap`](Self::min_nap)) and more than 100 records arrive in this time,
-    /// it looks once in twice this time. Less than 1 us means no naps. Traffic
+    /// The nap under dense traffic. It limits the cost: the consumer looks about
+    /// once in this time. If naps follow the traffic ([`min_nap`](Self::min_nap)),
+    /// a nap is shorter if fewer than 16 records arrive in this time, at most a
+    /// quarter longer if about one arrives, and twice as long if more than 100
+    /// arrive. Less than 1 us means no naps. Traffic
     /// becomes dense when records arrive less than one and a half times this time
     /// apart. It stops being dense when they arrive more than twice this time
     /// apart.
@@ -115,8 +116,8 @@ impl WaitPolicy {
         Self { hold_off: time, ..self }
     }
 
-    /// The shortest nap. The consumer adds about a third of a gap, and a part of
-    /// the lateness of timers. A shorter value reacts sooner and costs more CPU.
+    /// The shortest nap. The consumer adds four fifths of a gap, and a part of the
+    /// lateness of timers. A shorter value reacts sooner and costs more CPU.
     /// With a value of [`hold_off`](Self::hold_off) or more, naps do not follow the
     /// traffic: each is as long as `hold_off`.
     #[must_use]

@@ -25,7 +25,7 @@ fn presets_and_settings_match_their_documentation() {
     let balanced = WaitPolicy {
         release: Release::ByCapacity,
         hold_off: 50 * US,
-        min_nap: 12 * US,
+        min_nap: 10 * US,
         latency_bound: ms,
         spin_for: Duration::ZERO,
         pause: US,
