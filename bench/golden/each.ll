@@ -1,28 +1,28 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define noundef i64 @each_rust(ptr noalias noundef align 8 captures(none) dereferenceable(448) %v1) unnamed_addr personality ptr @rust_eh_personality {
+define noundef i64 @each_rust(ptr noalias noundef align 8 captures(none) dereferenceable(480) %v1) unnamed_addr personality ptr @rust_eh_personality {
 b0:
   %v2 = alloca [56 x i8], align 8
-  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 320
+  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 352
   %v4 = load i64, ptr %v3, align 8
-  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 304
+  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 336
   %v6 = load i64, ptr %v5, align 8
-  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 300
-  %v8 = getelementptr inbounds nuw i8, ptr %v1, i64 296
+  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 332
+  %v8 = getelementptr inbounds nuw i8, ptr %v1, i64 328
   %v9 = load i32, ptr %v8, align 8
   %v10 = icmp eq i32 %v9, 0
   br i1 %v10, label %b28, label %b1
 b1:
   %v11 = getelementptr inbounds nuw i8, ptr %v1, i64 8
-  %v12 = getelementptr inbounds nuw i8, ptr %v1, i64 336
-  %v13 = getelementptr inbounds nuw i8, ptr %v1, i64 352
-  %v14 = getelementptr inbounds nuw i8, ptr %v1, i64 360
-  %v15 = getelementptr inbounds nuw i8, ptr %v1, i64 440
-  %v16 = getelementptr inbounds nuw i8, ptr %v1, i64 312
-  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 400
-  %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 408
-  %v19 = getelementptr inbounds nuw i8, ptr %v1, i64 416
-  %v20 = getelementptr inbounds nuw i8, ptr %v1, i64 432
-  %v21 = getelementptr inbounds nuw i8, ptr %v1, i64 288
+  %v12 = getelementptr inbounds nuw i8, ptr %v1, i64 368
+  %v13 = getelementptr inbounds nuw i8, ptr %v1, i64 384
+  %v14 = getelementptr inbounds nuw i8, ptr %v1, i64 392
+  %v15 = getelementptr inbounds nuw i8, ptr %v1, i64 472
+  %v16 = getelementptr inbounds nuw i8, ptr %v1, i64 344
+  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 432
+  %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 440
+  %v19 = getelementptr inbounds nuw i8, ptr %v1, i64 448
+  %v20 = getelementptr inbounds nuw i8, ptr %v1, i64 464
+  %v21 = getelementptr inbounds nuw i8, ptr %v1, i64 320
   %v22 = getelementptr inbounds nuw i8, ptr %v2, i64 8
   %v23 = getelementptr inbounds nuw i8, ptr %v2, i64 16
   %v24 = getelementptr inbounds nuw i8, ptr %v2, i64 24
@@ -97,17 +97,17 @@ b5:
   %v74 = and i32 %v63, 255
   %v75 = icmp eq i32 %v74, 3
   %v76 = select i1 %v73, i1 true, i1 %v75
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(448) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
   br i1 %v76, label %b28, label %b25
 b6:
-  %v77 = phi i32 [ %v63, %b4 ], [ %v78, %b12 ]
-  %v79 = phi i64 [ %v68, %b4 ], [ %v80, %b12 ]
+  %v77 = phi i64 [ %v68, %b4 ], [ %v78, %b12 ]
+  %v79 = phi i32 [ %v63, %b4 ], [ %v80, %b12 ]
   %v81 = phi i64 [ %v60, %b4 ], [ %v82, %b12 ]
   %v83 = phi i64 [ 1, %b4 ], [ %v84, %b12 ]
   %v85 = phi i64 [ %v59, %b4 ], [ %v86, %b12 ]
-  %v87 = getelementptr i8, ptr %v58, i64 %v79
+  %v87 = getelementptr i8, ptr %v58, i64 %v77
   %v88 = getelementptr i8, ptr %v87, i64 8
-  %v89 = zext i32 %v77 to i64
+  %v89 = zext i32 %v79 to i64
   %v90 = icmp ne ptr %v88, null
   tail call void @llvm.assume(i1 %v90)
   tail call void @on_sample(ptr noundef nonnull %v88, i64 noundef %v89)
@@ -147,11 +147,11 @@ b10:
 b11:
   %v112 = phi i64 [ %v113, %b15 ], [ %v107, %b10 ]
   %v114 = phi i64 [ %v115, %b15 ], [ %v105, %b10 ]
-  %v80 = and i64 %v112, %v67
-  %v116 = getelementptr inbounds nuw i8, ptr %v58, i64 %v80
-  %v78 = load atomic i32, ptr %v116 monotonic, align 4
+  %v78 = and i64 %v112, %v67
+  %v116 = getelementptr inbounds nuw i8, ptr %v58, i64 %v78
+  %v80 = load atomic i32, ptr %v116 monotonic, align 4
   fence acquire
-  %v117 = zext i32 %v78 to i64
+  %v117 = zext i32 %v80 to i64
   %v118 = add nuw nsw i64 %v117, 15
   %v119 = and i64 %v118, 8589934584
   %v120 = icmp ugt i64 %v119, %v114
@@ -162,10 +162,10 @@ b12:
   %v84 = add i64 %v106, 1
   br label %b6
 b13:
-  %v121 = icmp sgt i32 %v78, -1
+  %v121 = icmp sgt i32 %v80, -1
   br i1 %v121, label %b14, label %b22
 b14:
-  %v122 = and i32 %v78, 1073741823
+  %v122 = and i32 %v80, 1073741823
   %v123 = add nuw nsw i32 %v122, 15
   %v124 = and i32 %v123, 2147483640
   %v125 = zext nneg i32 %v124 to i64
@@ -226,10 +226,10 @@ b21:
   %v159 = icmp eq i64 %v135, 0
   br i1 %v159, label %b22, label %b16
 b22:
-  %v160 = phi i64 [ %v133, %b21 ], [ %v132, %b20 ], [ %v106, %b15 ], [ %v132, %b19 ], [ %v132, %b18 ], [ %v106, %b14 ], [ %v106, %b13 ], [ %v106, %b9 ]
-  %v161 = phi i64 [ 0, %b21 ], [ 0, %b20 ], [ %v114, %b14 ], [ %v138, %b18 ], [ %v138, %b19 ], [ %v114, %b13 ], [ 0, %b15 ], [ 0, %b9 ]
-  %v162 = phi i64 [ %v131, %b21 ], [ %v137, %b20 ], [ %v112, %b14 ], [ %v136, %b18 ], [ %v136, %b19 ], [ %v112, %b13 ], [ %v113, %b15 ], [ %v107, %b9 ]
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(448) %v1, i64 noundef %v162, i64 noundef %v161, i64 noundef %v160)
+  %v160 = phi i64 [ %v133, %b21 ], [ %v132, %b19 ], [ %v106, %b14 ], [ %v132, %b20 ], [ %v132, %b18 ], [ %v106, %b15 ], [ %v106, %b13 ], [ %v106, %b9 ]
+  %v161 = phi i64 [ 0, %b21 ], [ %v138, %b19 ], [ 0, %b15 ], [ %v138, %b18 ], [ 0, %b20 ], [ %v114, %b13 ], [ %v114, %b14 ], [ 0, %b9 ]
+  %v162 = phi i64 [ %v131, %b21 ], [ %v136, %b19 ], [ %v113, %b15 ], [ %v136, %b18 ], [ %v137, %b20 ], [ %v112, %b13 ], [ %v112, %b14 ], [ %v107, %b9 ]
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v162, i64 noundef %v161, i64 noundef %v160)
   br label %b23
 b23:
   %v37 = phi i64 [ %v36, %b22 ], [ %v163, %b27 ]
@@ -237,15 +237,15 @@ b23:
   %v33 = load i64, ptr %v5, align 8
   %v31 = load i8, ptr %v7, align 4
   %v164 = trunc nuw i8 %v31 to i1
-  %v165 = sub i64 %v33, %v6
-  %v166 = select i1 %v164, i64 -1, i64 4294967295
+  %v165 = select i1 %v164, i64 -1, i64 4294967295
+  %v166 = sub i64 %v33, %v6
+  %v167 = and i64 %v165, %v166
   %v29 = load i32, ptr %v8, align 8
-  %v167 = and i64 %v166, %v165
   %v168 = zext i32 %v29 to i64
   %v169 = icmp ult i64 %v167, %v168
   br i1 %v169, label %b2, label %b28
 b24:
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(448) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
   br label %b25
 b25:
   %v170 = load i64, ptr %v1, align 8
@@ -260,10 +260,10 @@ b26:
   %v176 = select i1 %v34, i1 %v175, i1 false
   br i1 %v176, label %b28, label %b27
 b27:
-  %v177 = tail call noundef zeroext i1 @arm(ptr noalias noundef nonnull align 8 dereferenceable(448) %v1)
+  %v177 = tail call noundef zeroext i1 @arm(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1)
   br i1 %v177, label %b23, label %b28
 b28:
-  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(448) %v1)
+  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1)
   %v178 = load i64, ptr %v3, align 8
   %v179 = sub i64 %v178, %v4
   ret i64 %v179

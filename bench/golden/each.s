@@ -8,15 +8,15 @@ each_rust:
 	pushq	%rbx
 	subq	$120, %rsp
 	movq	%rdi, %r14
-	movq	320(%rdi), %rax
+	movq	352(%rdi), %rax
 	movq	%rax, 24(%rsp)
-	movl	296(%rdi), %eax
+	movl	328(%rdi), %eax
 	testl	%eax, %eax
 	je	.LBB21
-	movq	304(%r14), %rdx
-	leaq	416(%r14), %rcx
+	movq	336(%r14), %rdx
+	leaq	448(%r14), %rcx
 	movq	%rcx, 40(%rsp)
-	movzbl	300(%r14), %ecx
+	movzbl	332(%r14), %ecx
 	movq	$0, 16(%rsp)
 	movq	%rdx, 32(%rsp)
 	movq	%r14, (%rsp)
@@ -26,7 +26,7 @@ each_rust:
 	je	.LBB4
 	movq	8(%r14), %rsi
 .LBB4:
-	movq	360(%r14), %rdi
+	movq	392(%r14), %rdi
 	andb	$1, %cl
 	movq	%rdx, %r8
 	subq	%rdi, %r8
@@ -37,33 +37,33 @@ each_rust:
 	orq	%rcx, %r9
 	andq	%r8, %r9
 	movl	%eax, %r10d
-	movq	440(%r14), %r8
+	movq	472(%r14), %r8
 	movq	%r8, %rax
 	movq	%r8, %rcx
 	movq	%r10, %r13
 	cmpq	%r10, %r9
 	ja	.LBB6
-	movq	352(%r14), %rcx
+	movq	384(%r14), %rcx
 	movq	%rdi, %rax
 .LBB6:
 	ja	.LBB7
-	movdqu	336(%r14), %xmm0
+	movdqu	368(%r14), %xmm0
 	jmp	.LBB9
 .LBB7:
 	movq	%r8, %xmm0
 	pshufd	$68, %xmm0, %xmm0
 .LBB9:
-	movdqu	%xmm0, 336(%r14)
-	movq	%rcx, 352(%r14)
-	movq	%rax, 360(%r14)
-	movq	312(%r14), %rax
-	movq	%rax, 400(%r14)
-	movq	$0, 408(%r14)
+	movdqu	%xmm0, 368(%r14)
+	movq	%rcx, 384(%r14)
+	movq	%rax, 392(%r14)
+	movq	344(%r14), %rax
+	movq	%rax, 432(%r14)
+	movq	$0, 440(%r14)
 	movq	40(%rsp), %rax
 	pcmpeqd	%xmm0, %xmm0
 	movdqu	%xmm0, (%rax)
-	movq	%rsi, 432(%r14)
-	movq	288(%r14), %rbx
+	movq	%rsi, 464(%r14)
+	movq	320(%r14), %rbx
 	leaq	64(%rsp), %rdi
 	movq	%r14, %rsi
 	xorl	%ecx, %ecx
@@ -154,7 +154,7 @@ each_rust:
 	cmpq	%rax, %r12
 	jb	.LBB31
 	movq	(%rsp), %rcx
-	incq	408(%rcx)
+	incq	440(%rcx)
 	addq	%rax, %r15
 	subq	%rax, %r12
 	jne	.LBB17
@@ -186,7 +186,7 @@ each_rust:
 	cmpq	%rsi, %r12
 	movq	(%rsp), %r14
 	jb	.LBB32
-	incq	408(%r14)
+	incq	440(%r14)
 	addq	%rsi, %r15
 	subq	%rsi, %r12
 	jne	.LBB25
@@ -220,7 +220,7 @@ each_rust:
 	movq	32(%r14), %rax
 	cmpl	$3, %eax
 	jne	.LBB21
-	movq	304(%r14), %rbx
+	movq	336(%r14), %rbx
 	cmpq	%rbx, 48(%rsp)
 	sete	%al
 	testb	%al, 16(%rsp)
@@ -233,22 +233,22 @@ each_rust:
 	movq	%rax, 16(%rsp)
 	movq	%rbx, 48(%rsp)
 .LBB33:
-	movq	304(%r14), %rdx
-	movzbl	300(%r14), %ecx
+	movq	336(%r14), %rdx
+	movzbl	332(%r14), %ecx
+	testb	%cl, %cl
+	movl	$4294967295, %eax
+	movq	$-1, %rsi
+	cmovneq	%rsi, %rax
 	movq	%rdx, %rsi
 	subq	32(%rsp), %rsi
-	testb	%cl, %cl
-	movl	$4294967295, %edi
-	movq	$-1, %rax
-	cmovneq	%rax, %rdi
-	movl	296(%r14), %eax
-	andq	%rsi, %rdi
-	cmpq	%rax, %rdi
+	andq	%rax, %rsi
+	movl	328(%r14), %eax
+	cmpq	%rax, %rsi
 	jb	.LBB2
 .LBB21:
 	movq	%r14, %rdi
 	callq	*give_back@GOTPCREL(%rip)
-	movq	320(%r14), %rax
+	movq	352(%r14), %rax
 	subq	24(%rsp), %rax
 	addq	$120, %rsp
 	popq	%rbx

@@ -5,7 +5,7 @@ end_batch:
 	pushq	%r12
 	pushq	%rbx
 	pushq	%rax
-	cmpq	304(%rdi), %rsi
+	cmpq	336(%rdi), %rsi
 	jne	.LBB1
 	cmpq	$0, (%rdi)
 	je	.LBB5
@@ -28,18 +28,18 @@ end_batch:
 .LBB1:
 	movl	$0, 24(%rdi)
 .LBB5:
-	movq	%rsi, 304(%rdi)
-	addq	400(%rdi), %rdx
-	movq	%rdx, 312(%rdi)
-	addq	%rcx, 320(%rdi)
-	movq	408(%rdi), %rcx
-	movq	432(%rdi), %rax
-	movq	$0, 408(%rdi)
-	addq	%rcx, 328(%rdi)
+	movq	%rsi, 336(%rdi)
+	addq	432(%rdi), %rdx
+	movq	%rdx, 344(%rdi)
+	addq	%rcx, 352(%rdi)
+	movq	440(%rdi), %rcx
+	movq	464(%rdi), %rax
+	movq	$0, 440(%rdi)
+	addq	%rcx, 360(%rdi)
 	testq	%rax, %rax
 	je	.LBB11
-	movq	440(%rdi), %r8
-	movzbl	300(%rdi), %r9d
+	movq	472(%rdi), %r8
+	movzbl	332(%rdi), %r9d
 	movq	%rsi, %rcx
 	subq	%r8, %rcx
 	negq	%r9
@@ -55,17 +55,17 @@ end_batch:
 	popq	%r15
 	retq
 .LBB7:
-	movq	360(%rdi), %r10
+	movq	392(%rdi), %r10
 	movq	%rsi, %rbx
 	subq	%r10, %rbx
 	andq	%rdx, %rbx
-	movl	296(%rdi), %r9d
+	movl	328(%rdi), %r9d
 	movq	%r8, %rax
 	movq	%r8, %r11
 	cmpq	%r9, %rbx
 	ja	.LBB9
-	movq	352(%rdi), %rax
-	movq	336(%rdi), %r11
+	movq	384(%rdi), %rax
+	movq	368(%rdi), %r11
 	movq	%r10, %r8
 .LBB9:
 	cmpq	%rsi, %r8

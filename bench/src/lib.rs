@@ -2,13 +2,16 @@
 //! code `golden/` holds.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use ringbuf_core::{
-    Armed, Capacity, Consumer, Header, MappedConsumer, MappedProducer, Next, Producer, SampleLen,
-    Width,
+    Armed, Budget, Capacity, Consumer, Header, MappedConsumer, MappedProducer, Next, Producer,
+    SampleLen, WaitHost, WakeCause, Width,
 };
 
 const PAGE: usize = 4096;
@@ -63,10 +66,10 @@ impl FilledRing {
     }
 
     /// Our consumer over it.
-    pub fn consumer(&self) -> Consumer<MappedConsumer<Arc<Block>>> {
+    pub fn consumer(&self) -> Consumer<MappedConsumer<Kept>> {
         let places = [0, PAGE, 2 * PAGE].map(|at| self.memory.at(at));
         let capacity = Capacity::new(self.capacity as u64, PAGE as u64).expect("a power of two");
-        let keep = self.memory.clone();
+        let keep = Kept(self.memory.clone());
         // SAFETY: M1 to M5, as far as this drain goes: no record wraps, so the
         // second copy of the data is never touched; nobody else has the block.
         let memory = unsafe {
@@ -87,6 +90,35 @@ impl FilledRing {
     }
 }
 
+/// A ring's memory, with a clock for budgets. It never waits.
+#[derive(Debug)]
+pub struct Kept(#[expect(dead_code, reason = "it keeps the memory")] Arc<Block>);
+
+impl WaitHost for Kept {
+    type Error = Infallible;
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(CLOCK.fetch_add(100, Relaxed))
+    }
+
+    fn pause(&self, _: Duration) {}
+
+    fn nap(&self, _: Duration) -> Result<WakeCause, Infallible> {
+        Ok(WakeCause::TimeUp)
+    }
+
+    fn block(&self, _: Duration) -> Result<WakeCause, Infallible> {
+        Ok(WakeCause::TimeUp)
+    }
+
+    fn take_wake(&self) -> bool {
+        false
+    }
+}
+
+/// Each reading takes 100 ns.
+static CLOCK: AtomicU64 = AtomicU64::new(0);
+
 /// `struct ring` of c_loop.c.
 #[derive(Debug)]
 #[repr(C)]
@@ -106,7 +138,7 @@ unsafe extern "C" {
 /// Drains with our consumer, one batch; returns the records delivered.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn drain_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> u64 {
+pub extern "C" fn drain_rust(consumer: &mut Consumer<MappedConsumer<Kept>>) -> u64 {
     let batch = consumer.batch();
     while let Ok(Next::Record(record)) = batch.next() {
         on_sample(record.as_ptr(), record.len() as u64);
@@ -117,9 +149,24 @@ pub extern "C" fn drain_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>
 /// Drains with our consumer, by callback; returns the records delivered.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn each_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> u64 {
+pub extern "C" fn each_rust(consumer: &mut Consumer<MappedConsumer<Kept>>) -> u64 {
     let before = consumer.counts().delivered;
     let _end = consumer.for_each(|record| {
+        on_sample(record.as_ptr(), record.len() as u64);
+        ControlFlow::<()>::Continue(())
+    });
+    consumer.counts().delivered - before
+}
+
+/// The same within a budget of records, bytes and time.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn within_rust(
+    consumer: &mut Consumer<MappedConsumer<Kept>>,
+    budget: &Budget,
+) -> u64 {
+    let before = consumer.counts().delivered;
+    let _end = consumer.for_each_within(budget, |record| {
         on_sample(record.as_ptr(), record.len() as u64);
         ControlFlow::<()>::Continue(())
     });
@@ -130,7 +177,7 @@ pub extern "C" fn each_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>)
 /// lengths.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn sum_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> u64 {
+pub extern "C" fn sum_rust(consumer: &mut Consumer<MappedConsumer<Kept>>) -> u64 {
     let mut sum = 0;
     let _end = consumer.for_each(|record| {
         sum += record.len() as u64;
@@ -142,7 +189,7 @@ pub extern "C" fn sum_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) 
 /// Arms our consumer; returns whether it may sleep.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn arm_rust(consumer: &mut Consumer<MappedConsumer<Arc<Block>>>) -> bool {
+pub extern "C" fn arm_rust(consumer: &mut Consumer<MappedConsumer<Kept>>) -> bool {
     consumer.arm() == Armed::Sleep
 }
 

@@ -87,9 +87,15 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     /// ```
     #[must_use]
     pub fn max_bytes(self, bytes: u64) -> Self {
-        self.consumer.walk.max_bytes.set(bytes);
+        self.cut(bytes);
         self.close_window();
         self
+    }
+
+    /// Limits a batch that has not begun.
+    #[inline]
+    pub(crate) fn cut(&self, bytes: u64) {
+        self.consumer.walk.max_bytes.set(bytes);
     }
 
     /// Returns the next record in order. Skips discarded records.
@@ -241,9 +247,23 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
 
     /// Sends every record through the slow path, which checks the limits.
     fn close_window(&self) {
+        self.cut_window(0);
+    }
+
+    /// Returns true if the batch may have more records than `most` at the end of its
+    /// window. A record has 8 bytes at least.
+    #[inline]
+    pub(crate) fn may_exceed(&self, most: u64) -> bool {
+        self.delivered.get() + self.cursor.get().window / 8 > most
+    }
+
+    /// Leaves this much of the window, at most.
+    #[inline]
+    pub(crate) fn cut_window(&self, most: u64) {
         let Cursor { position, window } = self.cursor.get();
-        self.consumer.walk.beyond.set(self.consumer.walk.beyond.get() + window);
-        self.cursor.set(Cursor { position, window: 0 });
+        let left = window.min(most);
+        self.consumer.walk.beyond.set(self.consumer.walk.beyond.get() + (window - left));
+        self.cursor.set(Cursor { position, window: left });
     }
 }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering::{Release, SeqCst};
 
+use crate::budget::Pace;
 use crate::release::Hold;
 use crate::walk::{self, Head, Walk};
 use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position, WaitState};
@@ -45,6 +46,8 @@ pub struct Consumer<M: ConsumerMemory> {
     pub(crate) published: Position,
     pub(crate) hold: Hold,
     pub(crate) waiting: Option<WaitState>,
+    /// The speed at which drains within a budget of time read.
+    pub(crate) pace: Pace,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
@@ -73,6 +76,7 @@ impl<M: ConsumerMemory> Consumer<M> {
             published: start,
             hold: Hold::default(),
             waiting: None,
+            pace: Pace::new(),
         })
     }
 
@@ -240,6 +244,18 @@ impl<M: ConsumerMemory> Consumer<M> {
     #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
+    }
+}
+
+impl<M: ConsumerMemory> AsRef<Self> for Consumer<M> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl<M: ConsumerMemory> AsMut<Self> for Consumer<M> {
+    fn as_mut(&mut self) -> &mut Self {
+        self
     }
 }
 

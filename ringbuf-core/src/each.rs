@@ -65,34 +65,10 @@ impl<M: ConsumerMemory> Consumer<M> {
     #[inline(always)]
     pub fn for_each<B>(
         &mut self,
-        mut each: impl FnMut(Record<'_, M>) -> ControlFlow<B>,
+        each: impl FnMut(Record<'_, M>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B, Drained>, Corrupt> {
         let start = self.consumed;
-        let mut armed_at = None;
-        let end = loop {
-            if self.consumed.distance(start, self.memory.width()) >= self.memory.capacity().bytes()
-            {
-                break Ok(ControlFlow::Continue(Drained::Limit));
-            }
-            // One batch for each window, given back before the next look.
-            let batch = Batch::new(self, self.hold.portion.unwrap_or(0));
-            let end = match batch.next() {
-                Ok(Next::Record(first)) => match window(&batch, first, &mut each) {
-                    ControlFlow::Continue(()) => continue,
-                    ControlFlow::Break(value) => Ok(ControlFlow::Break(value)),
-                },
-                Ok(Next::Busy) => Ok(ControlFlow::Continue(Drained::Busy)),
-                Ok(Next::Empty | Next::Limit) => Ok(ControlFlow::Continue(Drained::Empty)),
-                Err(corrupt) => Err(corrupt),
-            };
-            drop(batch);
-            if matches!(end, Ok(ControlFlow::Continue(_))) && self.finds_more(&mut armed_at) {
-                continue;
-            }
-            break end;
-        };
-        self.give_back();
-        end
+        self.read(&mut WholeRing { start }, each)
     }
 
     /// Like [`for_each`](Self::for_each), but the callback never breaks.
@@ -172,6 +148,51 @@ impl<M: ConsumerMemory> Consumer<M> {
         Ok(Some(unsafe { Record::lend(&self.memory, Area::of(&self.memory), position, len) }))
     }
 
+    /// Reads all available records up to a limit.
+    #[inline(always)]
+    pub(crate) fn read<B, L: Limit<M>>(
+        &mut self,
+        limit: &mut L,
+        mut each: impl FnMut(Record<'_, M>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B, Drained>, Corrupt> {
+        let mut armed_at = None;
+        let end = loop {
+            if limit.is_reached(self) {
+                break Ok(ControlFlow::Continue(Drained::Limit));
+            }
+            // One batch for each window, given back before the next look.
+            let batch = Batch::new(self, self.hold.portion.unwrap_or(0));
+            limit.cut(&batch);
+            let end = match batch.next() {
+                Ok(Next::Record(first)) => {
+                    let most = limit.records_left();
+                    let end = if L::COUNTS && batch.may_exceed(most) {
+                        window::<M, B, true>(&batch, first, most, &mut each)
+                    } else {
+                        window::<M, B, false>(&batch, first, most, &mut each)
+                    };
+                    match end {
+                        ControlFlow::Continue(()) => {
+                            limit.spend(batch.delivered());
+                            continue;
+                        }
+                        ControlFlow::Break(value) => Ok(ControlFlow::Break(value)),
+                    }
+                }
+                Ok(Next::Busy) => Ok(ControlFlow::Continue(Drained::Busy)),
+                Ok(Next::Empty | Next::Limit) => Ok(ControlFlow::Continue(Drained::Empty)),
+                Err(corrupt) => Err(corrupt),
+            };
+            drop(batch);
+            if matches!(end, Ok(ControlFlow::Continue(_))) && self.finds_more(&mut armed_at) {
+                continue;
+            }
+            break end;
+        };
+        self.give_back();
+        end
+    }
+
     /// Arms at the end of the known records, and returns true if that finds more. A
     /// consumer that holds back or has a policy arms before it blocks instead. Arms
     /// once at each position: no kernel turns a committed header busy again, so
@@ -185,22 +206,73 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 }
 
+/// What ends a read before the end of the ring. The methods are called once for each
+/// window.
+pub(crate) trait Limit<M: ConsumerMemory> {
+    /// True if records are counted.
+    const COUNTS: bool;
+
+    /// Returns true if nothing more may be read.
+    fn is_reached(&mut self, consumer: &Consumer<M>) -> bool;
+
+    /// Cuts the window that `batch` is going to open.
+    fn cut(&self, batch: &Batch<'_, M>);
+
+    /// A window is over, which delivered this many records.
+    fn spend(&mut self, records: u64);
+
+    /// Returns the number of records after which the window must end.
+    fn records_left(&self) -> u64;
+}
+
+/// One whole ring, so that a read ends even if a producer never stops.
+struct WholeRing {
+    start: Position,
+}
+
+impl<M: ConsumerMemory> Limit<M> for WholeRing {
+    const COUNTS: bool = false;
+
+    #[inline(always)]
+    fn is_reached(&mut self, consumer: &Consumer<M>) -> bool {
+        let memory = consumer.memory();
+        consumer.consumed.distance(self.start, memory.width()) >= memory.capacity().bytes()
+    }
+
+    #[inline(always)]
+    fn cut(&self, _: &Batch<'_, M>) {}
+
+    #[inline(always)]
+    fn spend(&mut self, _: u64) {}
+
+    #[inline(always)]
+    fn records_left(&self) -> u64 {
+        u64::MAX
+    }
+}
+
 /// After a run of at least this many records of one length, a single record of
 /// another length does not change the guess.
 const RUN: u64 = 8;
 
-/// Reads `first` and the plain records after it in its window. While records have
+/// Reads `first` and the plain records after it in its window, up to `most` records if
+/// it `COUNTS`. While records have
 /// the same length, it only compares headers. Then it reads them one by one.
 #[inline(always)]
-fn window<'b, M: ConsumerMemory, B>(
+fn window<'b, M: ConsumerMemory, B, const COUNTS: bool>(
     batch: &'b Batch<'_, M>,
     first: Record<'b, M>,
+    most: u64,
     each: &mut impl FnMut(Record<'_, M>) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let len = first.sample_len();
     let mut record = first;
     loop {
         let before = batch.delivered();
+        if COUNTS {
+            // In a run of equal records the window counts them.
+            batch.cut_window((most - before).saturating_mul(len.footprint()));
+        }
         loop {
             each(record)?;
             let Some(position) = batch.alike(len) else { break };
@@ -208,6 +280,9 @@ fn window<'b, M: ConsumerMemory, B>(
         }
         let run = batch.delivered() - before;
         loop {
+            if COUNTS && batch.delivered() >= most {
+                return ControlFlow::Continue(());
+            }
             let Some((position, len)) = batch.plain() else { return ControlFlow::Continue(()) };
             record = batch.lend(position, len);
             if run >= RUN {

@@ -57,6 +57,9 @@
 //! To spin, set [`WaitPolicy::low_latency`] and call `wait`. If you only call
 //! `drain` in a loop, nearly every record notifies you.
 //!
+//! [`RingSet`] waits for many rings, by the same decisions, and gives each its turn. A
+//! [`Budget`] limits a turn.
+//!
 //! In your own event loop, read to the end before you block. A consumer without a
 //! policy then arms by itself.
 #![no_std]
@@ -73,6 +76,7 @@
 )]
 
 mod batch;
+mod budget;
 mod bytes;
 mod consumer;
 mod each;
@@ -84,11 +88,13 @@ mod memory;
 mod position;
 mod producer;
 mod release;
+mod set;
 mod tail;
 mod wait;
 mod walk;
 
 pub use batch::{Batch, Next, Record};
+pub use budget::Budget;
 pub use bytes::AlignedBytes;
 pub use consumer::{Armed, Consumer, Counts};
 pub use each::Drained;
@@ -98,6 +104,7 @@ pub use mapped::{DataStart, MappedConsumer, MappedProducer};
 pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{Producer, RawReservation, Reservation};
+pub use set::{Ready, Refused, RingFailed, RingSet, SetHost, Slot, Slots, Token};
 pub use wait::{WaitAction, WaitHost, WaitPolicy, WaitState, WakeCause, WakeFlag, Wakeup};
 
 #[cfg(doctest)]

@@ -29,6 +29,8 @@
 //! `EPOLLIN`, edge-triggered, and set no policy: then `drain`, `for_each` and
 //! `next_record` arm by themselves at the end, and you may block.
 //!
+//! [`RingSet`] reads many rings on one thread.
+//!
 //! [`UserRingBuf`] is the other role: core's [`Producer`] over a map that BPF
 //! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
 //!
@@ -56,6 +58,7 @@ mod maps;
 mod options;
 mod owner;
 mod ringbuf;
+mod set;
 mod sleep;
 mod sys;
 mod user_ringbuf;
@@ -69,11 +72,12 @@ pub use mapping::{Mapping, UserMapping};
 pub use options::MapOptions;
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
-    AlignedBytes, Armed, Backend, Batch, Capacity, CapacityError, Consumer, ConsumerMemory,
+    AlignedBytes, Armed, Backend, Batch, Budget, Capacity, CapacityError, Consumer, ConsumerMemory,
     Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer, ProducerMemory, Record,
     Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost, WaitPolicy, WaitState,
     WakeCause, WakeFlag, Wakeup, Width,
 };
+pub use set::{Callback, Ready, RingError, RingSet, SetError, SetHandle};
 pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;

@@ -71,7 +71,7 @@ impl Process {
 
     /// Whether this is still the process in which it was made.
     #[inline]
-    fn is_current(self) -> bool {
+    pub(crate) fn is_current(self) -> bool {
         self.word.load(Relaxed) == self.number
     }
 

@@ -226,6 +226,18 @@ impl RingBuf {
     }
 }
 
+impl AsRef<Consumer<Mapping>> for RingBuf {
+    fn as_ref(&self) -> &Consumer<Mapping> {
+        &self.consumer
+    }
+}
+
+impl AsMut<Consumer<Mapping>> for RingBuf {
+    fn as_mut(&mut self) -> &mut Consumer<Mapping> {
+        &mut self.consumer
+    }
+}
+
 impl Deref for RingBuf {
     type Target = Consumer<Mapping>;
 

@@ -58,12 +58,7 @@ impl Sleeper {
         if let Some(epoll) = self.epoll.get() {
             return Ok(epoll);
         }
-        // SAFETY: no memory of ours is touched.
-        let fd = check("make an epoll set to wait for the ring", unsafe {
-            libc::epoll_create1(libc::EPOLL_CLOEXEC)
-        })?;
-        // SAFETY: just created, owned by nobody else.
-        let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
+        let epoll = epoll()?;
         watch(&epoll, self.map.as_raw_fd(), self.events | libc::EPOLLET, MAP)?;
         if let Some(waker) = self.waker.get() {
             watch_waker(&epoll, waker)?;
@@ -82,12 +77,32 @@ fn watch_waker(epoll: &OwnedFd, waker: &Waker) -> Result<(), WaitError> {
     watch(epoll, waker.event(), libc::EPOLLIN, WAKER)
 }
 
-fn watch(epoll: &OwnedFd, fd: RawFd, events: libc::c_int, mark: u64) -> Result<(), WaitError> {
+/// An empty epoll set.
+pub(crate) fn epoll() -> Result<OwnedFd, WaitError> {
+    // SAFETY: no memory of ours is touched.
+    let fd = check("make an epoll set to wait for the ring", unsafe {
+        libc::epoll_create1(libc::EPOLL_CLOEXEC)
+    })?;
+    // SAFETY: just created, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+pub(crate) fn watch(
+    epoll: &OwnedFd,
+    fd: RawFd,
+    events: libc::c_int,
+    mark: u64,
+) -> Result<(), WaitError> {
     let mut event = libc::epoll_event { events: events as u32, u64: mark };
-    // SAFETY: one event, alive for the call.
-    let added =
-        unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
-    check("watch the map for notifications", added).map(drop)
+    let mut control = |operation| {
+        // SAFETY: one event, alive for the call.
+        unsafe { libc::epoll_ctl(epoll.as_raw_fd(), operation, fd, &raw mut event) }
+    };
+    let mut done = control(libc::EPOLL_CTL_ADD);
+    if done < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EEXIST) {
+        done = control(libc::EPOLL_CTL_MOD);
+    }
+    check("watch the map for notifications", done).map(drop)
 }
 
 impl WaitHost for Sleeper {
@@ -98,36 +113,14 @@ impl WaitHost for Sleeper {
     }
 
     fn pause(&self, time: Duration) {
-        let begin = Instant::now();
-        while begin.elapsed() < time {
-            hint::spin_loop();
-        }
+        pause(time);
     }
 
-    /// The thread's timer slack (50 us by default) would double a short nap, so it is
-    /// 1 ns during this sleep.
     fn nap(&self, time: Duration) -> Result<WakeCause, WaitError> {
-        let nanos = time.subsec_nanos() as libc::c_long;
-        let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
-        let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
-        let _slack = SlackOfOne::begin();
-        let Some(waker) = self.waker.get() else {
-            // SAFETY: one timespec, alive for the call; the rest is not asked for.
-            let slept = unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
-            return interrupted(
-                check("sleep before the next look at the ring", slept).map(|_| WakeCause::TimeUp),
-            );
-        };
-        let mut poll = libc::pollfd { fd: waker.event(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one pollfd and one timespec, alive for the call; no signal mask.
-        let ready = unsafe { libc::ppoll(&raw mut poll, 1, &raw const time, ptr::null()) };
-        interrupted(check("sleep before the next look at the ring", ready).map(|ready| {
-            if ready == 0 {
-                return WakeCause::TimeUp;
-            }
-            waker.clear();
-            WakeCause::Woken
-        }))
+        match self.waker.get() {
+            Some(waker) => nap([waker], time),
+            None => nap([], time),
+        }
     }
 
     /// Blocks until an edge, a wake, or until the time is up, rounded up to a
@@ -159,6 +152,46 @@ impl WaitHost for Sleeper {
     fn take_wake(&self) -> bool {
         self.waker.get().is_some_and(Waker::take)
     }
+}
+
+pub(crate) fn pause(time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        hint::spin_loop();
+    }
+}
+
+/// Sleeps by a timer that one of these wakers ends.
+///
+/// The thread's timer slack (50 us by default) would double a short nap, so it is
+/// 1 ns during this sleep.
+pub(crate) fn nap<const N: usize>(
+    wakers: [&Waker; N],
+    time: Duration,
+) -> Result<WakeCause, WaitError> {
+    let nanos = time.subsec_nanos() as libc::c_long;
+    let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    let time = libc::timespec { tv_sec: seconds, tv_nsec: nanos };
+    let _slack = SlackOfOne::begin();
+    let mut polled =
+        wakers.map(|waker| libc::pollfd { fd: waker.event(), events: libc::POLLIN, revents: 0 });
+    let ready = if polled.is_empty() {
+        // SAFETY: one timespec, alive for the call; the rest is not asked for.
+        unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) }
+    } else {
+        let count = N as libc::nfds_t;
+        // SAFETY: N descriptors and one timespec, alive for the call; no signal mask.
+        unsafe { libc::ppoll(polled.as_mut_ptr(), count, &raw const time, ptr::null()) }
+    };
+    interrupted(check("sleep before the next look at the ring", ready).map(|ready| {
+        if ready == 0 {
+            return WakeCause::TimeUp;
+        }
+        for (waker, _) in wakers.iter().zip(polled).filter(|(_, polled)| polled.revents != 0) {
+            waker.clear();
+        }
+        WakeCause::Woken
+    }))
 }
 
 /// The timer slack of this thread, until it is dropped: 1 ns.
@@ -206,6 +239,10 @@ impl fmt::Display for WaitError {
                 f.write_str("; raise the limit of open files (`ulimit -n`)")
             }
             Some(libc::ENOSPC) => f.write_str("; raise fs.epoll.max_user_watches"),
+            Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
+                f.write_str("; let the sandbox of this process (a seccomp filter) permit it")
+            }
+            Some(libc::ENOMEM) => f.write_str("; the limit of memory is reached (memory.max)"),
             _ => Ok(()),
         }
     }
@@ -233,7 +270,7 @@ pub(crate) fn check(
 }
 
 /// A signal is not an error.
-fn interrupted(result: Result<WakeCause, WaitError>) -> Result<WakeCause, WaitError> {
+pub(crate) fn interrupted(result: Result<WakeCause, WaitError>) -> Result<WakeCause, WaitError> {
     match result {
         Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {
             Ok(WakeCause::Interrupted)

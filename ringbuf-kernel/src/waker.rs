@@ -67,6 +67,11 @@ impl Waker {
         self.shared.take()
     }
 
+    /// Whether a wake waits to be reported.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
     /// What a sleep watches.
     pub(crate) fn event(&self) -> RawFd {
         self.shared.event.as_raw_fd()

@@ -41,6 +41,10 @@ impl<M> ByteOrdered<M> {
         Self { memory, swapped: order != ByteOrder::NATIVE, process: std::process::id() }
     }
 
+    pub(crate) fn inner(&self) -> &M {
+        &self.memory
+    }
+
     /// Converts between the value of a header and its stored form.
     fn header(&self, header: Header) -> Header {
         if self.swapped { Header::from_bits(header.to_bits().swap_bytes()) } else { header }

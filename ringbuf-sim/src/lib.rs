@@ -40,12 +40,14 @@ mod drain;
 mod event;
 mod helper;
 mod host;
+mod in_virtual_time;
 mod kernel;
 mod memory;
 mod mirror;
 mod profile;
 mod ring;
 mod user_ring;
+mod virtual_set;
 mod virtual_time;
 mod waker;
 
@@ -53,13 +55,15 @@ pub use byte_order::{ByteOrder, ByteOrdered};
 pub use drain::{DrainError, DrainHost, KernelConsumer};
 pub use helper::{DynptrError, Flags, OutputError, Query, Refused};
 pub use host::{Host, Positions};
+pub use in_virtual_time::{InVirtualTime, VirtualMemory, VirtualUserMemory};
 pub use kernel::{KernelReservation, KernelRing};
 pub use memory::{Keep, KernelMemory};
 pub use mirror::{Mirror, PagesNow};
 pub use profile::{PendingPos, Profile};
 pub use ring::{Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads};
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};
-pub use virtual_time::{InVirtualTime, Rests, VirtualMemory, VirtualTime, VirtualUserMemory};
+pub use virtual_set::{VirtualSet, VirtualSetHost};
+pub use virtual_time::{Rests, VirtualTime};
 pub use waker::SimWaker;
 
 #[cfg(doctest)]

@@ -221,6 +221,10 @@ pub struct Claim {
 }
 
 impl Claim {
+    pub(crate) fn ring(&self) -> &SimRing {
+        &self.ring
+    }
+
     pub(crate) fn notifications(&self) -> u64 {
         self.ring.notifications()
     }

@@ -2,15 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringbuf_core::{Consumer, Producer, WaitHost, WakeCause};
-
-use crate::mirror::{ConsumerSide, Mirror, ProducerSide};
-use crate::{Claim, SimError, SimRing, SimUserRing, UserClaim};
+use ringbuf_core::WakeCause;
 
 /// A clock that moves only while somebody waits, and a list of timed events. Clones
 /// share both.
@@ -246,6 +242,57 @@ impl<'t> VirtualTime<'t> {
         Some((time, event))
     }
 
+    /// Reads the clock, which takes a tick.
+    pub(crate) fn read(&self) -> Duration {
+        self.rested(|rests| rests.readings += 1);
+        let before = self.now();
+        self.pass(self.shared.tick.get());
+        self.shared.count_standstill(before);
+        self.now()
+    }
+
+    pub(crate) fn pause(&self, time: Duration) {
+        self.rested(|rests| rests.pauses += 1);
+        self.pass(time);
+    }
+
+    /// Sleeps until the timer fires, with its lateness, or until there is a
+    /// notification, a wake or a signal.
+    pub(crate) fn sleep(&self, time: Duration, is_notified: impl Fn() -> bool) -> WakeCause {
+        let Shared { signals, woken, lateness, wakeup, .. } = &*self.shared;
+        let before = signals.get();
+        let timer = time.saturating_add(lateness.get());
+        let deadline = self.now().saturating_add(timer);
+        let over = || is_notified() || woken.get() || signals.get() != before;
+        let ended = over() || self.pass_until(deadline, over);
+        if is_notified() {
+            // More notifications may arrive before the reader runs.
+            self.pass(wakeup.get());
+            WakeCause::Notified
+        } else if woken.get() {
+            WakeCause::Woken
+        } else if ended {
+            WakeCause::Interrupted
+        } else {
+            WakeCause::TimeUp
+        }
+    }
+
+    pub(crate) fn count_nap(&self) {
+        self.rested(|rests| rests.naps += 1);
+    }
+
+    pub(crate) fn count_block(&self, cause: WakeCause) {
+        self.rested(|rests| match cause {
+            WakeCause::Notified => rests.woken += 1,
+            _ => rests.blocks += 1,
+        });
+    }
+
+    pub(crate) fn take_wake(&self) -> bool {
+        self.shared.woken.replace(false)
+    }
+
     fn rested(&self, count: impl FnOnce(&mut Rests)) {
         let mut rests = self.rests();
         count(&mut rests);
@@ -264,128 +311,8 @@ impl fmt::Debug for VirtualTime<'_> {
     }
 }
 
-/// The right to use a ring in virtual time. It performs the waits.
-#[derive(Debug)]
-pub struct InVirtualTime<'t, C> {
-    claim: C,
-    /// Returns the number of notifications so far.
-    notifications: fn(&C) -> u64,
-    time: VirtualTime<'t>,
-    /// The number of notifications that blocks have used up.
-    seen: Cell<u64>,
-}
-
-impl<'t, C> InVirtualTime<'t, C> {
-    fn new(claim: C, notifications: fn(&C) -> u64, time: &VirtualTime<'t>) -> Self {
-        let seen = Cell::new(notifications(&claim));
-        Self { claim, notifications, time: time.clone(), seen }
-    }
-
-    /// Sleeps until the timer fires, with its lateness, or until a signal arrives.
-    /// If `notified` is set, a notification ends the sleep, too.
-    fn sleep(&self, time: Duration, notified: bool) -> WakeCause {
-        let (seen, signals) = (&self.seen, &self.time.shared.signals);
-        let so_far = || (self.notifications)(&self.claim);
-        let is_notified = || notified && so_far() != seen.get();
-        let before = signals.get();
-        let timer = time.saturating_add(self.time.shared.lateness.get());
-        let deadline = self.time.now().saturating_add(timer);
-        let woken = || self.time.shared.woken.get();
-        let over = || is_notified() || woken() || signals.get() != before;
-        let ended = over() || self.time.pass_until(deadline, over);
-        if is_notified() {
-            // More notifications may arrive before the reader runs. It uses them
-            // up, too.
-            self.time.pass(self.time.shared.wakeup.get());
-            seen.set(so_far());
-            WakeCause::Notified
-        } else if woken() {
-            WakeCause::Woken
-        } else if ended {
-            WakeCause::Interrupted
-        } else {
-            WakeCause::TimeUp
-        }
-    }
-}
-
-impl<C: AsRef<Mirror>> AsRef<Mirror> for InVirtualTime<'_, C> {
-    fn as_ref(&self) -> &Mirror {
-        self.claim.as_ref()
-    }
-}
-
-impl<C> WaitHost for InVirtualTime<'_, C> {
-    type Error = Infallible;
-
-    fn now(&self) -> Duration {
-        self.time.rested(|rests| rests.readings += 1);
-        let before = self.time.now();
-        self.time.pass(self.time.shared.tick.get());
-        self.time.shared.count_standstill(before);
-        self.time.now()
-    }
-
-    fn pause(&self, time: Duration) {
-        self.time.rested(|rests| rests.pauses += 1);
-        self.time.pass(time);
-    }
-
-    fn nap(&self, time: Duration) -> Result<WakeCause, Infallible> {
-        self.time.rested(|rests| rests.naps += 1);
-        Ok(self.sleep(time, false))
-    }
-
-    fn block(&self, time: Duration) -> Result<WakeCause, Infallible> {
-        let millis = u64::try_from(time.as_nanos().div_ceil(1_000_000));
-        let time = Duration::from_millis(millis.unwrap_or(u64::MAX));
-        let cause = self.sleep(time, true);
-        self.time.rested(|rests| match cause {
-            WakeCause::Notified => rests.woken += 1,
-            _ => rests.blocks += 1,
-        });
-        Ok(cause)
-    }
-
-    fn take_wake(&self) -> bool {
-        self.time.shared.woken.replace(false)
-    }
-}
-
-/// The memory of a consumer in virtual time.
-pub type VirtualMemory<'t> = ConsumerSide<InVirtualTime<'t, Claim>>;
-
-/// The memory of the producer of a user ring in virtual time.
-pub type VirtualUserMemory<'t> = ProducerSide<InVirtualTime<'t, UserClaim>>;
-
-impl SimRing {
-    /// Like [`consumer`](Self::consumer), but its waits are in virtual time.
-    ///
-    /// # Errors
-    /// As for [`consumer`](Self::consumer).
-    pub fn consumer_in<'t>(
-        &self,
-        time: &VirtualTime<'t>,
-    ) -> Result<Consumer<VirtualMemory<'t>>, SimError> {
-        let claim = InVirtualTime::new(self.claim()?, Claim::notifications, time);
-        let memory = Mirror::consumer_memory(claim);
-        // SAFETY: C1: the claim allows one at a time, and this ring owns the pages.
-        unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
-    }
-}
-
-impl SimUserRing {
-    /// Like [`producer`](Self::producer), but its waits are in virtual time.
-    ///
-    /// # Errors
-    /// As for [`producer`](Self::producer).
-    pub fn producer_in<'t>(
-        &self,
-        time: &VirtualTime<'t>,
-    ) -> Result<Producer<VirtualUserMemory<'t>>, SimError> {
-        let claim = InVirtualTime::new(self.claim()?, UserClaim::notifications, time);
-        let memory = Mirror::producer_memory(claim);
-        // SAFETY: P1: the claim allows one at a time, and this ring owns the pages.
-        unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)
-    }
+/// Blocks are whole milliseconds long.
+pub(crate) fn whole_millis(time: Duration) -> Duration {
+    let millis = u64::try_from(time.as_nanos().div_ceil(1_000_000));
+    Duration::from_millis(millis.unwrap_or(u64::MAX))
 }

@@ -6,6 +6,7 @@
 
 mod claims;
 mod list;
+mod sets;
 mod waits;
 
 use std::fs;
@@ -37,7 +38,7 @@ pub(crate) struct Options {
 
 /// All of them.
 fn breaks() -> impl Iterator<Item = &'static Break> {
-    list::BREAKS.iter().chain(waits::BREAKS).chain(claims::BREAKS)
+    list::BREAKS.iter().chain(waits::BREAKS).chain(claims::BREAKS).chain(sets::BREAKS)
 }
 
 /// Tries them; the answer is the exit code.

@@ -45,6 +45,7 @@ pub mod producer;
 pub mod readers;
 pub mod report;
 pub mod seen;
+pub mod sets;
 pub mod statistics;
 pub mod trial;
 pub mod work;

@@ -14,7 +14,7 @@ use ringbuf_compare::machine::Machine;
 use ringbuf_compare::plan::{Measured, Plan};
 use ringbuf_compare::readers::READERS;
 use ringbuf_compare::trial::{ALONE, Setup};
-use ringbuf_compare::{frontier, plot, report};
+use ringbuf_compare::{frontier, plot, report, sets};
 use ringbuf_tests::{online_cpus, refusal};
 
 /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
@@ -29,7 +29,7 @@ struct Options {
     /// About a minute: fewer cells, fewer and shorter runs
     #[arg(long)]
     quick: bool,
-    /// The frontier of waiting only: ordinary threads, records from 10 us to 5 ms apart, in one table
+    /// Not the tables for each load, but this one
     #[arg(long, value_enum)]
     only: Option<Part>,
     /// This load only; give it again for more, and so for the other filters
@@ -77,6 +77,8 @@ struct Options {
 enum Part {
     /// How late records are, against what waiting costs.
     Frontier,
+    /// Sets of up to 1000 rings beside one ring: about a minute.
+    Sets,
 }
 
 fn names() -> Vec<&'static str> {
@@ -99,6 +101,9 @@ fn compare(options: &Options) -> Result<()> {
     say(&format!("{machine}\n"))?;
     for warning in machine.warnings() {
         say(&format!("note: {warning}\n"))?;
+    }
+    if let Some(Part::Sets) = options.only {
+        return say(&sets::run(&plan.setup, plan.repetitions)?);
     }
     say(&method(&plan))?;
     let mut shown = Ok(());
@@ -158,7 +163,7 @@ impl Options {
         let repetitions = self.repetitions.unwrap_or(if self.quick { 3 } else { 7 });
         let (mut cells, readers) = match self.only {
             None => (grid(self.quick && !self.filters()), Vec::new()),
-            Some(Part::Frontier) => (frontier::cells(), frontier::readers()),
+            Some(Part::Frontier | Part::Sets) => (frontier::cells(), frontier::readers()),
         };
         cells.retain(|cell| self.wants(cell));
         ensure!(!cells.is_empty(), "no cell is left: there is none with all of these filters");

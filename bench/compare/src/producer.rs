@@ -168,6 +168,32 @@ impl Producer {
         })
     }
 
+    /// `count` samples of `size` bytes, as fast as it goes.
+    ///
+    /// # Errors
+    /// As for [`saturate`](Self::saturate).
+    pub fn burst(&mut self, size: u32, count: u32) -> Result<Produced> {
+        self.state.size = size;
+        self.state.options = 0;
+        self.measure(|producer, produced| {
+            produced.time = producer.run(count, 0)?;
+            Ok(())
+        })
+    }
+
+    /// One stamped sample of `size` bytes.
+    ///
+    /// # Errors
+    /// As for [`saturate`](Self::saturate).
+    pub fn stamped(&mut self, size: u32) -> Result<Produced> {
+        self.state.size = size;
+        self.state.options = STAMP;
+        self.measure(|producer, produced| {
+            produced.time = producer.run(1, 0)?;
+            Ok(())
+        })
+    }
+
     /// One record of `size` bytes, which wakes whoever waits.
     ///
     /// # Errors

@@ -4,16 +4,22 @@
 //! adds up the lengths.
 //!
 //! `icount` prints the table; `icount --check` also fails if ours needs more
-//! than the C loop that stores the position once. Exit code 77: valgrind is
+//! than the C loop that stores the position once, or a budget more than two
+//! instructions. Exit code 77: valgrind is
 //! missing.
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use ringbuf_bench::{FilledRing, Sizes, drain_rust, each_rust, run_c, run_c_each, sum_rust};
+use ringbuf_bench::{
+    FilledRing, Sizes, drain_rust, each_rust, run_c, run_c_each, sum_rust, within_rust,
+};
+use ringbuf_core::Budget;
 
 const CAPACITY: usize = 1 << 20;
-const LOOPS: [&str; 5] = ["each_rust", "drain_rust", "drain_c", "drain_c_each", "sum_rust"];
+const LOOPS: [&str; 6] =
+    ["each_rust", "within_rust", "drain_rust", "drain_c", "drain_c_each", "sum_rust"];
 const SIZES: [&str; 4] = ["8", "64", "256", "mixed"];
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -33,18 +39,24 @@ fn table(check: bool) -> anyhow::Result<ExitCode> {
     }
     println!("instructions per record, drain of a full {} KiB ring", CAPACITY / 1024);
     println!(
-        "callback       called: for_each     batch         C  C, store each     inlined: for_each"
+        "callback       called: for_each  within a budget     batch         C  C, store each     inlined: for_each"
     );
-    let mut worse = 0;
+    let (mut worse, mut dear) = (0, 0);
     for size in SIZES {
-        let mut counts = [0.0; 5];
+        let mut counts = [0.0; 6];
         for (count, which) in counts.iter_mut().zip(LOOPS) {
             *count = measure(which, size)?;
         }
-        let [each, batch, c, c_each, inlined] = counts;
-        println!("{size:>8} {each:>21.2} {batch:>9.2} {c:>9.2} {c_each:>14.2} {inlined:>21.2}");
+        let [each, within, batch, c, c_each, inlined] = counts;
+        println!(
+            "{size:>8} {each:>21.2} {within:>16.2} {batch:>9.2} {c:>9.2} {c_each:>14.2} {inlined:>21.2}"
+        );
         // A fixed cost of a few dozen instructions a run is not a cost a record.
         worse += usize::from(each > c + 0.05) + usize::from(batch > c + 0.05);
+        dear += usize::from(within > each + 2.05);
+    }
+    if check && dear > 0 {
+        bail!("in {dear} drains a budget costs more than two instructions a record");
     }
     if check && worse > 0 {
         bail!("{worse} drains cost more instructions per record than the C loop");
@@ -72,9 +84,16 @@ fn measure(which: &str, size: &str) -> anyhow::Result<f64> {
 
 fn run(which: &str, size: &str) -> anyhow::Result<ExitCode> {
     let sizes = if size == "mixed" { Sizes::Mixed } else { Sizes::Equal(size.parse()?) };
-    let ring = FilledRing::new(CAPACITY, sizes);
+    // A budget first learns the speed, which is not a cost a record.
+    let times = if which == "within_rust" { 8 } else { 1 };
+    let ring = FilledRing::new(CAPACITY * times, sizes);
     let records = match which {
         "each_rust" => each_rust(&mut ring.consumer()),
+        "within_rust" => {
+            let mut consumer = ring.consumer();
+            let budget = Budget::unlimited().records(1 << 20).time(Duration::from_millis(1));
+            within_rust(&mut consumer, &budget)
+        }
         "sum_rust" => {
             sum_rust(&mut ring.consumer());
             ring.records()

@@ -19,5 +19,6 @@ mod wake;
 
 pub use host::{WaitHost, WakeCause, Wakeup};
 pub use policy::WaitPolicy;
+pub(crate) use state::QUIET;
 pub use state::{WaitAction, WaitState};
 pub use wake::WakeFlag;

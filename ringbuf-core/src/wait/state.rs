@@ -114,14 +114,19 @@ pub struct WaitState {
     found: bool,
     /// The number of empty looks since then.
     empty: u32,
+    /// The number of empty looks before it blocks.
+    patience: u32,
     /// The factor of the pause. It grows while each look finds many records.
     stretch: u32,
     /// Records were found without a notification.
     silent: bool,
 }
 
-/// The number of empty looks before it blocks. Gaps vary, so one is not enough.
+/// The least number of empty looks before it blocks. Gaps vary, so one is not enough.
 const EMPTY_NAPS: u32 = 2;
+
+/// The most that a set adds to this.
+const MOST_PATIENCE: u32 = 64;
 
 /// The number of gaps without a record before it blocks, if the looks take less
 /// time.
@@ -132,7 +137,7 @@ const EMPTY_GAPS: u32 = 3;
 const LATE: Duration = Duration::from_micros(40);
 
 /// After this time without a record, one more notification costs little.
-const QUIET: Duration = Duration::from_millis(1);
+pub(crate) const QUIET: Duration = Duration::from_millis(1);
 
 /// The shortest limit of a sleep. With less, it would really be spinning.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
@@ -162,11 +167,15 @@ impl WaitState {
     /// traffic.
     #[must_use]
     pub fn new(policy: WaitPolicy, capacity: Capacity) -> Self {
+        Self::with_bytes(policy, capacity.bytes())
+    }
+
+    fn with_bytes(policy: WaitPolicy, capacity: u64) -> Self {
         let gap = longest_gap(&policy);
         let nap = policy.hold_off / 8;
         Self {
             policy,
-            capacity: capacity.bytes(),
+            capacity,
             passed: 0,
             position: Position::default(),
             last: None,
@@ -177,6 +186,7 @@ impl WaitState {
             dense: false,
             found: false,
             empty: 0,
+            patience: EMPTY_NAPS,
             stretch: 1,
             silent: false,
         }
@@ -259,7 +269,7 @@ impl WaitState {
         if idle < self.policy.spin_for {
             return WaitAction::Spin { pause: pause.saturating_mul(self.stretch), looks: LOOKS };
         }
-        let over = self.empty >= EMPTY_NAPS && idle >= self.gap.saturating_mul(EMPTY_GAPS);
+        let over = self.empty >= self.patience && idle >= self.gap.saturating_mul(EMPTY_GAPS);
         if self.dense && !over && hold_off >= SHORTEST_NAP {
             // The ring fills so fast that a late timer would find it full.
             if self.fill < LATE && (fresh || self.nap < SHORTEST_NAP) {
@@ -289,6 +299,31 @@ impl WaitState {
     #[must_use]
     pub fn is_quiet(&self, now: Duration) -> bool {
         self.last.is_some_and(|last| now.saturating_sub(last) >= QUIET)
+    }
+
+    /// Creates a state for a set of rings, which has none yet.
+    pub(crate) fn for_set(policy: WaitPolicy) -> Self {
+        Self::with_bytes(policy, u64::MAX)
+    }
+
+    /// Sets the number of active rings of a set. Before the set blocks, it arms all of
+    /// them, and each then notifies once more. So with many it naps a while longer.
+    pub(crate) fn set_active(&mut self, rings: u32) {
+        self.patience = EMPTY_NAPS + rings.saturating_sub(1).min(MOST_PATIENCE);
+    }
+
+    pub(crate) fn max_sleep(&self) -> Duration {
+        self.policy.max_sleep
+    }
+
+    /// Sets the size of the smallest ring of a set.
+    pub(crate) fn set_capacity(&mut self, bytes: u64) {
+        self.capacity = bytes;
+    }
+
+    /// Sets if a ring of a set was found to have records that did not notify.
+    pub(crate) fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
     }
 
     /// Begins a wait. Adds the records passed since the last wait to the rate, with

@@ -65,8 +65,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "sleep: a wake is not cleared",
         file: SLEEP,
         edits: &[(
-            "            waker.clear();\n            WakeCause::Woken",
-            "            WakeCause::Woken",
+            "            waker.clear();\n        }\n        WakeCause::Woken",
+            "            let _ = waker;\n        }\n        WakeCause::Woken",
         )],
         seen: &[Seen::Test("kernel", "sleep::tests::a_wake_ends_one_sleep")],
     },
@@ -203,8 +203,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "action: it never stops to nap",
         file: STATE,
         edits: &[(
-            "let over = self.empty >= EMPTY_NAPS",
-            "let over = false && self.empty >= EMPTY_NAPS",
+            "let over = self.empty >= self.patience",
+            "let over = false && self.empty >= self.patience",
         )],
         seen: &[virtual_time("policy::an_idle_reader_blocks")],
     },
@@ -290,7 +290,7 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "sleep: naps keep the slack of the thread",
         file: SLEEP,
         edits: &[(
-            "        let _slack = SlackOfOne::begin();\n",
+            "    let _slack = SlackOfOne::begin();\n",
             "        let _slack = None::<SlackOfOne>;\n",
         )],
         seen: &[Seen::Test("kernel", "sleep::tests::a_nap_has_a_slack_of_one_nanosecond")],

@@ -1,0 +1,358 @@
+//! What a set of rings costs, beside one ring without a set, in one run: the same records at the
+//! same total rate.
+
+use std::time::{Duration, Instant};
+use std::{hint, thread};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use ringbuf_kernel::{Budget, MapOptions, RingBuf, RingSet, WaitPolicy};
+
+use crate::meter::{self, Thread, Usage};
+use crate::producer::{Produced, Rig};
+use crate::report::aligned;
+use crate::seen::now;
+use crate::statistics::{median, percentile};
+use crate::trial::Setup;
+use crate::work::Phase;
+
+const RING: u32 = 256 << 10;
+const SIZE: u32 = 64;
+/// Records of a ring before the next has its turn.
+const TURN: u32 = 32;
+/// The gap between paced records.
+const GAP: u64 = 10_000;
+/// What the callback costs where one ring is flooded, and the budget there.
+const CALLBACK: u64 = 200;
+const BUDGET: Duration = Duration::from_micros(200);
+const TIMEOUT: Duration = Duration::from_millis(100);
+
+/// A load, and who reads it.
+struct Scene {
+    title: &'static str,
+    load: Load,
+    readers: &'static [Reader],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// As fast as it goes, `TURN` records for each ring in turn.
+    Saturating,
+    /// One record each `GAP`, for each ring in turn.
+    Paced,
+    /// The first ring is always full, a record each `GAP` for the others in turn.
+    Flooded,
+}
+
+/// How many rings have records, how many have none, and whether they are in a set.
+struct Reader {
+    name: &'static str,
+    busy: usize,
+    idle: usize,
+    set: bool,
+}
+
+const ALONE: Reader = Reader { name: "one ring, no set", busy: 1, idle: 0, set: false };
+const ONE: Reader = Reader { name: "set of 1", busy: 1, idle: 0, set: true };
+const BUSY_64: Reader = Reader { name: "set of 64", busy: 64, idle: 0, set: true };
+const IDLE_999: Reader = Reader { name: "set of 1000, 1 busy", busy: 1, idle: 999, set: true };
+
+const SCENES: [Scene; 4] = [
+    Scene {
+        title: "saturating, 32 records of a ring in turn",
+        load: Load::Saturating,
+        readers: &[ALONE, ONE, IDLE_999, BUSY_64],
+    },
+    Scene {
+        title: "a record each 10 us in all",
+        load: Load::Paced,
+        readers: &[ALONE, ONE, IDLE_999, BUSY_64],
+    },
+    Scene {
+        title: "as before, and one ring of the 64 always full; callback 200 ns, turns of 200 us; \
+                latency of the others",
+        load: Load::Flooded,
+        readers: &[BUSY_64],
+    },
+    Scene {
+        title: "a record each 10 us in all, again",
+        load: Load::Paced,
+        readers: &[ALONE, BUSY_64],
+    },
+];
+
+/// What one run came to, in nanoseconds.
+struct Outcome {
+    reader: &'static str,
+    records: u64,
+    call: f64,
+    cpu: f64,
+    notified: f64,
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+/// Runs all scenes, and returns their tables.
+///
+/// # Errors
+/// If the kernel refuses a program or a ring, and if a record is lost or out of order.
+pub fn run(setup: &Setup, repetitions: usize) -> Result<String> {
+    let mut rigs = (0..64).map(|_| Rig::load(RING)).collect::<Result<Vec<_>>>()?;
+    let mut text = String::from(
+        "sets of rings: 64 B, rings of 256K, adaptive wakeups, ordinary threads, balanced\n  \
+         call ns: a run of the program, for 32 records if saturating, for one otherwise\n  \
+         CPU ns: of the reader, a record; x alone: to one ring without a set in the same repetition\n",
+    );
+    for scene in &SCENES {
+        let mut all = Vec::new();
+        for _ in 0..repetitions {
+            let runs =
+                scene.readers.iter().map(|reader| trial(&mut rigs, scene.load, reader, setup));
+            all.push(runs.collect::<Result<Vec<_>>>()?);
+        }
+        text += &format!("\n{}\n{}", scene.title, table(scene, &all));
+    }
+    Ok(text)
+}
+
+fn table(scene: &Scene, all: &[Vec<Outcome>]) -> String {
+    let titles = [
+        "reader",
+        "records",
+        "call ns",
+        "CPU ns",
+        "notif/rec",
+        "p50 us",
+        "p99 us",
+        "max us",
+        "call x alone",
+        "CPU x alone",
+    ];
+    let mut rows = vec![titles.map(str::to_owned).to_vec()];
+    for (at, reader) in scene.readers.iter().enumerate() {
+        let of = |figure: fn(&Outcome) -> f64| {
+            median(&all.iter().map(|runs| figure(&runs[at])).collect::<Vec<_>>()).unwrap_or(0.0)
+        };
+        let ratio = |figure: fn(&Outcome) -> f64| {
+            median(&all.iter().map(|runs| figure(&runs[at]) / figure(&runs[0])).collect::<Vec<_>>())
+                .unwrap_or(0.0)
+        };
+        debug_assert!(all.iter().all(|runs| runs[at].reader == reader.name));
+        let records: u64 = all.iter().map(|runs| runs[at].records).sum();
+        rows.push(vec![
+            reader.name.to_owned(),
+            records.to_string(),
+            format!("{:.0}", of(|run| run.call)),
+            format!("{:.1}", of(|run| run.cpu)),
+            format!("{:.3}", of(|run| run.notified)),
+            format!("{:.2}", of(|run| run.p50) / 1e3),
+            format!("{:.2}", of(|run| run.p99) / 1e3),
+            format!("{:.1}", of(|run| run.max) / 1e3),
+            format!("{:.2}", ratio(|run| run.call)),
+            format!("{:.2}", ratio(|run| run.cpu)),
+        ]);
+    }
+    aligned(&rows, 1)
+}
+
+/// What a reader keeps: the next sequence of each ring, and latencies.
+struct Seen {
+    load: Load,
+    records: u64,
+    latencies: Vec<u32>,
+}
+
+impl Seen {
+    #[inline(always)]
+    fn look(&mut self, ring: &mut Tag, sample: &[u8]) {
+        let word = |at: usize| sample.get(at..).and_then(|rest| rest.first_chunk()).copied();
+        let sequence = word(0).map(u64::from_ne_bytes);
+        ring.disorder |= sequence != Some(ring.next);
+        ring.next += 1;
+        self.records += 1;
+        match self.load {
+            Load::Saturating => {}
+            Load::Flooded if ring.first => {
+                let end = now() + CALLBACK;
+                while now() < end {
+                    hint::spin_loop();
+                }
+            }
+            _ => {
+                let stamp = word(8).map_or(0, u64::from_ne_bytes);
+                self.latencies.push(u32::try_from(now().saturating_sub(stamp)).unwrap_or(u32::MAX));
+            }
+        }
+    }
+}
+
+/// One ring: what comes next, and if it is the first.
+struct Tag {
+    next: u64,
+    disorder: bool,
+    first: bool,
+}
+
+fn trial(rigs: &mut [Rig], load: Load, reader: &Reader, setup: &Setup) -> Result<Outcome> {
+    let rigs = &mut rigs[..reader.busy];
+    let phase = Phase::default();
+    let tag = |(at, rig): (usize, &Rig)| Tag {
+        next: rig.producer.sequence(),
+        disorder: false,
+        first: at == 0,
+    };
+    let before: u64 = rigs.iter().map(|rig| rig.producer.sequence()).sum();
+    let tags: Vec<_> = rigs.iter().enumerate().map(tag).collect();
+    let rings = rigs.iter().map(|rig| RingBuf::open(&rig.map)).collect::<Result<Vec<_>, _>>()?;
+    let mut irq = meter::irq_work();
+    let (usage, mut seen, produced) = thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let result = (|| {
+                let _pinned = ringbuf_tests::pin_to_cpu(setup.cpus[1])?;
+                meter::ordinary()?;
+                let seen = Seen { load, records: 0, latencies: Vec::with_capacity(1 << 20) };
+                if reader.set {
+                    read_set(rings, tags, reader, &phase, seen)
+                } else {
+                    read_one(rings, tags, &phase, seen)
+                }
+            })();
+            if result.is_err() {
+                phase.set(Phase::FAILED);
+            }
+            result
+        });
+        let produced = (|| {
+            let _pinned = ringbuf_tests::pin_to_cpu(setup.cpus[0])?;
+            meter::ordinary()?;
+            phase.set(Phase::SETTLED);
+            phase.wait(Phase::READY);
+            irq = meter::irq_work();
+            let produced = produce(rigs, load, setup);
+            phase.set(Phase::LAST);
+            rigs.iter_mut().try_for_each(|rig| rig.producer.wake(SIZE))?;
+            produced
+        })();
+        phase.set(Phase::DONE);
+        let read: Result<(Usage, Seen)> =
+            reading.join().map_err(|_| anyhow!("the reader panicked"))?;
+        let (usage, seen) = read?;
+        anyhow::Ok((usage, seen, produced?))
+    })
+    .with_context(|| reader.name)?;
+    let records: u64 = rigs.iter().map(|rig| rig.producer.sequence()).sum::<u64>() - before;
+    ensure!(seen.records == records, "{}: {} of {records} records", reader.name, seen.records);
+    let notified = meter::irq_work().zip(irq).map_or(0, |(after, before)| after - before);
+    seen.latencies.sort_unstable();
+    let latency = |share| percentile(&seen.latencies, share).unwrap_or(0.0);
+    Ok(Outcome {
+        reader: reader.name,
+        records,
+        call: produced.time.as_nanos() as f64 / produced.calls as f64,
+        cpu: usage.cpu.as_nanos() as f64 / records as f64,
+        notified: notified as f64 / records as f64,
+        p50: latency(0.5),
+        p99: latency(0.99),
+        max: latency(1.0),
+    })
+}
+
+fn produce(rigs: &mut [Rig], load: Load, setup: &Setup) -> Result<Produced> {
+    let end = Instant::now() + setup.effort.saturating;
+    let (mut all, mut due, mut turn) = (Produced::default(), now(), 0);
+    while Instant::now() < end {
+        let count = rigs.len();
+        let produced = match load {
+            Load::Saturating => rigs[turn % count].producer.burst(SIZE, TURN)?,
+            Load::Paced => {
+                while now() < due {
+                    hint::spin_loop();
+                }
+                due = now() + GAP;
+                rigs[turn % count].producer.stamped(SIZE)?
+            }
+            Load::Flooded if now() < due => {
+                let flood = rigs[0].producer.burst(SIZE, TURN)?;
+                all.accepted += flood.accepted;
+                continue;
+            }
+            Load::Flooded => {
+                due = now() + GAP;
+                rigs[1 + turn % (count - 1)].producer.stamped(SIZE)?
+            }
+        };
+        turn += 1;
+        all.accepted += produced.accepted;
+        all.time += produced.time;
+        all.calls += 1;
+    }
+    Ok(all)
+}
+
+fn read_one(
+    rings: Vec<RingBuf>,
+    tags: Vec<Tag>,
+    phase: &Phase,
+    mut seen: Seen,
+) -> Result<(Usage, Seen)> {
+    let (mut ring, mut tag) = rings.into_iter().zip(tags).next().context("a ring")?;
+    ring.set_policy(WaitPolicy::balanced());
+    let usage = drive(phase, |wait| {
+        ring.drain(|record| seen.look(&mut tag, &record))?;
+        if wait {
+            ring.wait(Some(TIMEOUT))?;
+        }
+        Ok(())
+    })?;
+    ensure!(!tag.disorder, "records are out of order");
+    Ok((usage, seen))
+}
+
+fn read_set(
+    rings: Vec<RingBuf>,
+    tags: Vec<Tag>,
+    reader: &Reader,
+    phase: &Phase,
+    mut seen: Seen,
+) -> Result<(Usage, Seen)> {
+    let mut set = RingSet::new(WaitPolicy::balanced())?;
+    for (ring, tag) in rings.into_iter().zip(tags) {
+        set.insert(ring, tag)?;
+    }
+    for _ in 0..reader.idle {
+        let tag = Tag { next: 0, disorder: false, first: false };
+        set.insert(MapOptions::new(RING.into()).create()?, tag)?;
+    }
+    if seen.load == Load::Flooded {
+        set.set_budget(Budget::unlimited().time(BUDGET));
+    }
+    // They become idle.
+    set.wait(Some(Duration::from_millis(1)))?;
+    let usage = drive(phase, |wait| {
+        set.drain(|tag, record| seen.look(tag, &record))?;
+        if wait {
+            set.wait(Some(TIMEOUT))?;
+        }
+        Ok(())
+    })?;
+    // Turns are short where one ring is flooded.
+    while set.wait(Some(Duration::ZERO))? == ringbuf_kernel::Wakeup::Ready {
+        set.drain(|tag, record| seen.look(tag, &record))?;
+    }
+    ensure!(set.iter().all(|(_, tag)| !tag.disorder), "records are out of order");
+    Ok((usage, seen))
+}
+
+/// Reads until the producer is done, and once more.
+#[inline(always)]
+fn drive(phase: &Phase, mut round: impl FnMut(bool) -> Result<()>) -> Result<Usage> {
+    phase.wait(Phase::SETTLED);
+    let before = Thread::now()?;
+    phase.set(Phase::READY);
+    while phase.get() < Phase::LAST {
+        round(true)?;
+    }
+    phase.wait(Phase::DONE);
+    round(false)?;
+    Ok(before.until_now()?)
+}

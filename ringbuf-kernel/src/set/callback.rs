@@ -1,0 +1,79 @@
+//! A set in which each ring has a callback: the shape that libbpf-rs has.
+
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::{RingSet, SetError};
+use crate::{Drained, RingBuf, Wakeup};
+
+/// What is called with each record of a ring. `Break` stops the set:
+/// [`poll`](RingSet::poll) returns [`SetError::Stopped`].
+pub type Callback<'cb> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + 'cb>;
+
+/// A set of callbacks. A port from libbpf-rs is mechanical: `RingBufferBuilder` and the
+/// built ring buffer are one type, and callbacks return [`ControlFlow`] instead of a
+/// number.
+///
+/// ```no_run
+/// use std::ops::ControlFlow::Continue;
+/// use std::time::Duration;
+/// use ringbuf_kernel::{RingSet, WaitPolicy};
+///
+/// # fn f(exec_map: std::os::fd::BorrowedFd, connect_map: std::os::fd::BorrowedFd) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut count = 0;
+/// let mut rings = RingSet::new(WaitPolicy::balanced())?;
+/// rings.add(&exec_map, |bytes| Continue(println!("exec: {} bytes", bytes.len())))?;
+/// rings.add(&connect_map, |_| Continue(count += 1))?;
+/// loop {
+///     rings.poll(Some(Duration::from_millis(100)))?;
+/// }
+/// # }
+/// ```
+impl<'cb> RingSet<Callback<'cb>> {
+    /// Opens the ring behind a map's file descriptor, and adds it with its callback.
+    /// Returns the id of the map.
+    ///
+    /// # Errors
+    /// [`SetError::Open`] says what is wrong with the map; [`SetError::Wait`] why the
+    /// system refuses to watch it.
+    pub fn add(
+        &mut self,
+        map: impl AsFd,
+        callback: impl FnMut(&[u8]) -> ControlFlow<()> + 'cb,
+    ) -> Result<u32, SetError> {
+        let ring = RingBuf::open(map)?;
+        let id = ring.id();
+        self.insert(ring, Box::new(callback))?;
+        Ok(id)
+    }
+
+    /// Waits until a ring has records, but no longer than `timeout`, and calls the
+    /// callbacks with them. `None` means no limit.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait) and [`consume`](Self::consume).
+    pub fn poll(&mut self, timeout: Option<Duration>) -> Result<Wakeup, SetError> {
+        let wakeup = self.wait(timeout)?;
+        self.call()?;
+        Ok(wakeup)
+    }
+
+    /// Calls the callbacks with the records that are there now, without waiting. Each
+    /// ring has one turn.
+    ///
+    /// # Errors
+    /// [`SetError::Stopped`] if a callback broke: its record is consumed, later ones are
+    /// not. [`SetError::Ring`] if one ring is corrupt: call this again for the others.
+    pub fn consume(&mut self) -> Result<Drained, SetError> {
+        self.wait(Some(Duration::ZERO))?;
+        self.call()
+    }
+
+    fn call(&mut self) -> Result<Drained, SetError> {
+        match self.for_each(|callback, record| callback(&record))? {
+            ControlFlow::Continue(drained) => Ok(drained),
+            ControlFlow::Break(()) => Err(SetError::Stopped),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Adding and removing rings from another thread.
+
+use std::fmt;
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::SetError;
+use super::host::NEW;
+use crate::{RingBuf, Waker, sleep};
+
+/// Adds and removes rings of a [`RingSet`](super::RingSet) from another thread, also
+/// while that set waits. Clones change the same set.
+///
+/// The thread that waits makes each change, in order, before its next sleep. It does not
+/// return from its wait for that.
+///
+/// ```no_run
+/// use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+///
+/// let mut set = RingSet::new(WaitPolicy::balanced())?;
+/// let handle = set.handle();
+/// std::thread::spawn(move || {
+///     let ring = RingBuf::from_pin("/sys/fs/bpf/late").unwrap();
+///     let id = ring.id();
+///     handle.insert(ring, "late").unwrap();
+///     handle.remove(id);
+/// });
+/// while set.wait(None)? != ringbuf_kernel::Wakeup::Woken {
+///     set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SetHandle<T> {
+    pub(super) shared: Arc<Shared<T>>,
+}
+
+impl<T> SetHandle<T> {
+    /// Adds a ring to the set.
+    ///
+    /// # Errors
+    /// [`SetError::Wait`] if the system refuses to watch it; [`SetError::Closed`] if the
+    /// set was dropped. Then the ring is dropped; open it again.
+    pub fn insert(&self, ring: RingBuf, tag: T) -> Result<(), SetError> {
+        // Whatever the system refuses, it refuses here. The set gives the token.
+        let events = libc::EPOLLIN | libc::EPOLLET;
+        sleep::watch(&self.shared.epoll, ring.as_raw_fd(), events, NEW)?;
+        self.shared.change(Change::Insert(Box::new(ring), tag))
+    }
+
+    /// Removes the ring of this map and drops it, in the thread of the set. Nothing
+    /// happens if the set does not have it.
+    pub fn remove(&self, id: u32) {
+        // A set that was dropped has dropped its rings, too.
+        self.shared.change(Change::Remove(id)).ok();
+    }
+}
+
+impl<T> Clone for SetHandle<T> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<T> fmt::Debug for SetHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetHandle").finish_non_exhaustive()
+    }
+}
+
+/// What the handles of a set share with it.
+pub(super) struct Shared<T> {
+    /// `None`: the set was dropped.
+    queue: Mutex<Option<Vec<Change<T>>>>,
+    pub(super) changes: Waker,
+    epoll: OwnedFd,
+}
+
+pub(super) enum Change<T> {
+    Insert(Box<RingBuf>, T),
+    Remove(u32),
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new(epoll: OwnedFd, changes: Waker) -> Self {
+        Self { queue: Mutex::new(Some(Vec::new())), changes, epoll }
+    }
+
+    /// All changes since the last call.
+    pub(super) fn take(&self) -> Vec<Change<T>> {
+        self.queue().as_mut().map(mem::take).unwrap_or_default()
+    }
+
+    /// From now on no change is accepted. Rings that were not admitted are dropped.
+    pub(super) fn close(&self) {
+        let rest = self.queue().take();
+        drop(rest);
+    }
+
+    fn change(&self, change: Change<T>) -> Result<(), SetError> {
+        self.queue().as_mut().ok_or(SetError::Closed)?.push(change);
+        self.changes.wake();
+        Ok(())
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Option<Vec<Change<T>>>> {
+        // Nothing panics under the lock, except for want of memory.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,298 @@
+//! [`RingSet`]: many rings, read by one thread.
+
+mod callback;
+mod error;
+mod handle;
+mod host;
+
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringbuf_core::{Slot, Token, WaitHost};
+
+pub use callback::Callback;
+pub use error::{RingError, SetError};
+pub use handle::SetHandle;
+
+use crate::{
+    Armed, Batch, Budget, Drained, Mapping, Record, RingBuf, WaitError, WaitPolicy, Waker, Wakeup,
+};
+use handle::{Change, Shared};
+use host::EpollHost;
+
+/// What a set that is full could not do.
+const FILL: &str = "add a ring to the set";
+
+type Rings<T> = ringbuf_core::RingSet<EpollHost, T, Vec<Slot<RingBuf, T>>>;
+
+/// Many rings that one thread reads: one wait for all, and turns that no ring can take
+/// from another.
+///
+/// Each ring has a tag, which comes with its records: a name, a state, or a callback (see
+/// [`Callback`]). A ring is named by the id of its map.
+///
+/// One [`WaitPolicy`] holds for the set. Rings that are sparse alone and dense together
+/// are read like one dense ring: the traced programs rarely notify. An idle ring costs
+/// nothing. A ring with many records gets one turn after another, each within a
+/// [`Budget`] (a millisecond, if you set none). So a record of another ring waits no
+/// longer than all active rings times this budget, and the longest nap.
+///
+/// Dropping the set drops the rings, and each publishes its position.
+///
+/// # Threads
+/// One thread reads. Others may end its wait by a [`waker`](Self::waker), and add and
+/// remove rings by a [`handle`](Self::handle), also while it waits.
+///
+/// # An event loop of your own
+/// The set is a file descriptor. Call [`arm`](Self::arm) before your loop blocks. Then
+/// the descriptor becomes readable (`EPOLLIN`) with the next record of any ring, in
+/// epoll (level- or edge-triggered), poll, select, or io_uring. When it is readable, call
+/// [`wait`](Self::wait) with a timeout of zero, drain, and arm again. Only `wait` naps.
+///
+/// # Fork
+/// A child of `fork` owns no ring of the set. Dropping the set there changes nothing.
+/// Waiting is an error, and reading reports
+/// [`CorruptReason::Forked`](crate::CorruptReason::Forked).
+///
+/// ```no_run
+/// use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+///
+/// let mut set = RingSet::new(WaitPolicy::balanced())?;
+/// set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+/// set.insert(RingBuf::from_pin("/sys/fs/bpf/connect")?, "connect")?;
+/// loop {
+///     set.wait(None)?;
+///     set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct RingSet<T> {
+    rings: Rings<T>,
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> RingSet<T> {
+    /// Creates an empty set.
+    ///
+    /// # Errors
+    /// [`WaitError`] if no file descriptor is left: a set needs four.
+    pub fn new(policy: WaitPolicy) -> Result<Self, WaitError> {
+        let changes = Waker::new()?;
+        let host = EpollHost::new(changes.clone())?;
+        let epoll = host
+            .epoll()
+            .try_clone()
+            .map_err(|source| WaitError { operation: "duplicate the epoll set", source })?;
+        let shared = Arc::new(Shared::new(epoll, changes));
+        Ok(Self { rings: Rings::new(host, Vec::new(), policy), shared })
+    }
+
+    /// Adds a ring. From now on the set's policy holds for it.
+    ///
+    /// # Errors
+    /// The system refuses to watch it. Then the ring is dropped; open it again.
+    pub fn insert(&mut self, ring: RingBuf, tag: T) -> Result<(), WaitError> {
+        self.admit();
+        self.rings.insert(ring, tag).map(drop).map_err(|refused| {
+            let full = || io::Error::other("it has four billion rings");
+            refused.error.unwrap_or_else(|| WaitError { operation: FILL, source: full() })
+        })
+    }
+
+    /// Removes the ring of this map, or returns `None` if the set does not have it.
+    pub fn remove(&mut self, id: u32) -> Option<(RingBuf, T)> {
+        self.admit();
+        self.rings.remove(self.token(id)?)
+    }
+
+    /// Returns the ring of this map and its tag.
+    #[must_use]
+    pub fn get(&self, id: u32) -> Option<(&RingBuf, &T)> {
+        self.rings.get(self.token(id)?)
+    }
+
+    /// Returns all rings and their tags.
+    pub fn iter(&self) -> impl Iterator<Item = (&RingBuf, &T)> {
+        self.rings.tokens().filter_map(|token| self.rings.get(token))
+    }
+
+    /// Returns the number of rings, without those that a handle adds and the set has not
+    /// seen yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rings.len()
+    }
+
+    /// Returns true if the set has no rings.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rings.is_empty()
+    }
+
+    /// Sets what one ring may read in one turn.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.rings.set_budget(budget);
+    }
+
+    /// Waits until a ring has something to read, but no longer than `timeout`. `None`
+    /// means no limit; zero only looks. Drain before you call it.
+    ///
+    /// It naps, blocks or spins as [`Consumer::wait`](crate::Consumer::wait) does. Records
+    /// that do not notify (`BPF_RB_NO_WAKEUP`) are found within
+    /// [`max_sleep`](WaitPolicy::max_sleep), and later ones of the same ring within
+    /// [`latency_bound`](WaitPolicy::latency_bound).
+    ///
+    /// # Errors
+    /// The system does not let the thread wait, or this is a child of `fork`.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, WaitError> {
+        self.rings.host().check_owner()?;
+        let begin = self.rings.host().now();
+        loop {
+            let over = self.rings.host().now().saturating_sub(begin);
+            let left = timeout.map(|timeout| timeout.saturating_sub(over));
+            match self.rings.wait(left)? {
+                Wakeup::Woken => {
+                    self.admit();
+                    if self.rings.host().waker().take() {
+                        return Ok(Wakeup::Woken);
+                    }
+                }
+                wakeup => return Ok(wakeup),
+            }
+        }
+    }
+
+    /// Reads each ring that has records once, within the budget, in turns. Call it after
+    /// [`wait`](Self::wait).
+    ///
+    /// Ends with [`Drained::Limit`] if a ring has used up its budget: the next wait
+    /// returns at once. Ends as soon as `each` breaks. Never blocks.
+    ///
+    /// # Errors
+    /// One ring is corrupt. It gets no more turns; call this again for the others.
+    #[inline(always)]
+    pub fn for_each<B>(
+        &mut self,
+        each: impl FnMut(&mut T, Record<'_, Mapping>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B, Drained>, RingError> {
+        self.rings.for_each(each).map_err(|failed| RingError::of(&self.rings, failed))
+    }
+
+    /// As [`for_each`](Self::for_each), but the callback never breaks.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    #[inline(always)]
+    pub fn drain(
+        &mut self,
+        each: impl FnMut(&mut T, Record<'_, Mapping>),
+    ) -> Result<Drained, RingError> {
+        self.rings.drain(each).map_err(|failed| RingError::of(&self.rings, failed))
+    }
+
+    /// Returns a ring that has something to read, for programs that read by batches. Each
+    /// ring is returned once at most between two waits.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{Next, RingBuf, RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// set.wait(None)?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     let name = *ring.tag();
+    ///     let batch = ring.batch();
+    ///     while let Next::Record(record) = batch.next()? {
+    ///         println!("{name}: {} bytes", record.len());
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn next_ready(&mut self) -> Option<Ready<'_, T>> {
+        self.rings.next_ready().map(|ring| Ready { ring })
+    }
+
+    /// Arms all rings, and says if you may block: see [the type](Self). Set a timeout for
+    /// records that do not notify.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn arm(&mut self) -> Result<Armed, WaitError> {
+        self.admit();
+        self.rings.arm()
+    }
+
+    /// Returns a waker, which ends a wait of this set from another thread or a signal
+    /// handler.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.rings.host().waker().clone()
+    }
+
+    /// Returns a handle, which adds and removes rings from another thread.
+    #[must_use]
+    pub fn handle(&self) -> SetHandle<T> {
+        SetHandle { shared: self.shared.clone() }
+    }
+
+    /// Makes the changes that handles have asked for.
+    fn admit(&mut self) {
+        if !self.shared.changes.take() {
+            return;
+        }
+        for change in self.shared.take() {
+            match change {
+                // It is watched already, so nothing can be refused.
+                Change::Insert(ring, tag) => drop(self.rings.insert(*ring, tag)),
+                Change::Remove(id) => {
+                    drop(self.token(id).and_then(|token| self.rings.remove(token)))
+                }
+            }
+        }
+    }
+
+    fn token(&self, id: u32) -> Option<Token> {
+        let mut tokens = self.rings.tokens();
+        tokens.find(|&token| self.rings.get(token).is_some_and(|(ring, _)| ring.id() == id))
+    }
+}
+
+impl<T> Drop for RingSet<T> {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl<T> AsFd for RingSet<T> {
+    /// The epoll set: see [the type](Self).
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.rings.host().epoll().as_fd()
+    }
+}
+
+impl<T> AsRawFd for RingSet<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+/// A ring of a set that has something to read, for one turn.
+#[derive(Debug)]
+pub struct Ready<'s, T> {
+    ring: ringbuf_core::Ready<'s, EpollHost, T>,
+}
+
+impl<T> Ready<'_, T> {
+    /// Returns the tag of the ring.
+    pub fn tag(&mut self) -> &mut T {
+        self.ring.tag()
+    }
+
+    /// Begins a batch of this ring. The budget of the set does not limit it.
+    pub fn batch(&mut self) -> Batch<'_, Mapping> {
+        self.ring.batch()
+    }
+}

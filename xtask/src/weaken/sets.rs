@@ -1,0 +1,157 @@
+//! The breaks of sets: turns, budgets, and the wait for many rings.
+
+use super::list::{Break, Seen};
+
+const TURNS: &str = "ringbuf-core/src/set/turns.rs";
+const WAIT: &str = "ringbuf-core/src/set/wait.rs";
+const STATE: &str = "ringbuf-core/src/wait/state.rs";
+const BUDGET: &str = "ringbuf-core/src/budget.rs";
+const EACH: &str = "ringbuf-core/src/each.rs";
+const HANDLE: &str = "ringbuf-kernel/src/set/handle.rs";
+const SET: &str = "ringbuf-kernel/src/set/mod.rs";
+
+const fn set(test: &'static str) -> Seen {
+    Seen::Test("set", test)
+}
+
+const EACH_ONCE: Seen = set("delivery::every_record_is_delivered_once_in_order");
+const RARELY: Seen = set("traffic::rings_that_are_sparse_alone_and_dense_together_rarely_notify");
+const SILENT: Seen = set("traffic::silent_rings_are_read_within_the_bounds");
+
+pub(crate) const BREAKS: &[Break] = &[
+    Break {
+        name: "set: it blocks without arming",
+        file: WAIT,
+        edits: &[(
+            "WaitAction::Block(time) => match self.arm_all() {",
+            "WaitAction::Block(time) => match Armed::Sleep {",
+        )],
+        seen: &[set("traffic::rings_that_are_sparse_together_notify_and_are_read_at_once")],
+    },
+    Break {
+        name: "set: a ring becomes idle without being armed",
+        file: TURNS,
+        edits: &[(
+            "return self.arm_one(index) == Armed::Ready;",
+            "self.circle.leave(self.slots.as_mut(), index, State::Idle);\n            return false;",
+        )],
+        seen: &[set("traffic::a_ring_that_becomes_idle_notifies")],
+    },
+    Break {
+        name: "set: a ring becomes idle after one look",
+        file: TURNS,
+        edits: &[("const LOOKS: u32 = 256;", "const LOOKS: u32 = 1;")],
+        seen: &[RARELY],
+    },
+    Break {
+        name: "set: two empty naps are enough for many rings",
+        file: STATE,
+        edits: &[("const MOST_PATIENCE: u32 = 64;", "const MOST_PATIENCE: u32 = 0;")],
+        seen: &[RARELY],
+    },
+    Break {
+        name: "set: the first ring keeps its turn",
+        file: TURNS,
+        edits: &[(
+            "                self.circle.rotate(self.slots.as_ref());\n                return Some(index);",
+            "                return Some(index);",
+        )],
+        seen: &[set("delivery::a_break_keeps_the_turns")],
+    },
+    Break {
+        name: "set: rings that notify get no turn while one is flooded",
+        file: WAIT,
+        edits: &[(
+            "            // The others get their turns, too.\n            self.collect(Duration::ZERO)?;\n",
+            "",
+        )],
+        seen: &[set("fairness::a_flooded_ring_does_not_hide_an_idle_one")],
+    },
+    Break {
+        name: "set: no sweep",
+        file: WAIT,
+        edits: &[("if now.saturating_sub(self.swept) < pause {", "if true {")],
+        seen: &[SILENT, EACH_ONCE],
+    },
+    Break {
+        name: "set: a wait that times out has not looked at silent rings",
+        file: WAIT,
+        edits: &[(
+            "let pause = if before_the_end { pause.min(QUIET) } else { pause };",
+            "let pause = if before_the_end { pause } else { pause };",
+        )],
+        seen: &[set("delivery::a_timeout_is_not_reported_while_a_silent_record_is_there")],
+    },
+    Break {
+        name: "set: a silent ring is forgotten",
+        file: WAIT,
+        edits: &[("                self.set_silent(index, true);\n", "")],
+        seen: &[SILENT],
+    },
+    Break {
+        name: "set: a corrupt ring keeps its turns",
+        file: TURNS,
+        edits: &[("            self.turn.failed = true;\n", "")],
+        seen: &[set("delivery::a_corrupt_ring_fails_alone")],
+    },
+    Break {
+        name: "set: a wake is not reported",
+        file: WAIT,
+        edits: &[(
+            "            if self.host.take_wake() {\n                return Ok(Wakeup::Woken);\n            }\n            if action",
+            "            if action",
+        )],
+        seen: &[set("delivery::a_wake_ends_every_rest")],
+    },
+    Break {
+        name: "budget: the clock is not read",
+        file: BUDGET,
+        edits: &[("if self.pace.bytes >= self.pace.stride {", "if false {")],
+        seen: &[set("fairness::a_budget_of_time_holds_for_any_speed")],
+    },
+    Break {
+        name: "budget: a window is not cut by the time",
+        file: BUDGET,
+        edits: &[(
+            "{ stride - bytes } else { u64::MAX }",
+            "{ stride - bytes + (1 << 40) } else { u64::MAX }",
+        )],
+        seen: &[
+            set("fairness::a_budget_of_time_holds_for_any_speed"),
+            set("fairness::a_callback_that_becomes_slow_costs_one_window"),
+        ],
+    },
+    Break {
+        name: "budget: two windows between two looks at the clock",
+        file: BUDGET,
+        edits: &[("{ stride - bytes } else { u64::MAX }", "{ stride } else { u64::MAX }")],
+        seen: &[set("fairness::a_budget_of_time_holds_for_any_speed")],
+    },
+    Break {
+        name: "budget: records are not counted",
+        file: EACH,
+        edits: &[(
+            "if L::COUNTS && batch.may_exceed(most)",
+            "if L::COUNTS && batch.may_exceed(most) && false",
+        )],
+        seen: &[set("fairness::a_budget_of_records_or_bytes_is_exact")],
+    },
+    Break {
+        name: "set: a ring that another thread adds does not end the wait",
+        file: HANDLE,
+        edits: &[("        self.changes.wake();\n", "")],
+        seen: &[Seen::Test("live/set_changes", "rings_come_and_go_while_the_set_waits")],
+    },
+    Break {
+        name: "set: a child of fork waits",
+        file: SET,
+        edits: &[("        self.rings.host().check_owner()?;\n", "")],
+        seen: &[Seen::Test("live/set", "a_child_of_fork_cannot_wait")],
+    },
+    Break {
+        name: "set: a removed ring is still watched",
+        file: "ringbuf-core/src/set/mod.rs",
+        edits: &[("        self.host.unwatch(&ring, token);\n", "")],
+        seen: &[set("delivery::a_removed_ring_is_not_watched")],
+    },
+];
