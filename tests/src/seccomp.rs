@@ -11,6 +11,20 @@ pub enum Call {
     MmapOfFile,
     /// Any call with this number.
     Number(libc::c_long),
+    /// Any call with one of these numbers.
+    OneOf(&'static [libc::c_long]),
+}
+
+impl Call {
+    /// The calls that a C library may make for `epoll_wait`.
+    pub const EPOLL_WAIT: Self = Self::OneOf(&[
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait,
+        libc::SYS_epoll_pwait,
+    ]);
+
+    /// The calls that a C library may make for `nanosleep`.
+    pub const NANOSLEEP: Self = Self::OneOf(&[libc::SYS_nanosleep, libc::SYS_clock_nanosleep]);
 }
 
 /// Runs `body` on a thread of its own in which `call` fails with `errno`, by a seccomp
@@ -21,7 +35,12 @@ pub enum Call {
 pub fn with_failing<T: Send>(call: Call, errno: i32, body: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            install(call, errno);
+            match call {
+                Call::OneOf(numbers) => {
+                    numbers.iter().for_each(|number| install(Call::Number(*number), errno));
+                }
+                call => install(call, errno),
+            }
             body()
         });
         thread.join().expect("the thread in the sandbox")
@@ -43,6 +62,7 @@ fn install(call: Call, errno: i32) {
     let (number, at, value, if_equal, if_not) = match call {
         Call::Bpf(command) => (libc::SYS_bpf, argument(0), command, fail, libc::SECCOMP_RET_ALLOW),
         Call::Number(number) => (number, argument(0), 0, fail, fail),
+        Call::OneOf(_) => unreachable!("one filter for each number"),
         Call::MmapOfFile => (libc::SYS_mmap, argument(4), u32::MAX, libc::SECCOMP_RET_ALLOW, fail),
     };
     let filter = [

@@ -13,12 +13,13 @@ use libbpf_rs::libbpf_sys::{
 };
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
-use ringbuf_kernel::{MapOptions, OpenError, RingBuf, UserRingBuf, WaitPolicy};
-use ringbuf_tests::{BpfFs, Call, live, live_since, page_size, with_failing};
+use ringbuf_bpf::wakeup::types::emit;
+use ringbuf_kernel::{Drained, MapOptions, OpenError, RingBuf, UserRingBuf, WaitError, WaitPolicy};
+use ringbuf_tests::{BpfFs, Call, live, live_since, page_size, test_run, watchdog, with_failing};
 
-/// Opening must have failed with a text that has each of `parts` in it. It is whole: nothing is
+/// `result` must be an error whose text has each of `parts` in it. The text is whole: nothing is
 /// below it that a chain of causes would print again.
-fn assert_says<T>(result: Result<T, OpenError>, parts: &[&str]) -> OpenError {
+fn assert_says<T, E: Error>(result: Result<T, E>, parts: &[&str]) -> E {
     let error = result.map(drop).expect_err("must be refused");
     let text = error.to_string();
     println!("{text}");
@@ -147,7 +148,6 @@ fn options_that_the_kernel_refuses() {
     }
 }
 
-/// The system refuses to let the ring wait.
 /// The kernel says EINVAL of a type that it does not know, too.
 #[test]
 fn an_option_is_not_blamed_for_an_unknown_type() {
@@ -160,26 +160,100 @@ fn an_option_is_not_blamed_for_an_unknown_type() {
     assert!(matches!(error, OpenError::UnsupportedKernel { .. }), "{error:?}");
 }
 
+const SANDBOX: &str = "let the sandbox of this process (a seccomp filter) permit it";
+
+/// A row: the call that fails, with what, what was tried, and what to do.
+type WaitRow = (Call, i32, &'static str, &'static str);
+
+/// The descriptors and the sleep of a wait that blocks.
+const BLOCKS: [WaitRow; 8] = [
+    (Call::Number(libc::SYS_epoll_create1), libc::EMFILE, "make an epoll set", "ulimit -n"),
+    (Call::Number(libc::SYS_epoll_create1), libc::ENOMEM, "make an epoll set", "memory.max"),
+    (Call::Number(libc::SYS_epoll_create1), libc::EACCES, "make an epoll set", SANDBOX),
+    (Call::Number(libc::SYS_epoll_ctl), libc::ENOSPC, "watch the map", "max_user_watches"),
+    (Call::Number(libc::SYS_epoll_ctl), libc::EPERM, "watch the map", SANDBOX),
+    (Call::Number(libc::SYS_epoll_ctl), libc::ENOMEM, "watch the map", "memory.max"),
+    (Call::EPOLL_WAIT, libc::EPERM, "wait for a notification", SANDBOX),
+    (Call::EPOLL_WAIT, libc::ENOSYS, "wait for a notification", SANDBOX),
+];
+
+/// The descriptor of a waker.
+const WAKERS: [WaitRow; 4] = [
+    (Call::Number(libc::SYS_eventfd2), libc::EMFILE, "make an eventfd for a waker", "ulimit -n"),
+    (Call::Number(libc::SYS_eventfd2), libc::EPERM, "make an eventfd for a waker", SANDBOX),
+    (Call::Number(libc::SYS_eventfd2), libc::ENOSYS, "make an eventfd for a waker", SANDBOX),
+    (Call::Number(libc::SYS_eventfd2), libc::ENOMEM, "make an eventfd for a waker", "memory.max"),
+];
+
+/// In each row, `body` fails with what was tried, the cause, and what to do.
+fn assert_each_says<T>(rows: &[WaitRow], body: impl Fn() -> Result<T, WaitError> + Sync) {
+    for (call, errno, tried, advice) in rows {
+        let cause = std::io::Error::from_raw_os_error(*errno).to_string();
+        let refused = with_failing(*call, *errno, || body().map(drop));
+        assert_says(refused, &[&format!("could not {tried}"), &cause, advice]);
+    }
+}
+
 #[test]
 fn waiting_says_what_failed() {
     if !live("refusals::waiting") {
         return;
     }
-    let no_wait = |call, errno, policy: WaitPolicy| {
-        with_failing(call, errno, || {
-            let mut ring = RingBuf::create(page_size() as u64).expect("ring").with_policy(policy);
-            ring.wait(Some(Duration::from_millis(1))).expect_err("must be refused").to_string()
-        })
-    };
-    for (number, errno, parts) in [
-        (libc::SYS_epoll_create1, libc::EMFILE, ["make an epoll set to wait", "ulimit -n"]),
-        (libc::SYS_epoll_ctl, libc::ENOSPC, ["watch the map", "max_user_watches"]),
-        (libc::SYS_epoll_ctl, libc::EPERM, ["watch the map", "not permitted"]),
-    ] {
-        let text = no_wait(Call::Number(number), errno, WaitPolicy::immediate());
-        println!("{text}");
-        assert!(parts.iter().all(|part| text.contains(part)), "{parts:?}: {text}");
+    let ring = || RingBuf::create(page_size() as u64).expect("ring");
+    let time = Some(Duration::from_millis(1));
+    assert_each_says(&BLOCKS, || ring().with_policy(WaitPolicy::immediate()).wait(time));
+    assert_each_says(&WAKERS, || ring().waker());
+}
+
+#[test]
+fn waiting_for_room_says_what_failed() {
+    if !live_since("refusals::waiting_for_room", (6, 1)) {
+        return;
     }
+    let full = || {
+        let ring = UserRingBuf::create(page_size() as u64).expect("user ring");
+        ring.reserve(page_size() as u32 - 8).expect("room").submit();
+        ring
+    };
+    assert_each_says(&BLOCKS, || full().wait_for_room(8, Some(Duration::from_millis(1))));
+    assert_each_says(&WAKERS, || full().waker());
+}
+
+#[test]
+fn a_nap_says_what_failed() {
+    if !live_since("refusals::a_nap", (5, 10)) {
+        return;
+    }
+    let _hangs = watchdog("refusals::a_nap");
+    let mut object = MaybeUninit::uninit();
+    let open = WakeupSkelBuilder::default().open(&mut object).expect("open");
+    let skeleton = open.load().expect("load of wakeup.bpf.c");
+    let (map, program) = (skeleton.maps.ring.as_fd(), skeleton.progs.emit.as_fd());
+    // A record in less than this time is dense traffic, on a busy machine, too.
+    let policy = WaitPolicy::low_cost().hold_off(Duration::from_secs(60));
+    let nap = |ring: RingBuf| {
+        let mut ring = ring.with_policy(policy.clone());
+        for _ in 0..100 {
+            let arguments = emit { count: 1, delay: 0, flags: 0 };
+            assert_eq!(test_run(program, &arguments).expect("emit"), 0);
+            ring.wait(None)?;
+            assert_eq!(ring.drain(|_| ()).expect("a sound ring"), Drained::Empty);
+        }
+        Ok(())
+    };
+    let ring = || RingBuf::open(map).expect("the ring opens");
+    let with_waker = || {
+        let ring = ring();
+        ring.waker().expect("an eventfd");
+        ring
+    };
+    let tried = "sleep before the next look at the ring";
+    let rows =
+        |call| [libc::EPERM, libc::EACCES, libc::ENOSYS].map(|errno| (call, errno, tried, SANDBOX));
+    assert_each_says(&rows(Call::NANOSLEEP), || nap(ring()));
+    assert_each_says(&rows(Call::Number(libc::SYS_ppoll)), || nap(with_waker()));
+    let row = (Call::Number(libc::SYS_ppoll), libc::ENOMEM, tried, "memory.max");
+    assert_each_says(&[row], || nap(with_waker()));
 }
 
 /// The size in the text is one that works on this machine.
