@@ -166,7 +166,21 @@ impl Maps {
 }
 
 fn no_owner(error: io::Error) -> OpenError {
-    OpenError::system("map the page that tells a child of fork".to_owned(), error)
+    let operation = "map the page that tells a child of fork from its parent (mmap)".to_owned();
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
+            operation,
+            advice: "a sandbox refuses it: let its seccomp filter permit mmap() of shared memory, \
+                     and madvise()",
+        },
+        Some(libc::ENOMEM) => OpenError::refused(
+            operation,
+            error,
+            "free memory, or raise the limits of this process (`ulimit -v`, \
+             vm.max_map_count) and of its cgroup (memory.max)",
+        ),
+        _ => OpenError::system(operation, error),
+    }
 }
 
 fn not_mapped(capacity: Capacity, error: io::Error) -> OpenError {

@@ -9,6 +9,8 @@ pub enum Call {
     Bpf(u32),
     /// `mmap(2)` of a file.
     MmapOfFile,
+    /// `mmap(2)` of memory without a file that children of `fork` share.
+    MmapOfSharedMemory,
     /// Any call with this number.
     Number(libc::c_long),
     /// Any call with one of these numbers.
@@ -28,7 +30,7 @@ impl Call {
 }
 
 /// Runs `body` on a thread of its own in which `call` fails with `errno`, by a seccomp
-/// filter. Memory without a file can still be mapped.
+/// filter. Private memory without a file can still be mapped.
 ///
 /// # Panics
 /// If `body` does, or the kernel takes no filter.
@@ -64,6 +66,10 @@ fn install(call: Call, errno: i32) {
         Call::Number(number) => (number, argument(0), 0, fail, fail),
         Call::OneOf(_) => unreachable!("one filter for each number"),
         Call::MmapOfFile => (libc::SYS_mmap, argument(4), u32::MAX, libc::SECCOMP_RET_ALLOW, fail),
+        Call::MmapOfSharedMemory => {
+            let shared = (libc::MAP_SHARED | libc::MAP_ANONYMOUS) as u32;
+            (libc::SYS_mmap, argument(3), shared, fail, libc::SECCOMP_RET_ALLOW)
+        }
     };
     let filter = [
         statement(LOAD, 0),

@@ -78,6 +78,30 @@ fn mapping_says_the_size_and_the_cause() {
     RingBuf::open(&fd).expect("no claim was left behind");
 }
 
+/// A ring has such a page, which tells a child of `fork` from its parent.
+#[test]
+fn mapping_shared_memory_says_the_cause() {
+    if !live("refusals::mapping_shared_memory") {
+        return;
+    }
+    let map = MapOptions::new(page_size() as u64).create().expect("ring");
+    let fd = map.as_fd().try_clone_to_owned().expect("dup");
+    drop(map);
+    let tried = "map the page that tells a child of fork from its parent";
+    for (errno, advice) in [
+        (libc::EPERM, "seccomp filter permit mmap() of shared memory"),
+        (libc::EACCES, "seccomp filter permit mmap() of shared memory"),
+        (libc::ENOMEM, "memory.max"),
+        (libc::ENFILE, "ulimit -n"),
+    ] {
+        let call = Call::MmapOfSharedMemory;
+        assert_says(with_failing(call, errno, || RingBuf::open(&fd)), &[tried, advice]);
+        RingBuf::open(&fd).expect("no claim was left behind");
+        let created = with_failing(call, errno, || RingBuf::create(page_size() as u64));
+        assert_says(created, &[tried, advice]);
+    }
+}
+
 #[test]
 fn opening_by_id_or_path_says_which() {
     if !live("refusals::by_id_or_path") {
