@@ -3,11 +3,12 @@
 
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_kernel::{
-    Corrupt, CorruptReason, Drained, Next, OpenError, ReserveError, RingBuf, UserRingBuf,
-    WaitPolicy, Wakeup,
+    Corrupt, CorruptReason, Drained, Next, OpenError, Position, ProducerMemory, ReserveError,
+    RingBuf, RingMemory, UserRingBuf, WaitPolicy, Wakeup,
 };
 use ringbuf_tests::{Operations, RawRing, UserDrain, live_since, page_size};
 
@@ -211,6 +212,32 @@ fn a_failed_take_over_changes_nothing() {
     let mut read = 0;
     ring.drain(|_| read += 1).expect("the parent still owns it");
     assert_eq!(read, 2);
+}
+
+/// And one that could not take a user ring over.
+#[test]
+fn a_failed_take_over_of_a_user_ring_changes_nothing() {
+    if !live_since("fork::a_failed_take_over_of_a_user_ring", (6, 1)) {
+        return;
+    }
+    let mut drain = UserDrain::load(page_size() as u32).expect("load of user_drain.bpf.c");
+    let mut ring = UserRingBuf::open(drain.map()).expect("open");
+    ring.reserve(8).expect("room").submit();
+    in_child(|| {
+        // SAFETY: P1: it reserves nothing.
+        let other = unsafe { UserRingBuf::open_unclaimed(drain.map()) }.expect("open");
+        let (memory, sound) = (other.producer().memory(), other.producer().position());
+        // SAFETY: no sample is lent out, and the parent waits for this child.
+        let store = |position| unsafe { memory.store_producer_pos(position, Relaxed) };
+        store(Position::new(47, memory.width()));
+        let error = ring.take_over().expect_err("no position of a producer");
+        assert!(matches!(error, OpenError::Corrupt(_)), "{error}");
+        store(sound);
+        let second = UserRingBuf::open(drain.map()).map(drop);
+        assert!(matches!(second, Err(OpenError::SecondProducer { .. })), "{second:?}");
+    });
+    ring.reserve(8).expect("the parent still owns it").submit();
+    assert_eq!(drain.run(0, 0, false).ret, 2);
 }
 
 /// Runs `body` in a child of `fork`, where a panic fails this test.

@@ -82,4 +82,13 @@ pub(crate) const BREAKS: &[Break] = &[
         edits: &[("first.load(Ordering::Acquire)", "first.load(RELAXED)")],
         seen: &[WHOLE],
     },
+    Break {
+        name: "take_over: one that fails takes the claim of a user ring",
+        file: "ringbuf-kernel/src/user_ringbuf.rs",
+        edits: &[(
+            "            let ring = Self::over(self.producer.memory().take_over()?)?;\n            ring.producer.memory().succeed(self.producer.memory());\n",
+            "            let memory = self.producer.memory().take_over()?;\n            memory.succeed(self.producer.memory());\n            let ring = Self::over(memory)?;\n",
+        )],
+        seen: &[Seen::Test("live/fork", "a_failed_take_over_of_a_user_ring_changes_nothing")],
+    },
 ];
