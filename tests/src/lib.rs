@@ -23,6 +23,7 @@ mod ring;
 mod run;
 mod seccomp;
 mod sleeps;
+mod tasks;
 mod user_drain;
 
 pub use bpffs::BpfFs;
@@ -40,6 +41,7 @@ pub use ringbuf_portable::{
 pub use run::test_run;
 pub use seccomp::{Call, with_failing};
 pub use sleeps::Sleeps;
+pub use tasks::{is_blocked, task_state};
 pub use user_drain::{Drained, UserDrain};
 
 /// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.

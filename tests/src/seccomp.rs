@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use crate::tasks::EPOLL_WAIT;
+
 /// Which calls of this thread fail.
 #[derive(Clone, Copy, Debug)]
 pub enum Call {
@@ -19,11 +21,7 @@ pub enum Call {
 
 impl Call {
     /// The calls that a C library may make for `epoll_wait`.
-    pub const EPOLL_WAIT: Self = Self::OneOf(&[
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_epoll_wait,
-        libc::SYS_epoll_pwait,
-    ]);
+    pub const EPOLL_WAIT: Self = Self::OneOf(EPOLL_WAIT);
 
     /// The calls that a C library may make for `nanosleep`.
     pub const NANOSLEEP: Self = Self::OneOf(&[libc::SYS_nanosleep, libc::SYS_clock_nanosleep]);

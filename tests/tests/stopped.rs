@@ -8,7 +8,7 @@ use std::{env, fs, thread};
 
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_kernel::{RingBuf, WaitPolicy, Wakeup};
-use ringbuf_tests::{Operations, live_since, page_size};
+use ringbuf_tests::{Operations, is_blocked, live_since, page_size, task_state};
 
 const CHILD: &str = "RINGBUF_STOPPED_CHILD";
 
@@ -84,19 +84,14 @@ impl Reader {
 
     /// Until one of its threads sleeps in epoll_wait(2).
     fn wait_until_asleep(&self) {
-        let asleep = |task: &String| {
-            let call = fs::read_to_string(format!("{task}/syscall")).unwrap_or_default();
-            let number = call.split(' ').next().and_then(|number| number.parse().ok());
-            number.is_some_and(is_epoll) && state(task) == Some('S')
-        };
-        while !self.tasks().iter().any(asleep) {
+        while !self.tasks().iter().any(|task| is_blocked(task)) {
             thread::yield_now();
         }
     }
 
     /// Until all of its threads are stopped.
     fn wait_until_stopped(&self) {
-        let stopped = |task: &String| state(task) == Some('T');
+        let stopped = |task: &String| task_state(task) == Some('T');
         while !self.tasks().iter().all(stopped) {
             thread::yield_now();
         }
@@ -106,18 +101,4 @@ impl Reader {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
         tasks.map(|task| task.expect("a task").path().display().to_string()).collect()
     }
-}
-
-/// Whether the system call with this number waits for epoll's events.
-fn is_epoll(number: libc::c_long) -> bool {
-    // Only some machines have the older call.
-    const EPOLL_WAIT_OF_X86_64: libc::c_long = 232;
-    let older = cfg!(target_arch = "x86_64") && number == EPOLL_WAIT_OF_X86_64;
-    older || number == libc::SYS_epoll_pwait
-}
-
-/// The state of a thread, as proc(5) names it.
-fn state(task: &str) -> Option<char> {
-    let stat = fs::read_to_string(format!("{task}/stat")).ok()?;
-    stat.rsplit(") ").next()?.chars().next()
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use ringbuf_kernel::{RingBuf, UserRingBuf, WaitPolicy, Waker, Wakeup};
-use ringbuf_tests::{disposable_kernel, live, live_since, page_size};
+use ringbuf_tests::{disposable_kernel, is_blocked, live, live_since, page_size, watchdog};
 
 /// Only a wake can end a wait: no look comes in between.
 fn ring(policy: WaitPolicy) -> RingBuf {
@@ -101,9 +101,15 @@ fn a_signal_handler_may_wake() {
     // SAFETY: the handler only stores an atomic and writes to an eventfd.
     let before = unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
     assert_ne!(before, libc::SIG_ERR);
+    let _hangs = watchdog("wakes::a_signal_handler_may_wake");
     // SAFETY: asks for a number.
     let reader = unsafe { libc::pthread_self() };
+    // SAFETY: asks for a number.
+    let task = unsafe { libc::gettid() };
     thread::spawn(move || {
+        while !is_blocked(&format!("/proc/self/task/{task}")) {
+            thread::yield_now();
+        }
         // SAFETY: the thread waits until the signal has come.
         unsafe { libc::pthread_kill(reader, libc::SIGUSR1) }
     });

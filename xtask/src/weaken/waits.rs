@@ -44,6 +44,12 @@ pub(crate) const BREAKS: &[Break] = &[
         ],
     },
     Break {
+        name: "wait: a wake by a signal handler is not reported",
+        file: HOST,
+        edits: &[("if woken { Wakeup::Woken }", "if woken { Wakeup::Interrupted }")],
+        seen: &[live("live/wakes", "a_signal_handler_may_wake")],
+    },
+    Break {
         name: "wait: records that are always there hide a wake",
         file: HOST,
         edits: &[(
