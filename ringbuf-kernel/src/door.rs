@@ -77,8 +77,15 @@ pub(crate) fn by_id(id: u32) -> Result<OwnedFd, OpenError> {
 pub(crate) fn by_pin(path: &Path) -> Result<OwnedFd, OpenError> {
     let no_pin = || OpenError::NoSuchPin { path: path.to_owned() };
     let operation = || format!("open what is pinned at \"{}\"", path.display());
-    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| no_pin())?;
+    let bad_path = |problem| OpenError::PinPath { path: path.to_owned(), problem };
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.is_empty() {
+        return Err(bad_path("is empty"));
+    }
+    let name = CString::new(bytes).map_err(|_| bad_path("has a NUL byte in it"))?;
     sys::get_pinned(&name).map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => bad_path("has too many symbolic links, or a loop of them"),
+        Some(libc::ENAMETOOLONG) => bad_path("is too long"),
         Some(libc::ENOENT | libc::ENOTDIR) => no_pin(),
         // The kernel answers EACCES for a directory, and for a file outside bpffs.
         Some(libc::EACCES) if path.is_dir() => {

@@ -39,14 +39,30 @@ pub enum OpenError {
     },
     /// The ring is in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19): producers write over
     /// unread records, so a borrowed sample could change.
-    Overwrite,
+    #[non_exhaustive]
+    Overwrite {
+        /// The id of the map.
+        id: u32,
+    },
     /// The file descriptor was opened with `BPF_F_RDONLY`.
-    ReadOnlyFd,
+    #[non_exhaustive]
+    ReadOnlyFd {
+        /// The id of the map.
+        id: u32,
+    },
     /// The file descriptor was opened with `BPF_F_WRONLY`.
-    WriteOnlyFd,
+    #[non_exhaustive]
+    WriteOnlyFd {
+        /// The id of the map.
+        id: u32,
+    },
     /// The map is frozen (`BPF_MAP_FREEZE`): its pages can no longer be mapped
     /// writable.
-    Frozen,
+    #[non_exhaustive]
+    Frozen {
+        /// The id of the map.
+        id: u32,
+    },
     /// No ring buffer map can have this size.
     Capacity(CapacityError),
     /// No map can have this name.
@@ -74,6 +90,14 @@ pub enum OpenError {
     NoSuchPin {
         /// The path.
         path: PathBuf,
+    },
+    /// No pin can be opened by this path.
+    #[non_exhaustive]
+    PinPath {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// The thing at this path is not a map.
     #[non_exhaustive]
@@ -176,19 +200,24 @@ impl fmt::Display for OpenError {
                 type_name(*map_type),
                 sys::MAP_TYPE_USER_RINGBUF
             ),
-            Self::Overwrite => f.write_str(
-                "this ring buffer is in overwrite mode (BPF_F_RB_OVERWRITE): producers write \
+            Self::Overwrite { id } => write!(
+                f,
+                "ring buffer map {id} is in overwrite mode (BPF_F_RB_OVERWRITE): producers write \
                  over unread records, so it cannot be read in place; create it without the flag",
             ),
-            Self::ReadOnlyFd => f.write_str(
-                "the file descriptor is read-only (BPF_F_RDONLY), and both a reader and a producer \
-                 store a position; open the map without the flag",
+            Self::ReadOnlyFd { id } => write!(
+                f,
+                "the file descriptor of map {id} is read-only (BPF_F_RDONLY), and both a reader \
+                 and a producer store a position; open the map without the flag",
             ),
-            Self::WriteOnlyFd => f.write_str(
-                "the file descriptor is write-only (BPF_F_WRONLY): open the map without the flag",
+            Self::WriteOnlyFd { id } => write!(
+                f,
+                "the file descriptor of map {id} is write-only (BPF_F_WRONLY): open the map \
+                 without the flag",
             ),
-            Self::Frozen => f.write_str(
-                "the map is frozen (BPF_MAP_FREEZE): its pages can no longer be mapped writable; \
+            Self::Frozen { id } => write!(
+                f,
+                "map {id} is frozen (BPF_MAP_FREEZE): its pages can no longer be mapped writable; \
                  open the ring before freezing it, or do not freeze it",
             ),
             Self::Capacity(error) => error.fmt(f),
@@ -208,6 +237,11 @@ impl fmt::Display for OpenError {
                 "nothing is pinned at \"{}\": check the path, and that bpffs is mounted there \
                  (`mount -t bpf bpf /sys/fs/bpf`)",
                 path.display()
+            ),
+            Self::PinPath { path, problem } => write!(
+                f,
+                "could not open what is pinned at {path:?}: the path {problem}; give the path of \
+                 the map's own pin"
             ),
             Self::NotAMapPin { path, found } => write!(
                 f,

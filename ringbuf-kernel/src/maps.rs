@@ -49,7 +49,7 @@ impl Opened {
         })?;
         sys::is_map(&fd).map_err(|why| match why {
             NotReadable::NotAMap => OpenError::NotAMap,
-            NotReadable::WriteOnly => OpenError::WriteOnlyFd,
+            NotReadable::WriteOnly => OpenError::WriteOnlyFd { id: info.id },
         })?;
         let page = sys::page_size();
         let capacity = geometry(&info, page, kind)?;
@@ -62,7 +62,7 @@ impl Opened {
             }
             Claiming::Never => None,
         };
-        let maps = Maps::new(fd, capacity, page, kind, owner, claim)?;
+        let maps = Maps::new(fd, info.id, capacity, page, kind, owner, claim)?;
         Ok(Self { maps, info, capacity, width })
     }
 }
@@ -77,7 +77,7 @@ fn geometry(info: &MapInfo, page: usize, kind: Kind) -> Result<Capacity, OpenErr
         });
     }
     if info.map_flags & sys::F_RB_OVERWRITE != 0 {
-        return Err(OpenError::Overwrite);
+        return Err(OpenError::Overwrite { id: info.id });
     }
     Capacity::new(info.max_entries.into(), page as u64).map_err(OpenError::Capacity)
 }
@@ -102,6 +102,7 @@ impl Maps {
     /// tells what is wrong with the descriptor.
     fn new(
         fd: OwnedFd,
+        id: u32,
         capacity: Capacity,
         page: usize,
         kind: Kind,
@@ -118,8 +119,8 @@ impl Maps {
             })?;
         let not_mapped = |error| not_mapped(capacity, error);
         let not_writable = |error: io::Error| match error.raw_os_error() {
-            Some(libc::EACCES) if !sys::is_writable(&fd) => OpenError::ReadOnlyFd,
-            Some(libc::EPERM) if sys::is_frozen(&fd) => OpenError::Frozen,
+            Some(libc::EACCES) if !sys::is_writable(&fd) => OpenError::ReadOnlyFd { id },
+            Some(libc::EPERM) if sys::is_frozen(&fd) => OpenError::Frozen { id },
             _ => not_mapped(error),
         };
         let (mut first, mut rest) = (MmapOptions::new(), MmapOptions::new());
@@ -212,7 +213,7 @@ mod tests {
     use ringbuf_core::CapacityError;
 
     fn info(map_type: u32, max_entries: u32, map_flags: u32) -> MapInfo {
-        MapInfo { map_type, max_entries, map_flags, ..MapInfo::default() }
+        MapInfo { map_type, id: 7, max_entries, map_flags, ..MapInfo::default() }
     }
 
     #[test]
@@ -223,7 +224,7 @@ mod tests {
         assert!(geometry(&info(ring, 8192, 1 << 2), 4096, Kind::Ring).is_ok());
         assert!(matches!(
             geometry(&info(ring, 8192, sys::F_RB_OVERWRITE), 4096, Kind::Ring),
-            Err(OpenError::Overwrite)
+            Err(OpenError::Overwrite { id: 7 })
         ));
         assert!(matches!(
             geometry(&info(sys::MAP_TYPE_USER_RINGBUF, 8192, 0), 4096, Kind::Ring),

@@ -106,7 +106,7 @@ impl UserRingBuf {
     /// Opens the user ring that is pinned at `path` in bpffs.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`OpenError::NoSuchPin`] and
+    /// As [`open`](Self::open), and [`OpenError::NoSuchPin`], [`OpenError::PinPath`] and
     /// [`OpenError::NotAMapPin`].
     pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();

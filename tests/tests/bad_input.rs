@@ -1,13 +1,14 @@
 //! Bad input to a reader gives a typed error, and its text says what to do.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::fs::symlink;
 use std::thread;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{ErrorKind, MapCore, MapType, libbpf_sys};
+use libbpf_rs::{ErrorKind, MapCore, MapHandle, MapType, libbpf_sys};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
 use ringbuf_kernel::{CapacityError, MapOptions, OpenError, RingBuf};
 use ringbuf_tests::{create_map, kernel_release, live, map_by_id, note, page_size, skip};
@@ -73,7 +74,10 @@ fn an_overwriting_ring() {
         return;
     }
     match create_map(MapType::RingBuf, 0, 0, page_size() as u32, 1 << 19) {
-        Ok(ring) => assert_refused!(RingBuf::open(&ring), OpenError::Overwrite, "overwrite mode"),
+        Ok(ring) => {
+            let hint = format!("map {} is in overwrite mode", id_of(&ring));
+            assert_refused!(RingBuf::open(&ring), OpenError::Overwrite { .. }, &hint);
+        }
         // What the reader would say is tested on made-up flags in ringbuf-kernel.
         Err(error) => assert_too_old(test, "rings in overwrite mode", (6, 19), &error),
     }
@@ -85,11 +89,12 @@ fn descriptors_with_too_few_rights() {
         return;
     }
     let ring = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
-    let id = ring.info().expect("info").info.id;
+    let id = id_of(&ring);
+    let of = |kind| format!("descriptor of map {id} is {kind}");
     let read_only = map_by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
-    assert_refused!(RingBuf::open(&read_only), OpenError::ReadOnlyFd, "without the flag");
+    assert_refused!(RingBuf::open(&read_only), OpenError::ReadOnlyFd { .. }, &of("read-only"));
     let write_only = map_by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
-    assert_refused!(RingBuf::open(&write_only), OpenError::WriteOnlyFd, "without the flag");
+    assert_refused!(RingBuf::open(&write_only), OpenError::WriteOnlyFd { .. }, &of("write-only"));
     RingBuf::open(&ring).expect("the map itself is good, and no claim was left behind");
 }
 
@@ -100,7 +105,8 @@ fn a_frozen_map() {
     }
     let ring = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
     ring.freeze().expect("freeze");
-    assert_refused!(RingBuf::open(&ring), OpenError::Frozen, "before freezing");
+    let hint = format!("map {} is frozen", id_of(&ring));
+    assert_refused!(RingBuf::open(&ring), OpenError::Frozen { .. }, &hint);
 }
 
 #[test]
@@ -126,8 +132,32 @@ fn ids_and_paths_without_a_map() {
     assert_refused!(RingBuf::from_id(id), OpenError::NoSuchId { .. }, "bpftool map list");
     let nowhere = "/sys/fs/bpf/there is no such pin";
     assert_refused!(RingBuf::from_pin(nowhere), OpenError::NoSuchPin { .. }, "mount -t bpf");
-    assert_refused!(RingBuf::from_pin("a\0b"), OpenError::NoSuchPin { .. }, "check the path");
     assert_refused!(RingBuf::from_pin("/etc/passwd"), OpenError::NoSuchPin { .. }, "bpffs");
+}
+
+#[test]
+fn paths_that_no_pin_has() {
+    if !live("bad_input::paths_that_no_pin_has") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a directory");
+    let (long, turns) = ("x/".repeat(5000), folder.path().join("turns"));
+    symlink(&turns, &turns).expect("a link to itself");
+    for (path, problem) in [
+        ("".as_ref(), "the path is empty"),
+        ("a\0b".as_ref(), "the path has a NUL byte in it"),
+        (turns.as_path(), "the path has too many symbolic links, or a loop"),
+        (long.as_ref(), "the path is too long"),
+    ] {
+        let from_pin = || RingBuf::from_pin(path);
+        assert_refused!(from_pin(), OpenError::PinPath { .. }, problem);
+        assert_refused!(from_pin(), OpenError::PinPath { .. }, &format!("{path:?}"));
+        assert_refused!(
+            from_pin(),
+            OpenError::PinPath { .. },
+            "give the path of the map's own pin"
+        );
+    }
 }
 
 #[test]
@@ -154,13 +184,13 @@ fn no_privilege() {
     if !live(test) {
         return;
     }
-    let disabled = std::fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled");
+    let disabled = fs::read_to_string("/proc/sys/kernel/unprivileged_bpf_disabled");
     if disabled.is_ok_and(|value| value.trim() == "0") {
         skip(test, "this kernel lets everybody create maps");
         return;
     }
     let good = create_map(MapType::RingBuf, 0, 0, page_size() as u32, 0).expect("ring");
-    let id = good.info().expect("info").info.id;
+    let id = id_of(&good);
     // Credentials belong to a thread, so only this one becomes nobody.
     thread::spawn(move || {
         become_nobody().expect("setresuid");
@@ -178,6 +208,10 @@ fn no_privilege() {
     })
     .join()
     .expect("the unprivileged thread");
+}
+
+fn id_of(map: &MapHandle) -> u32 {
+    map.info().expect("info").info.id
 }
 
 /// What the kernel refuses to create came with Linux `since`, and this is an older one.

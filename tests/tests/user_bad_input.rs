@@ -57,13 +57,19 @@ fn descriptors_with_too_few_rights() {
     }
     let ring = user_ring();
     let id = ring.info().expect("info").info.id;
+    let of = |kind| format!("descriptor of map {id} is {kind}");
     let read_only = map_by_id(id, libbpf_sys::BPF_F_RDONLY).expect("read-only descriptor");
-    assert_refused!(UserRingBuf::open(&read_only), OpenError::ReadOnlyFd, "without the flag");
+    assert_refused!(UserRingBuf::open(&read_only), OpenError::ReadOnlyFd { .. }, &of("read-only"));
     let write_only = map_by_id(id, libbpf_sys::BPF_F_WRONLY).expect("write-only descriptor");
-    assert_refused!(UserRingBuf::open(&write_only), OpenError::WriteOnlyFd, "without the flag");
+    assert_refused!(
+        UserRingBuf::open(&write_only),
+        OpenError::WriteOnlyFd { .. },
+        &of("write-only")
+    );
     UserRingBuf::from_id(id).expect("the map itself is good, and no claim was left behind");
     ring.freeze().expect("freeze");
-    assert_refused!(UserRingBuf::open(&ring), OpenError::Frozen, "before freezing");
+    let hint = format!("map {id} is frozen");
+    assert_refused!(UserRingBuf::open(&ring), OpenError::Frozen { .. }, &hint);
 }
 
 #[test]
@@ -82,6 +88,7 @@ fn sizes_ids_and_paths_that_are_refused() {
     assert_refused!(UserRingBuf::from_id(id), OpenError::NoSuchId { .. }, "bpftool map list");
     let nowhere = UserRingBuf::from_pin("/sys/fs/bpf/there is no such pin");
     assert_refused!(nowhere, OpenError::NoSuchPin { .. }, "mount -t bpf");
+    assert_refused!(UserRingBuf::from_pin(""), OpenError::PinPath { .. }, "the path is empty");
 }
 
 #[test]
