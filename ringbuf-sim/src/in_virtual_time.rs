@@ -7,6 +7,7 @@ use std::time::Duration;
 use ringbuf_core::{Consumer, Producer, WaitHost, WakeCause};
 
 use crate::mirror::{ConsumerSide, Mirror, ProducerSide};
+use crate::user_ring::without_open;
 use crate::virtual_time::whole_millis;
 use crate::{Claim, SimError, SimRing, SimUserRing, UserClaim, VirtualTime};
 
@@ -105,6 +106,6 @@ impl SimUserRing {
         let claim = InVirtualTime::new(self.claim()?, UserClaim::notifications, time);
         let memory = Mirror::producer_memory(claim);
         // SAFETY: P1: the claim allows one at a time, and this ring owns the pages.
-        unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)
+        without_open(unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)?)
     }
 }

@@ -312,6 +312,13 @@ pub enum SimError {
     SecondConsumer,
     /// The user ring already has a producer. Only one is allowed.
     SecondProducer,
+    /// An earlier producer of this user ring left reservations open: every drain stops
+    /// there. [`SimUserRing::recover`](crate::SimUserRing::recover) discards them.
+    #[non_exhaustive]
+    LeftOpen {
+        /// The number of open reservations.
+        reservations: u64,
+    },
     /// The caller is a child of `fork`, but its parent simulates the ring.
     Forked,
     /// The positions are out of range.
@@ -337,6 +344,13 @@ impl fmt::Display for SimError {
             Self::SecondProducer => {
                 f.write_str("this user ring already has a producer: drop that one, or share it")
             }
+            Self::LeftOpen { reservations } => write!(
+                f,
+                "an earlier producer of this user ring left {reservations} reservation{} open, \
+                 and every drain stops there: call SimUserRing::recover() to discard {}",
+                if *reservations == 1 { "" } else { "s" },
+                if *reservations == 1 { "it" } else { "them" },
+            ),
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::Io(error) => {
                 write!(f, "cannot create the simulated ring: {error}")?;

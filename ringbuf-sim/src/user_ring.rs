@@ -104,8 +104,43 @@ impl SimUserRing {
     ///
     /// # Errors
     /// [`SimError::SecondProducer`] while another producer lives;
-    /// [`SimError::Corrupt`] if the positions are out of range.
+    /// [`SimError::LeftOpen`] if an earlier one left reservations open, see
+    /// [`recover`](Self::recover); [`SimError::Corrupt`] if the positions are out of
+    /// range, or a header that is not yet drained is too long.
     pub fn producer(&self) -> Result<Producer<SimUserMemory>, SimError> {
+        without_open(self.any_producer()?)
+    }
+
+    /// Discards the reservations that an earlier producer left open, and returns a
+    /// producer. Drains then reach the samples behind them.
+    ///
+    /// A producer that dies leaves its reservations open, and every drain stops at the
+    /// first of them. A kernel's ring reports that as `OpenError::LeftOpen`.
+    ///
+    /// ```
+    /// use ringbuf_sim::{SimError, SimUserRing};
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let dead = ring.producer()?;
+    /// std::mem::forget(dead.reserve(5)?); // as if its process had died
+    /// drop(dead);
+    /// let producer = match ring.producer() {
+    ///     Err(SimError::LeftOpen { reservations: 1, .. }) => ring.recover()?,
+    ///     other => other?,
+    /// };
+    /// assert_eq!(producer.open_reservations()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`producer`](Self::producer), without [`SimError::LeftOpen`].
+    pub fn recover(&self) -> Result<Producer<SimUserMemory>, SimError> {
+        let mut producer = self.any_producer()?;
+        producer.discard_open().map_err(SimError::Corrupt)?;
+        Ok(producer)
+    }
+
+    fn any_producer(&self) -> Result<Producer<SimUserMemory>, SimError> {
         let memory = self.producer_memory()?;
         // SAFETY: P1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Producer::new(memory) }.map_err(SimError::Corrupt)
@@ -115,7 +150,7 @@ impl SimUserRing {
     /// would write.
     ///
     /// # Errors
-    /// As for [`producer`](Self::producer).
+    /// [`SimError::SecondProducer`] while another producer lives.
     pub fn producer_memory(&self) -> Result<SimUserMemory, SimError> {
         Ok(Mirror::producer_memory(self.claim()?))
     }
@@ -191,6 +226,16 @@ impl AsFd for SimUserRing {
 impl AsRawFd for SimUserRing {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
+    }
+}
+
+/// Returns the producer if no reservation is open.
+pub(crate) fn without_open<M: ProducerMemory>(
+    producer: Producer<M>,
+) -> Result<Producer<M>, SimError> {
+    match producer.open_reservations().map_err(SimError::Corrupt)? {
+        0 => Ok(producer),
+        reservations => Err(SimError::LeftOpen { reservations }),
     }
 }
 

@@ -9,7 +9,7 @@ use ringbuf_core::{
     Consumer, ConsumerMemory, Corrupt, CorruptReason, Header, Next, Position, Producer,
     ProducerMemory, ReserveError, RingMemory, SampleLen, Width,
 };
-use ringbuf_sim::{DrainError, Flags, SimMemory, SimRing, SimUserRing};
+use ringbuf_sim::{DrainError, Flags, SimError, SimMemory, SimRing, SimUserRing, VirtualTime};
 
 const CAPACITY: u32 = 64 * 1024;
 
@@ -175,7 +175,8 @@ fn a_successor_discards_what_a_dead_producer_left_open() {
         assert_eq!(dead.open_reservations(), Ok(2));
         drop(dead);
 
-        let mut producer = ring.producer().unwrap();
+        // SAFETY: P1: the pages of the only producer.
+        let mut producer = unsafe { Producer::new(ring.producer_memory().unwrap()) }.unwrap();
         producer.reserve(500).unwrap().submit();
         assert_eq!(drained(), [100]);
         assert_eq!((producer.open_reservations(), drained()), (Ok(2), vec![]));
@@ -183,6 +184,37 @@ fn a_successor_discards_what_a_dead_producer_left_open() {
         assert_eq!(drained(), [300, 500]);
         assert_eq!((producer.open_reservations(), producer.lag()), (Ok(0), 0));
     }
+}
+
+/// As at opening a kernel's ring: taking the ring again says so, until it is recovered.
+#[test]
+fn reservations_that_a_dead_producer_left_open_are_reported() {
+    let ring = SimUserRing::new(CAPACITY.into()).unwrap();
+    let time = VirtualTime::new();
+    for left in [1, 2] {
+        let dead = ring.producer().unwrap();
+        (0..left).for_each(|_| forget(dead.reserve(8).unwrap()));
+        drop(dead);
+        for error in [ring.producer().map(drop), ring.producer_in(&time).map(drop)] {
+            let error = error.expect_err("they are open");
+            assert!(
+                matches!(error, SimError::LeftOpen { reservations, .. } if reservations == left)
+            );
+            let (text, noun) = (error.to_string(), ["reservation ", "reservations "]);
+            assert!(
+                text.contains(&format!("left {left} {}open", noun[left as usize - 1])),
+                "{text}"
+            );
+            assert!(text.contains("recover()"), "{text}");
+        }
+        let producer = ring.recover().unwrap();
+        assert_eq!(producer.open_reservations(), Ok(0));
+        assert!(matches!(ring.recover(), Err(SimError::SecondProducer)));
+        producer.reserve(8).unwrap().submit();
+        drop(producer);
+        assert_eq!(ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(())).unwrap(), 1);
+    }
+    ring.producer_in(&time).unwrap();
 }
 
 /// Headers and positions that no producer leaves: nothing beyond what is produced is
