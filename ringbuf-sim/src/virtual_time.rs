@@ -112,7 +112,7 @@ pub struct Rests {
     /// Sleeps by a timer.
     pub naps: u64,
     /// Blocks that a notification ended.
-    pub woken: u64,
+    pub notified: u64,
     /// Blocks that ended without a notification.
     pub blocks: u64,
     /// Readings of the clock.
@@ -207,7 +207,7 @@ impl<'t> VirtualTime<'t> {
     /// let mut consumer = ring.consumer_in(&time)?;
     /// assert_eq!(consumer.wait(Some(Duration::from_millis(20)))?, Wakeup::TimedOut);
     /// let rests = time.rests();
-    /// assert_eq!((rests.naps, rests.woken, rests.blocks), (0, 0, 1));
+    /// assert_eq!((rests.naps, rests.notified, rests.blocks), (0, 0, 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -284,7 +284,7 @@ impl<'t> VirtualTime<'t> {
 
     pub(crate) fn count_block(&self, cause: WakeCause) {
         self.rested(|rests| match cause {
-            WakeCause::Notified => rests.woken += 1,
+            WakeCause::Notified => rests.notified += 1,
             _ => rests.blocks += 1,
         });
     }

@@ -113,7 +113,7 @@ fn spent<R>(time: &VirtualTime<'_>, act: impl FnOnce() -> R) -> (R, Duration, Re
     let mut rests = time.rests();
     rests.pauses -= before.pauses;
     rests.naps -= before.naps;
-    rests.woken -= before.woken;
+    rests.notified -= before.notified;
     rests.blocks -= before.blocks;
     rests.readings -= before.readings;
     (result, time.now() - start, rests)

@@ -33,7 +33,7 @@ fn a_drain_ends_the_wait() {
     time.at(us(1234), |_| drain(&ring, Flags::ADAPTIVE));
     assert_eq!((producer.wait_for_room(8, None), time.now()), (Ok(Wakeup::Ready), us(1234)));
     let (ended, took, rests) = spent(&time, || producer.wait_for_room(2040, None));
-    assert_eq!((ended, took, rests.woken), (Ok(Wakeup::Ready), Duration::ZERO, 0));
+    assert_eq!((ended, took, rests.notified), (Ok(Wakeup::Ready), Duration::ZERO, 0));
 }
 
 #[test]

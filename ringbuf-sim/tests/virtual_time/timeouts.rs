@@ -129,8 +129,8 @@ fn a_timeout_of_zero_looks_and_never_sleeps() {
                 let (ended, took, rests) =
                     spent(&time, || consumer.wait(Some(Duration::ZERO)).unwrap());
                 assert_eq!(ended, Wakeup::TimedOut, "{policy:?}");
-                let Rests { pauses, naps, woken, blocks, .. } = rests;
-                assert_eq!([pauses, naps, woken, blocks], [0; 4], "{policy:?} after {before:?}");
+                let Rests { pauses, naps, notified, blocks, .. } = rests;
+                assert_eq!([pauses, naps, notified, blocks], [0; 4], "{policy:?} after {before:?}");
                 assert_eq!(took, us(5), "one reading of the clock");
                 if matches!(before, Before::BusyHead) {
                     continue;

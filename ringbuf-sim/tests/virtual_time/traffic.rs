@@ -117,7 +117,7 @@ fn late_timers_lengthen_the_naps() {
 fn single_records_notify_and_are_read_at_once() {
     let cost = Stream::new(WaitPolicy::balanced(), us(300)).run();
     assert_eq!((cost.notifications, cost.age(1000)), (10_000, Duration::ZERO));
-    assert_eq!((cost.rests.naps, cost.rests.woken), (0, 10_000));
+    assert_eq!((cost.rests.naps, cost.rests.notified), (0, 10_000));
     // One look and one reading of the clock more than without a policy.
     assert!(cost.rests.readings <= 2 * 10_000 + 10, "{:?}", cost.rests);
 }
@@ -126,7 +126,7 @@ fn single_records_notify_and_are_read_at_once() {
 fn immediate_blocks_for_each_record() {
     let cost = Stream::new(WaitPolicy::immediate(), us(10)).run();
     assert_eq!((cost.notifications, cost.age(1000)), (10_000, Duration::ZERO));
-    assert_eq!((cost.rests.naps, cost.rests.woken), (0, 10_000));
+    assert_eq!((cost.rests.naps, cost.rests.notified), (0, 10_000));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn silent_records_are_read_within_the_latency_bound() {
         let (count, flags, tick) = (300, Flags::NO_WAKEUP, us(20));
         let stream = Stream { count, flags, tick, ..Stream::new(policy, ms(7)) };
         let cost = stream.run();
-        assert_eq!((cost.notifications, cost.rests.woken), (0, 0), "{name}");
+        assert_eq!((cost.notifications, cost.rests.notified), (0, 0), "{name}");
         // The limit of every sleep finds the first record.
         assert!(cost.age(1000) <= ms(101), "{name}: {:?}", cost.age(1000));
         assert!(cost.age(900) <= us(2100), "{name}: {:?}", cost.age(900));
