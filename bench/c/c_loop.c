@@ -1,8 +1,8 @@
 /*
- * The loop that we compare with: what a careful C programmer writes over the
- * mapped pages, with libbpf's algorithm and trust. It believes every length,
- * and stores the consumer position once for a run (drain_c), or after each
- * record as libbpf does (drain_c_each).
+ * The loop that we compare with: the code of a careful C programmer over the
+ * mapped pages. It has libbpf's algorithm, and trusts the kernel as libbpf
+ * does. It believes every length, and stores the consumer position once for a
+ * run (drain_c), or after each record as libbpf does (drain_c_each).
  */
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-//! Compiles the reader that is written in C, optimised as the peers are, also for tests.
+//! Compiles the reader that is written in C. It is optimised like the peers, also for tests.
 
 fn main() {
     println!("cargo::rerun-if-changed=c/reader.c");

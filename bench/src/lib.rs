@@ -25,8 +25,8 @@ pub enum Sizes {
     Mixed,
 }
 
-/// A ring filled once from its beginning, so that no sample wraps and plain
-/// memory serves.
+/// A ring filled once from its beginning. So no sample wraps, and plain memory
+/// is enough.
 #[derive(Debug)]
 pub struct FilledRing {
     memory: Arc<Block>,
@@ -60,7 +60,7 @@ impl FilledRing {
         ring
     }
 
-    /// How many records a drain delivers.
+    /// The number of records that a drain delivers.
     pub fn records(&self) -> u64 {
         self.records
     }

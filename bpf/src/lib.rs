@@ -15,7 +15,7 @@ mod everywhere;
 
 pub use everywhere::Everywhere;
 
-/// Includes the skeleton `$file` from the build script's directory, and hands on its items.
+/// Includes the skeleton `$file` from the build script's directory, and re-exports its items.
 macro_rules! skeleton {
     ($file:literal) => {
         #[expect(

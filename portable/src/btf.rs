@@ -1,4 +1,4 @@
-//! Type information of our own, without which the kernel takes no callback.
+//! Our own type information: without it, the kernel accepts no callback.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -41,7 +41,7 @@ pub(crate) fn load() -> io::Result<OwnedFd> {
         2,
         b,
         2, //
-        // 5 and 6: they themselves.
+        // 5 and 6: the functions.
         main,
         FUNC << 24,
         3, //

@@ -1,4 +1,4 @@
-//! What a live test finds out before it begins: may BPF be used, and where it is.
+//! What a live test checks before it begins: may BPF be used, and which kernel this is.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -8,8 +8,7 @@ use crate::{MapType, create_map};
 
 /// Whether ring buffers can be created here; if not, `test` is recorded as skipped.
 ///
-/// # Panics
-/// If the kernel refuses for a reason that is no lack of rights, or if
+/// # Panics If the kernel refuses for another reason than a lack of rights, or if
 /// RINGBUF_REQUIRE_LIVE is 1 and the test would be skipped.
 pub fn live(test: &str) -> bool {
     unlimited_memory();
@@ -50,14 +49,14 @@ pub fn skip(test: &str, reason: &str) {
     }
 }
 
-/// Says that `test` shows less, or something else, on this kernel than on the newest: a line
-/// `NOTE test: text` on standard output.
+/// Reports that `test` shows less, or something else, on this kernel than on the newest: prints a
+/// line `NOTE test: text` on standard output.
 pub fn note(test: &str, text: &str) {
     println!("NOTE {test}: {text}");
 }
 
-/// Whether this kernel was started for the tests alone and may come to harm, which
-/// RINGBUF_DISPOSABLE_KERNEL=1 says: `cargo xtask matrix` sets it in its virtual machines.
+/// Returns true if this kernel was started for the tests alone, and may be harmed.
+/// RINGBUF_DISPOSABLE_KERNEL=1 tells that: `cargo xtask matrix` sets it in its virtual machines.
 pub fn disposable_kernel() -> bool {
     env::var_os("RINGBUF_DISPOSABLE_KERNEL").is_some_and(|value| value == "1")
 }
@@ -69,11 +68,10 @@ pub fn page_size() -> usize {
     usize::try_from(size).expect("every Linux has a page size")
 }
 
-/// What whoever started this machine says of it: RINGBUF_EXPECT_PAGE in bytes, RINGBUF_EXPECT_BITS
-/// of the kernel's `unsigned long`. `None` if nobody says it.
+/// The value that the tests must find on this machine: RINGBUF_EXPECT_PAGE in bytes,
+/// RINGBUF_EXPECT_BITS of the kernel's `unsigned long`. `None` if the variable is not set.
 ///
-/// # Panics
-/// If it is no number.
+/// # Panics If it is not a number.
 pub fn expected(what: &str) -> Option<usize> {
     let value = env::var(format!("RINGBUF_EXPECT_{what}")).ok()?;
     Some(value.parse().expect("a number"))
@@ -85,7 +83,7 @@ pub fn kernel_release() -> (u32, u32) {
     (major, minor)
 }
 
-/// The running kernel's version with the patch level, which Debian's 6.1.0-50 has in another place.
+/// The running kernel's version with the patch level. Debian's 6.1.0-50 has it in another place.
 pub fn kernel_version() -> [u32; 3] {
     let read = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}")).expect("/proc");
     let build = read("version");
@@ -101,7 +99,7 @@ fn numbers(text: &str) -> [u32; 3] {
     [(); 3].map(|()| numbers.next().unwrap_or(0))
 }
 
-/// Whether the kernel compiles BPF programs; without, they are interpreted.
+/// Returns true if the kernel compiles BPF programs. Otherwise it interprets them.
 pub fn has_jit() -> bool {
     let setting = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable");
     setting.is_ok_and(|text| text.trim() != "0")

@@ -23,7 +23,7 @@ const JUMP_IF_EQUAL: u8 = 0x15;
 const JUMP_IF_NOT_EQUAL: u8 = 0x55;
 const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
-/// What stands in the source register of a 64-bit constant.
+/// The value in the source register of a 64-bit constant.
 const MAP_FD: u8 = 1;
 const FUNCTION: u8 = 4;
 
@@ -81,7 +81,8 @@ impl Assembler {
         self.push(EXIT, 0, 0, 0, 0);
     }
 
-    /// Jumps to where [`land`](Self::land) is called with the answer, if `register == value`.
+    /// Jumps if `register == value`. The target is the place where [`land`](Self::land) is called
+    /// with the result.
     pub fn if_equal(&mut self, register: Register, value: i32) -> usize {
         self.push(JUMP_IF_EQUAL, register, 0, 0, value);
         self.code.len()
@@ -98,7 +99,8 @@ impl Assembler {
         self.push(JUMP_IF_NOT_EQUAL, register, 0, -back, value);
     }
 
-    /// `to = &function`, of which [`begin`](Self::begin) says where it begins.
+    /// `to = &function`. The function begins where [`begin`](Self::begin) is called with the
+    /// result.
     pub fn function(&mut self, to: Register) -> usize {
         self.push(LD_IMM64, to, FUNCTION, 0, 0);
         self.push(0, 0, 0, 0, 0);

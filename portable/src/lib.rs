@@ -1,7 +1,7 @@
 //! The means of live tests that run on every architecture: raw bpf(2), BPF
 //! programs assembled here, and a ring's pages as the kernel shows them.
 //!
-//! Nothing of it needs a C library, the kernel's type information or a JIT.
+//! They need no C library, no type information of the kernel and no JIT.
 
 mod btf;
 mod gate;
@@ -9,7 +9,7 @@ mod insn;
 mod programs;
 mod raw;
 mod sys;
-// One for all tests that wait; those of the simulator know nothing of this crate.
+// One watchdog for all tests that wait. The simulator's tests do not use this crate.
 #[path = "../../ringbuf-sim/tests/watchdog/mod.rs"]
 mod watchdog;
 

@@ -36,9 +36,8 @@ impl End {
     }
 }
 
-/// Reserves `len` bytes, writes its argument into the first eight of them and, if there are as
-/// many and not too many for an instruction, into the last eight, and commits. Returns 1, or 0
-/// if the reservation is refused.
+/// Reserves `len` bytes and commits them. Writes its argument into the first eight bytes and, if an
+/// instruction can reach them, into the last eight. Returns 1, or 0 if the reservation is refused.
 ///
 /// # Errors
 /// If the kernel refuses the program.
@@ -61,7 +60,8 @@ pub fn reserve(ring: impl AsFd, len: u32, end: End, flags: u32) -> Result<Progra
     finish(&mut program, refused)
 }
 
-/// Copies `len` bytes, 64 at most, from its argument into the ring. Returns what the helper says.
+/// Copies `len` bytes, 64 at most, from its argument into the ring. Returns the result of the
+/// helper.
 ///
 /// # Errors
 /// If the kernel refuses the program.
@@ -116,8 +116,8 @@ pub fn hold(ring: impl AsFd, end: End) -> Result<Program, LoadError> {
     finish(&mut program, refused)
 }
 
-/// Drains a user ring: the first eight bytes of each sample go into `ring` as a record. Returns
-/// what the helper says.
+/// Drains a user ring: the first eight bytes of each sample go into `ring` as a record. Returns the
+/// result of the helper.
 ///
 /// # Errors
 /// If the kernel refuses the program: before 6.1, and without a JIT.
@@ -160,7 +160,7 @@ fn load(program: &mut Assembler, bytes: i32) {
     program.call(SKB_LOAD_BYTES);
 }
 
-/// Reserves; the answer is the jump of a refusal.
+/// Reserves. Returns the jump that a refusal takes.
 fn reserved(program: &mut Assembler, ring: impl AsFd, len: u32) -> usize {
     program.map(1, ring);
     program.set(2, len as i32);

@@ -62,7 +62,7 @@ impl RawRing {
         bytes(&self.rest, page_size() + offset)
     }
 
-    /// As wide as the kernel's.
+    /// A position of the kernel's width.
     fn word(&self, page: &MmapRaw, at: usize) -> u64 {
         if self.bits == 64 {
             u64::from_ne_bytes(bytes(page, at))
@@ -80,7 +80,7 @@ fn word(map: &MmapRaw, at: usize) -> u64 {
     unsafe { word.read_volatile() }
 }
 
-/// Copies out of a mapping that others write to.
+/// Copies from a mapping that others write to.
 fn bytes<const N: usize>(map: &MmapRaw, at: usize) -> [u8; N] {
     assert!(at + N <= map.len(), "inside the mapping");
     std::array::from_fn(|index| {

@@ -12,7 +12,7 @@ const PROG_LOAD: libc::c_int = 5;
 const PROG_TEST_RUN: libc::c_int = 10;
 const BTF_LOAD: libc::c_int = 18;
 const SOCKET_FILTER: u32 = 1;
-/// What stands before the argument in a packet.
+/// The bytes before the argument in a packet.
 const ETHERNET: usize = 14;
 
 /// A number of `enum bpf_map_type`.
@@ -28,7 +28,7 @@ impl MapType {
     pub const USER_RING: Self = Self(31);
 }
 
-/// A new map, of whatever size: nothing is checked here.
+/// A new map of any size: nothing is checked here.
 ///
 /// # Errors
 /// As bpf(2) with BPF_MAP_CREATE.
@@ -87,7 +87,8 @@ impl Program {
         }
         match bpf(PROG_LOAD, &attr) {
             Ok(fd) => Ok(Self { fd: owned(fd) }),
-            // Once more, for the reason: a log of every program costs time, and may be too long.
+            // Once more, with a log that has the reason. A log of every program would cost time,
+            // and may be too long.
             Err(error) => {
                 let mut log = vec![0_u8; 1 << 20];
                 attr.log_level = 1;
@@ -101,7 +102,7 @@ impl Program {
         }
     }
 
-    /// Runs it once with `argument`; the answer is what it returns.
+    /// Runs it once with `argument`, and returns its result.
     ///
     /// # Panics
     /// If the kernel cannot run it.
@@ -146,9 +147,9 @@ impl Program {
 /// Why the kernel refused a program.
 #[derive(Debug)]
 pub struct LoadError {
-    /// What bpf(2) says.
+    /// The error of bpf(2).
     pub error: io::Error,
-    /// What the verifier says.
+    /// The verifier's log.
     pub log: String,
 }
 
@@ -179,7 +180,7 @@ pub(crate) fn load_btf(bytes: &[u8]) -> io::Result<OwnedFd> {
     bpf(BTF_LOAD, &Attr { btf, log: 0, size, log_size: 0 }).map(owned)
 }
 
-/// An address as the kernel wants it in its structures: 64 bits, whatever the process has.
+/// An address in the kernel's form: 64 bits, even in a 32-bit process.
 fn address<T>(pointer: *const T) -> u64 {
     pointer.expose_provenance() as u64
 }

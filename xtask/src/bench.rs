@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: our reader beside its peers.
+//! `cargo xtask bench`: compares our reader with its peers.
 
 use std::ffi::OsString;
 
@@ -18,7 +18,7 @@ pub(crate) struct Options {
     options: Vec<OsString>,
 }
 
-/// Builds the benchmark and runs it; the answer is the exit code.
+/// Builds the benchmark and runs it. Returns the exit code.
 pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<u8> {
     let needed: Vec<_> = packages::BPF.iter().collect();
     let missing = packages::ensure(&needed, options.no_install)?;
@@ -29,7 +29,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<u8> {
         );
     }
     let mut command = Step::cargo(COMPARE).command(&workspace.root);
-    // The caller's folder: that is where relative paths of --json and --svg begin.
+    // Run it in the caller's folder, because relative paths of --json and --svg begin there.
     command.current_dir(std::env::current_dir()?);
     command.arg("--manifest-path").arg(workspace.root.join("Cargo.toml"));
     command.arg("--").args(&options.options);

@@ -1,8 +1,8 @@
-//! `cargo xtask coverage`: what of `ringbuf-core` the fuzz corpora reach.
+//! `cargo xtask coverage`: which parts of `ringbuf-core` the fuzz corpora reach.
 //!
-//! The corpora are replayed by ringbuf-fuzz's test `corpus`, on the stable compiler. Its `-C
-//! instrument-coverage` counts; LLVM's own tools read what was counted, so nothing is guessed from
-//! the sources. Core is compiled as the dependency that it is there: without its unit tests.
+//! The test `corpus` of ringbuf-fuzz replays the corpora, on the stable compiler. `-C
+//! instrument-coverage` counts, and LLVM's own tools read the counts, so nothing is guessed from
+//! the sources. Core is compiled as a dependency, without its unit tests.
 
 mod report;
 mod tools;
@@ -20,17 +20,17 @@ use crate::workspace::Workspace;
 use report::Report;
 use tools::Tools;
 
-/// What is measured.
+/// The measured files.
 const SOURCES: &str = "ringbuf-core/src/";
 /// The replay.
 const REPLAY: [&str; 6] = ["test", "-p", "ringbuf-fuzz", "--test", "corpus", "--locked"];
-/// One object for core, and nothing left out of it: a function that nothing calls counts as not
-/// reached, instead of not being there.
+/// Core becomes one object, with nothing left out: a function without a caller counts as not
+/// reached, instead of missing.
 const FLAGS: &str = "-C instrument-coverage -C codegen-units=1 -C link-dead-code";
-/// Percent of the regions of those files that the targets are for. A bit less than docs/proofs.md
-/// says: a change that takes more away than it adds is to bring seeds.
+/// The minimum, in percent of the regions of the files that have a target. It is a bit below the
+/// value in docs/proofs.md. A change that falls below it needs new seeds.
 const FLOOR: f64 = 89.0;
-/// The files that no target is for, and why.
+/// The files without a target, and the reason.
 const WITHOUT_TARGET: [(&str, &str); 5] = [
     ("error.rs", "texts: ringbuf-sim/tests/texts.rs reads them"),
     ("producer.rs", "no target has core's producer; user_sample has the drain"),
@@ -49,7 +49,7 @@ pub(crate) struct Options {
     no_install: bool,
 }
 
-/// Measures and prints; the answer is the exit code.
+/// Measures and prints. Returns the exit code.
 pub(crate) fn coverage(workspace: &Workspace, options: &Options) -> Result<u8> {
     let tools = Tools::get(&workspace.root, options.no_install)?;
     let folder = workspace.target.join("coverage");
@@ -67,10 +67,10 @@ pub(crate) fn coverage(workspace: &Workspace, options: &Options) -> Result<u8> {
     Ok(u8::from(reached < FLOOR))
 }
 
-/// Builds the replay, runs it, and returns what LLVM says of it.
+/// Builds the replay, runs it, and returns LLVM's report.
 fn measure(root: &Path, folder: &Path, tools: &Tools) -> Result<Value> {
     let profiles = folder.join("profiles");
-    // Build scripts are instrumented, too: what they leave is not asked for.
+    // Build scripts are instrumented, too. Their counts are not used.
     let mut build = instrumented(folder, &folder.join("build-scripts"));
     build
         .current_dir(root)
@@ -99,11 +99,11 @@ fn measure(root: &Path, folder: &Path, tools: &Tools) -> Result<Value> {
     serde_json::from_str(&run::output(&mut export)?).context("llvm-cov export")
 }
 
-/// Cargo, with counting compiled in and a folder of its own.
+/// A cargo command that compiles the counters in, with its own build folder.
 fn instrumented(folder: &Path, profiles: &Path) -> Command {
     let mut command = run::cargo();
     command.env("CARGO_TARGET_DIR", folder).env("RUSTFLAGS", FLAGS).env("CARGO_INCREMENTAL", "0");
-    // It is built for a fraction of a second: the sooner the better.
+    // It runs for a fraction of a second, so a fast build matters more.
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.env_remove("CARGO_ENCODED_RUSTFLAGS");
     command.env("LLVM_PROFILE_FILE", profiles.join("%m.profraw"));

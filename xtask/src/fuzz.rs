@@ -17,11 +17,11 @@ use crate::{packages, run};
 use jobs::Job;
 
 const TARGETS: [&str; 4] = ["header", "hostile", "ops", "user_sample"];
-/// The exit code that says that it cannot run here.
+/// The exit code for: it cannot run here.
 const SKIPPED: u8 = 77;
-/// A longer input says nothing that a shorter one cannot.
+/// A longer input finds nothing that a shorter one cannot find.
 const LONGEST: &str = "-max_len=2048";
-/// They have a workspace and a lock file of their own.
+/// The targets have their own workspace and lock file.
 const MANIFEST: &str = "fuzz/Cargo.toml";
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(crate) struct Options {
     or_skip: bool,
 }
 
-/// Runs the targets named, or all; the answer is the exit code.
+/// Runs the named targets, or all. Returns the exit code.
 pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
     let root = &workspace.root;
     if let Err(error) = ready(root, options.no_install) {
@@ -75,7 +75,7 @@ pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
     Ok(u8::from(!failed.is_empty()))
 }
 
-/// What is found is kept below target; `fuzz/corpus` is only read.
+/// New inputs are kept below target; `fuzz/corpus` is only read.
 fn fuzz_one(root: &Path, target: &'static str, minutes: u64) -> Result<Job> {
     let [found, logs] = ["target/fuzz-corpus", "target/fuzz-logs"].map(|folder| root.join(folder));
     let found = found.join(target);
@@ -89,8 +89,8 @@ fn fuzz_one(root: &Path, target: &'static str, minutes: u64) -> Result<Job> {
     Ok(Job { target, command, log: logs.join(format!("{target}.log")) })
 }
 
-/// Whether there is a nightly compiler, cargo-fuzz, which is installed if it may be, and what the
-/// targets are built of.
+/// Checks for a nightly compiler, and fetches what the targets are built from. Installs cargo-fuzz
+/// if it is missing and that is allowed.
 fn ready(root: &Path, no_install: bool) -> Result<()> {
     if !run::works("rustup", &["run", "nightly", "rustc", "--version"]) {
         bail!("fuzzing needs a nightly compiler: run `rustup toolchain install nightly`");
@@ -108,7 +108,7 @@ fn ready(root: &Path, no_install: bool) -> Result<()> {
     Ok(())
 }
 
-/// Cargo of the nightly compiler, whichever runs us.
+/// Cargo of the nightly compiler, even if another one runs us.
 fn nightly() -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo"]);

@@ -1,7 +1,8 @@
-//! `cargo xtask golden`: the optimised code of the hot functions, beside what bench/golden holds.
+//! `cargo xtask golden`: compares the optimised code of the hot functions with bench/golden.
 //!
-//! Two checks. What the code does to shared memory and whom it calls is listed here, and must hold
-//! for every compiler. The exact text is compared only for the compiler that it was written by.
+//! There are two checks. The accesses to shared memory and the called functions are listed here,
+//! and must be the same with every compiler. The exact text is compared only if this compiler wrote
+//! it.
 
 mod asm;
 mod ir;
@@ -20,14 +21,14 @@ use ir::Module;
 
 /// Where the code is kept.
 const FOLDER: &str = "bench/golden";
-/// What is built, always in the same way, whatever the caller's environment says.
+/// The flags of the build. The caller's environment does not change them.
 const FLAGS: &str = "-C opt-level=3 -C codegen-units=1 -C debuginfo=0 -C debug-assertions=off \
     -C overflow-checks=off -C target-cpu=x86-64 -C symbol-mangling-version=v0";
 /// The only machine whose code is kept.
 const HOST: &str = "x86_64-unknown-linux-gnu";
-/// The exit code by which the gate is told that the text could not be compared.
+/// The exit code that tells the gate: the text could not be compared.
 const NOT_COMPARED: u8 = 77;
-/// Parts of names that only code which can panic has.
+/// Parts of names that occur only in code that can panic.
 const PANICS: [&str; 5] =
     ["panic", "unwrap_failed", "expect_failed", "slice_index", "len_mismatch"];
 
@@ -36,11 +37,11 @@ const PANICS: [&str; 5] =
 struct Golden {
     /// The last segment of its path; its files are named after it.
     name: &'static str,
-    /// What it does to shared memory, in the order of the code. Positions come in two widths, so
-    /// each access to one is there twice. A relaxed load with a fence is what Rust asks for on
-    /// memory mapped read-only.
+    /// Its accesses to shared memory, in the order of the code. Positions have two widths, so each
+    /// access to a position is listed twice. On memory that is mapped read-only, Rust requires a
+    /// relaxed load with a fence.
     accesses: &'static [&'static str],
-    /// Whom it calls, compiler's operations aside.
+    /// The functions that it calls, without the compiler's own operations.
     calls: &'static [&'static str],
 }
 
@@ -85,7 +86,7 @@ const GOLDEN: [Golden; 9] = [
     Golden {
         name: "store_published",
         accesses: &[
-            // The consumer position as it stands, then as it is to be.
+            // The stored consumer position, then the new one.
             "load i64 relaxed",
             "load i32 relaxed",
             "store i64 release",
@@ -103,7 +104,7 @@ const GOLDEN: [Golden; 9] = [
             // The header.
             "load i32 relaxed",
             "fence acquire",
-            // `refresh`, if that is out of range: the consumer position as it stands.
+            // `refresh`, if that is out of range: the stored consumer position.
             "load i64 relaxed",
             "load i32 relaxed",
         ],
@@ -112,8 +113,8 @@ const GOLDEN: [Golden; 9] = [
     Golden {
         name: "arm",
         accesses: &[
-            // Publish (a call), full fence, and only then look: the consumer position as it
-            // stands, the producer position, the header.
+            // Publish (a call), full fence, and only then look: the stored consumer position, the
+            // producer position, the header.
             "fence seq_cst",
             "load i64 relaxed",
             "load i32 relaxed",
@@ -146,7 +147,8 @@ const GOLDEN: [Golden; 9] = [
     },
 ];
 
-/// Emits the code, checks it, and compares it or (`bless`) keeps it; the answer is the exit code.
+/// Emits the code and checks it. Then compares it or, with `bless`, stores it. Returns the exit
+/// code.
 pub(crate) fn golden(workspace: &Workspace, bless: bool) -> Result<u8> {
     let compiler = compiler()?;
     let (llvm, assembly) = emit(workspace)?;
@@ -180,7 +182,7 @@ pub(crate) fn golden(workspace: &Workspace, bless: bool) -> Result<u8> {
 }
 
 impl Golden {
-    /// What is wrong with a function of these accesses and callees.
+    /// The faults of a function with these accesses and callees.
     fn judge(&self, accesses: &[String], callees: &[String]) -> Vec<String> {
         let mut broken = Vec::new();
         if accesses != self.accesses {
@@ -216,7 +218,8 @@ impl Golden {
     }
 }
 
-/// Whom a function calls, by the intermediate code and by the assembly, by readable names.
+/// The readable names of the functions that a function calls, from the intermediate code and from
+/// the assembly.
 fn callees(module: &Module<'_>, assembly: &str, symbol: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let named = asm::named(assembly, symbol).into_iter().map(str::to_owned);
@@ -234,7 +237,7 @@ fn callees(module: &Module<'_>, assembly: &str, symbol: &str) -> Vec<String> {
 fn emit(workspace: &Workspace) -> Result<(String, String)> {
     let target = workspace.target.join("golden");
     let [llvm, assembly] = ["ll", "s"].map(|end| target.join("ringbuf_bench").with_extension(end));
-    // cargo does not know of these files: what it has built already, it would not emit again.
+    // cargo does not know these files: if the crate is already built, it does not emit them again.
     if target.is_dir() {
         let mut clean =
             cargo(workspace, "clean --release --quiet --package ringbuf-bench --locked");
@@ -254,7 +257,7 @@ fn emit(workspace: &Workspace) -> Result<(String, String)> {
     Ok((read(&llvm)?, read(&assembly)?))
 }
 
-/// A cargo command that builds as the workspace says and not as the caller's environment does.
+/// A cargo command that builds by the settings of the workspace, not by the caller's environment.
 fn cargo(workspace: &Workspace, line: &str) -> Command {
     let mut cargo = run::cargo();
     cargo.current_dir(&workspace.root).args(line.split_whitespace());

@@ -10,9 +10,9 @@ use anyhow::Result;
 use crate::run;
 use crate::workspace::Workspace;
 
-/// A source file longer than this wants to be two.
+/// A source file with more lines must be split.
 const LONGEST: usize = 450;
-/// What a newcomer types, and what README.md therefore shows.
+/// The first command of a new user, which README.md must show.
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 /// The program that README.md shows.
 const EXAMPLE: &str = "ringbuf-kernel/examples/embed.rs";
@@ -40,7 +40,7 @@ impl File {
     }
 }
 
-/// Every rule with what breaks it; an empty list is a rule that holds.
+/// Every rule, with the lines that break it. If the list is empty, the rule holds.
 pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
     let root = &workspace.root;
     let (files, unreadable) = match files(root) {
@@ -67,7 +67,7 @@ fn files(root: &Path) -> Result<Vec<File>> {
     let mut git = std::process::Command::new("git");
     git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let list = run::output(&mut git)?;
-    // A file may be listed and gone, or hold no text: neither is ours to judge.
+    // A listed file may be gone, or hold no text. Such files are not checked.
     let read = |path: &str| {
         let text = fs::read_to_string(root.join(path)).ok()?;
         Some(File { path: path.to_owned(), text })
@@ -75,7 +75,7 @@ fn files(root: &Path) -> Result<Vec<File>> {
     Ok(list.split_terminator('\0').filter_map(read).collect())
 }
 
-/// Judges the names of the packages that cargo lists for one crate, its own first.
+/// Checks the names of the packages that cargo lists for one crate, its own first.
 fn tree(root: &Path, package: &str, edges: &str, judge: fn(&[&str]) -> Vec<String>) -> Vec<String> {
     let mut cargo = run::cargo();
     cargo.current_dir(root).args(["tree", "--locked", "--prefix", "none", "-p", package]);
@@ -144,7 +144,7 @@ fn readme(files: &[File]) -> Vec<String> {
     missing.map(|command| format!("README.md: no `{command}`")).collect()
 }
 
-/// The program in README.md is the one that the compiler sees, from its first `use` on.
+/// The program in README.md must equal the one that the compiler sees, from its first `use` on.
 fn example(files: &[File]) -> Vec<String> {
     let text = |path: &str| files.iter().find(|file| file.path == path).map(|file| &file.text);
     let program = text(EXAMPLE).and_then(|text| text.find("use ").map(|at| &text[at..]));

@@ -1,4 +1,4 @@
-//! `cargo xtask hygiene`: the spelling, and what the project depends on.
+//! `cargo xtask hygiene`: checks the spelling and the dependencies.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -14,12 +14,12 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Install and fetch nothing; what then cannot run is skipped
+    /// Install and fetch nothing; skip the checks that then cannot run
     #[arg(long)]
     no_install: bool,
 }
 
-/// What cargo-deny is asked, besides the advisories. Their exceptions are in deny.toml.
+/// The checks of cargo-deny besides the advisories. Their exceptions are in deny.toml.
 const DEPENDENCIES: [(&str, &str); 3] = [
     ("licences of the dependencies", "licenses"),
     ("no dependency in two versions", "bans"),
@@ -36,8 +36,8 @@ enum End {
     Skipped(String),
 }
 
-/// Runs all checks and prints them as cargo prints tests, so that the gate counts them; the answer
-/// is the exit code.
+/// Runs all checks and prints them as cargo prints tests, so that the gate counts them. Returns the
+/// exit code.
 pub(crate) fn hygiene(workspace: &Workspace, options: &Options) -> Result<u8> {
     let root = &workspace.root;
     let tool = |tool: &Tool| tool.ensure(&workspace.target, options.no_install);
@@ -86,7 +86,7 @@ fn advisories(deny: &Path, root: &Path, no_install: bool) -> Result<End> {
     Ok(End::Skipped(format!("the advisories cannot be fetched: {}", why.trim())))
 }
 
-/// cargo-deny, asked about the workspace by its own settings.
+/// The cargo-deny command, with the settings of the workspace.
 fn in_workspace(deny: &Path, root: &Path) -> Command {
     let mut command = Command::new(deny);
     command.current_dir(root).arg("--locked");
@@ -114,7 +114,7 @@ fn report(ends: &[(&str, End)]) -> (String, String, usize) {
     }
     let failed = ends.iter().filter(|(_, end)| *end == End::Failed).count();
     let word = if failed == 0 { "ok" } else { "FAILED" };
-    // The gate takes the skipped ones off what has passed.
+    // The gate subtracts the skipped checks from the passed ones.
     let passed = ends.len() - failed;
     text.push_str(&format!("test result: {word}. {passed} passed; {failed} failed; 0 ignored;\n"));
     (text, skips, failed)

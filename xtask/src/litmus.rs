@@ -1,8 +1,8 @@
-//! `cargo xtask litmus`: the protocol's litmus tests under the memory models that it meets.
+//! `cargo xtask litmus`: runs the protocol's litmus tests under several memory models.
 //!
-//! Each test is a few lines of one or two parties, and says in its comment what must come out. The
-//! tests in the folder litmus/ are in the kernel's dialect and run under the Linux kernel's model;
-//! those below it under the models of two processors and of C.
+//! Each test is a few lines for one or two parties. Its comment states the expected result. The
+//! tests in the folder litmus/ are in the kernel's dialect and run under the Linux kernel's model.
+//! Those in its subfolders run under the models of two processors and of C.
 
 mod herd;
 mod outcome;
@@ -20,17 +20,17 @@ use outcome::Outcome;
 
 /// Where the tests are.
 const FOLDER: &str = "litmus";
-/// The exit code by which the gate is told that the tests cannot be run here.
+/// The exit code that tells the gate: the tests cannot run here.
 const CANNOT: u8 = 77;
 
-/// What a test runs under.
+/// The memory model of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Model {
     /// The Linux kernel's.
     Kernel,
     /// That of C, and so of Rust: RC11, in which a load never waits for a later store.
     C11,
-    /// That of the processor which the test's own first word names.
+    /// That of a processor, which the first word of the test names.
     Processor,
 }
 
@@ -50,12 +50,11 @@ struct Test {
     file: PathBuf,
     model: Model,
     expected: Outcome,
-    /// Final states that must be among those that the model allows: a test in which nothing
-    /// happens shows nothing.
+    /// Final states that the model must allow: a test in which nothing happens shows nothing.
     seen: Vec<String>,
 }
 
-/// Runs all tests; the answer is the exit code.
+/// Runs all tests. Returns the exit code.
 pub(crate) fn litmus(workspace: &Workspace, no_install: bool) -> Result<u8> {
     let tests = all(&workspace.root.join(FOLDER))?;
     let cache = workspace.target.join("litmus");
@@ -84,7 +83,7 @@ pub(crate) fn litmus(workspace: &Workspace, no_install: bool) -> Result<u8> {
 }
 
 impl Test {
-    /// Reads what a test says of itself: its name in the first line, `Result:` and `Seen:`.
+    /// Reads the head of a test: its name in the first line, `Result:` and `Seen:`.
     fn parse(name: String, file: PathBuf, model: Model, text: &str) -> Result<Self> {
         let own = text.lines().next().and_then(|line| line.split_whitespace().nth(1));
         let last = name.rsplit('/').next().unwrap_or(&name);
@@ -96,7 +95,7 @@ impl Test {
         Ok(Self { name, file, model, expected, seen })
     }
 
-    /// What came out, and whether that is as expected.
+    /// The result, and whether it is the expected one.
     fn judge(&self, output: &str) -> (String, bool) {
         let Some(got) = Outcome::of_run(output) else {
             let why = output.lines().find(|line| line.contains("rror") || line.contains("Warning"));

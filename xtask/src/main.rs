@@ -194,7 +194,7 @@ enum Task {
     /// processes on 64-bit kernels: see docs/architectures.md. Needs no root after the packages
     /// are installed. Exits with 1 if anything failed.
     Matrix(matrix::Options),
-    /// Pack the published crates, and test the packages where the workspace is not
+    /// Pack the published crates, and test the packages without the workspace
     ///
     /// Packs each with cargo's own verification, unpacks them below target/unpacked, and there runs
     /// their tests, builds their documentation and installs the command. Use it after touching a
@@ -202,9 +202,9 @@ enum Task {
     Package(release::Options),
     /// Check the spelling, and the licences, versions and advisories of the dependencies
     ///
-    /// Installs typos and cargo-deny below target/tools if they are missing. What each may find is in
-    /// _typos.toml and deny.toml. Advisories are fetched with git; where that fails they are
-    /// skipped, and it says so. Exits with 1 if anything was found.
+    /// Installs typos and cargo-deny below target/tools if they are missing. Their exceptions are
+    /// in _typos.toml and deny.toml. Advisories are fetched with git; if that fails, they are
+    /// skipped with a notice. Exits with 1 if anything was found.
     Hygiene(hygiene::Options),
     /// Try to lose a wakeup on the running kernel
     ///

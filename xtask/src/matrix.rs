@@ -45,7 +45,7 @@ pub(crate) use programs::is_static;
 
 /// Where downloads are kept, if not below cargo's target folder.
 const CACHE: &str = "RINGBUF_MATRIX_CACHE";
-/// The exit code by which the gate is told that the matrix cannot be had here.
+/// The exit code that tells the gate: the matrix cannot run here.
 const CANNOT: u8 = 77;
 /// More virtual machines at once would only fill the memory.
 const MOST_JOBS: usize = 8;
@@ -97,7 +97,7 @@ impl Options {
     }
 }
 
-/// Runs the matrix; the answer is the exit code.
+/// Runs the matrix. Returns the exit code.
 pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
     let started = Instant::now();
     let folders = Folders::new(workspace)?;
@@ -137,7 +137,7 @@ pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
     Ok(u8::from(report.failed()))
 }
 
-/// Says why nothing was run, as the last line on standard error, which the gate's table shows.
+/// Prints why nothing ran, as the last line on standard error, which the gate's table shows.
 fn cannot(why: &str) -> u8 {
     eprintln!(
         "NO KERNEL WAS BOOTED, so only the running kernel is tested: {}",
@@ -167,12 +167,12 @@ fn list(group: &Group) {
     }
 }
 
-/// Where things are.
+/// The folders of a run.
 #[derive(Debug)]
 struct Folders {
     cache: PathBuf,
     build: PathBuf,
-    /// Of this run alone: another may be on its way in the same clone.
+    /// Of this run alone: another run may use the same clone at the same time.
     work: TempDir,
     logs: PathBuf,
 }

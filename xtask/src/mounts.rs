@@ -35,8 +35,8 @@ pub(crate) const BPFFS: Mount = Mount {
 };
 
 impl Mount {
-    /// Mounts it if it is not there, saying so. A refusal is told, but is not an error: what
-    /// needs the file system says itself that it cannot run.
+    /// Mounts it with a notice if it is not there. A refusal is printed, but is not an error: each
+    /// check that needs the file system reports that it cannot run.
     pub(crate) fn ensure(&self) {
         if !cfg!(target_os = "linux") || (self.there)() {
             return;
@@ -54,7 +54,7 @@ impl Mount {
     }
 }
 
-/// A folder that we may not read is somebody's, hence there.
+/// A folder that we may not read exists.
 fn has_entries(folder: &str) -> bool {
     match fs::read_dir(Path::new(folder)) {
         Ok(mut entries) => entries.next().is_some(),

@@ -12,11 +12,12 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::Workspace;
 use crate::{packages, run};
 
-/// What is mutated, and where it says what is run, and which mutants change nothing that can be
-/// seen.
+/// The crates that are mutated. The file of each lists the tests to run, and the mutants that no
+/// test can see.
 const CONFIGS: [(&str, &str); 2] =
     [("ringbuf-core", ".cargo/mutants.toml"), ("ringbuf-kernel", ".cargo/mutants-kernel.toml")];
-/// What cargo-mutants answers when some mutant survived, or ran into its time limit.
+/// The exit codes of cargo-mutants when it has tried all mutants: some may have survived, or run
+/// into the time limit.
 const JUDGED: [u8; 3] = [0, 2, 3];
 /// The files in which it lists mutants, with the heading of each.
 const ENDS: [(&str, &str); 4] = [
@@ -40,7 +41,7 @@ pub(crate) struct Options {
     no_install: bool,
 }
 
-/// Runs them; the answer is the exit code.
+/// Runs them. Returns the exit code.
 pub(crate) fn mutants(workspace: &Workspace, options: &Options) -> Result<u8> {
     ready(options.no_install)?;
     let chosen = |name: &str| options.package.as_ref().is_none_or(|package| package == name);
@@ -112,7 +113,7 @@ fn report(ends: &[String; 4]) -> String {
     text
 }
 
-/// The exclusions of the configuration. Each stands on a line of its own, under its reason.
+/// The exclusions of the configuration. Each is on its own line, under its reason.
 fn exclusions(config: &str) -> Result<Vec<String>> {
     let (_, list) = config.split_once("exclude_re = [").context("no `exclude_re = [`")?;
     let mut found = Vec::new();
@@ -143,14 +144,14 @@ fn stale<'p>(root: &Path, package: &str, patterns: &'p [String]) -> Result<Vec<&
     Ok(stale)
 }
 
-/// It builds copies of the tree, each where it is: not where our caller builds.
+/// cargo-mutants builds each copy of the tree inside that copy, not in our caller's build folder.
 fn cargo_mutants(root: &Path) -> Command {
     let mut command = run::cargo();
     command.current_dir(root).arg("mutants").env_remove("CARGO_TARGET_DIR");
     command
 }
 
-/// Whether there is cargo-mutants, which is installed if it may be.
+/// Installs cargo-mutants if it is missing and that is allowed.
 fn ready(no_install: bool) -> Result<()> {
     if run::works("cargo", &["mutants", "--version"]) {
         return Ok(());

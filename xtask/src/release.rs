@@ -1,5 +1,5 @@
-//! `cargo xtask package`: the packages of the published crates, and what can be done with each
-//! where the workspace is not.
+//! `cargo xtask package`: makes the packages of the published crates, and tests them without the
+//! workspace.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Leave out what needs clang and libelf: the command then simulates only
+    /// Leave out everything that needs clang and libelf: the command then only simulates
     #[arg(long)]
     without_bpf: bool,
 }
@@ -24,19 +24,19 @@ const CLI: &str = "ringbuf-cli";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Files of the workspace that each package has to hold unchanged.
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
-/// What a registry shows of a crate, and what its users choose by.
+/// The fields that a registry shows, by which users choose a crate.
 const FIELDS: [&str; 7] =
     ["description", "license", "readme", "rust_version", "keywords", "categories", "metadata"];
-/// Core's examples run on a simulated ring, and a package cannot say so: ringbuf-sim depends on
-/// core, and cargo leaves a dev-dependency without a version out of the package. So it is given
-/// back here.
+/// Core's examples run on a simulated ring, but its package does not depend on ringbuf-sim: cargo
+/// leaves a dev-dependency without a version out of a package, and a version is impossible, because
+/// ringbuf-sim depends on core. So the dependency is added again here.
 const FOR_EXAMPLES: (&str, &str) = ("ringbuf-core", "ringbuf-sim");
 
-/// Packs, unpacks, tests and installs; the answer is the exit code.
+/// Packs, unpacks, tests and installs. Returns the exit code.
 pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<u8> {
     let features: &[&str] = if options.without_bpf { &["--no-default-features"] } else { &[] };
     let mut pack = run::cargo();
-    // What is packed is what is tested, committed or not.
+    // The packages contain the files as they are, committed or not.
     pack.current_dir(&workspace.root).args(["package", "--allow-dirty"]).args(features);
     succeed(pack.args(CRATES.iter().flat_map(|name| ["-p", name])))?;
 
@@ -56,14 +56,14 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<u8> {
     let doc = "doc --workspace --no-deps";
     failed |= !passes(cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     let installed = folder.join("installed");
-    // By the lock file that the tests have left: otherwise everything would be built again.
+    // It uses the lock file that the tests have left. Otherwise everything would be built again.
     let mut install = cargo("install --locked --debug --force --no-track --path");
     install.arg(unpacked(CLI)).arg("--root").arg(&installed);
     failed |= !passes(&mut install)? || !runs(&installed)?;
     Ok(u8::from(failed))
 }
 
-/// A workspace of nothing but the packages, which take each other for those of the registry.
+/// Makes a workspace of the packages alone. They use each other instead of those of the registry.
 fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for name in CRATES {
@@ -72,7 +72,8 @@ fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
         if old.exists() {
             fs::remove_dir_all(&old).with_context(|| old.display().to_string())?;
         }
-        // Not with the times in the package, which are always the same: cargo builds what is new.
+        // Without the times in the package, which are always the same: cargo builds only newer
+        // files.
         succeed(Command::new("tar").args(["--touch", "-xzf"]).arg(package).arg("-C").arg(folder))?;
     }
     let (of, on) = FOR_EXAMPLES;
@@ -82,7 +83,7 @@ fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
     text.push_str(&format!("\n[dev-dependencies.{on}]\nversion = \"{VERSION}\"\n"));
     fs::write(manifest, text)?;
     fs::write(folder.join("Cargo.toml"), manifest_of_all())?;
-    // The versions that the gate tests otherwise, too.
+    // The same versions as in the other tests of the gate.
     fs::copy(workspace.root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
     Ok(())
 }
@@ -102,7 +103,7 @@ fn unpacked(name: &str) -> String {
     format!("{name}-{VERSION}")
 }
 
-/// What is missing in the packages, or is in them and should not be.
+/// The files that are missing in the packages, and those that should not be in them.
 fn complaints(root: &Path, folder: &Path) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for name in CRATES {
@@ -138,7 +139,7 @@ fn without_field(package: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether the installed command does what needs no kernel.
+/// Returns true if the installed command can do everything that needs no kernel.
 fn runs(installed: &Path) -> Result<bool> {
     let mut ringbuf = Command::new(installed.join("bin/ringbuf"));
     let mut lines = 0;

@@ -1,8 +1,8 @@
-//! What a suite showed, read from the output of cargo test and from the list of skipped tests.
+//! The results of a suite, read from the output of cargo test and from the list of skipped tests.
 
 use std::time::Duration;
 
-/// How many tests did what.
+/// The numbers of tests, by result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: usize,
@@ -56,9 +56,8 @@ impl Outcome {
         self.failed_tests + self.broken.len()
     }
 
-    /// Takes in what cargo counted. A skipped test returned early, so cargo counted it as passed;
-    /// an ignored test is forbidden, so it counts as failed; and a suite of tests in which no
-    /// test ran shows nothing.
+    /// Adds cargo's counts. A skipped test returned early, so cargo counted it as passed; an
+    /// ignored test is forbidden, so it counts as failed; and if no test ran, the suite failed.
     pub(crate) fn count(&mut self, counts: Counts, skips: Vec<Skip>) {
         self.passed += counts.passed.saturating_sub(skips.len());
         self.failed_tests += counts.failed;

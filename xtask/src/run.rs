@@ -1,4 +1,4 @@
-//! Starting other programs and passing on what they print.
+//! Starts other programs and passes on their output.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ pub(crate) fn cargo() -> Command {
     Command::new(cargo_path())
 }
 
-/// The same, by its name.
+/// The path of that cargo.
 pub(crate) fn cargo_path() -> PathBuf {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()).into()
 }
@@ -42,13 +42,13 @@ pub(crate) fn works(program: &str, args: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Where the path finds a program.
+/// The program's location in the path.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// The command as one would type it.
+/// The command as a user would type it.
 pub(crate) fn describe(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned();
@@ -56,7 +56,7 @@ pub(crate) fn describe(command: &Command) -> String {
     std::iter::once(name).chain(args).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes to standard output at once. A reader that went away (`| head`) is no error here.
+/// Writes to standard output at once. A closed pipe (`| head`) is not an error here.
 pub(crate) fn echo(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     let _gone = out.write_all(bytes).and_then(|()| out.flush());
@@ -72,9 +72,9 @@ pub(crate) fn lines(from: impl Read, mut each: impl FnMut(&[u8])) {
     }
 }
 
-/// Runs a command without input, passes on what it prints, and shows `each` every line of
-/// standard output. With `keep_error`, also returns the last line of standard error that says
-/// something; otherwise that goes straight through, with its colours.
+/// Runs a command without input, passes on what it prints, and shows `each` every line of standard
+/// output. With `keep_error`, also returns the last line of standard error that is not empty;
+/// otherwise standard error goes straight through, with its colours.
 pub(crate) fn stream(
     command: &mut Command,
     keep_error: bool,

@@ -1,4 +1,5 @@
-//! Programs that a check needs and no system package has: in the path, or put below target/tools.
+//! Programs that a check needs and no system package has. They are in the path, or installed below
+//! target/tools.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,15 +8,15 @@ use anyhow::{Result, bail};
 
 use crate::run;
 
-/// A program of one version: another would find other things in the same files.
+/// A program of one version: another version would find other faults in the same files.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) program: &'static str,
     version: &'static str,
     why: &'static str,
-    /// Its name in Rust's registry, and how it is built quickly: it runs for seconds.
+    /// Its name in Rust's registry, and the options for a quick build: it runs for seconds.
     source: (&'static str, &'static [&'static str]),
-    /// Its name in Python's registry, if that has it compiled.
+    /// Its name in Python's registry, if it is there in compiled form.
     wheel: Option<&'static str>,
 }
 
@@ -36,7 +37,7 @@ pub(crate) const TYPOS: Tool = Tool {
 };
 
 impl Tool {
-    /// Where it is; installs it with a notice, unless that is refused.
+    /// Returns its path. Installs it with a notice, unless that is refused.
     pub(crate) fn ensure(&self, target: &Path, no_install: bool) -> Result<PathBuf> {
         let folder = target.join("tools").join(format!("{}-{}", self.program, self.version));
         let ours = folder.join("bin").join(self.program);
@@ -64,7 +65,7 @@ impl Tool {
         bail!("{} cannot be installed: is the registry reachable?", self.program)
     }
 
-    /// Whether this is it, in the version that we want.
+    /// Returns true if this is the program, in the version that we want.
     fn is(&self, path: &Path) -> bool {
         let output = Command::new(path).arg("--version").stdin(Stdio::null()).output();
         output.is_ok_and(|output| {

@@ -1,11 +1,11 @@
-//! Whether `ringbuf exec` saw what the demo started.
+//! Checks that `ringbuf exec` saw the programs that the demo started.
 
 use std::fmt;
 
 /// One started program: process id and path.
 pub(crate) type Program = (u32, String);
 
-/// What became of the programs that the demo started.
+/// The result for the programs that the demo started.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     started: usize,
@@ -19,7 +19,7 @@ pub(crate) fn is_header(line: &str) -> bool {
     line.split_whitespace().eq(["PID", "FILENAME"])
 }
 
-/// One event: process id and file name, whatever white space is between.
+/// One event: process id and file name, with any white space between them.
 pub(crate) fn parse(line: &str) -> Option<Program> {
     let (pid, file) = line.trim().split_once(char::is_whitespace)?;
     Some((pid.parse().ok()?, file.trim_start().to_owned()))

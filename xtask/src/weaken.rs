@@ -1,5 +1,5 @@
-//! `cargo xtask weaken`: breaks core, the simulator's waits and the backend on purpose, one place at
-//! a time; the tests that are named for each break must fail.
+//! `cargo xtask weaken`: breaks core, the simulator's waits and the backend on purpose, one place
+//! at a time. The tests that are named for each break must fail.
 //!
 //! Loom's table weakens accesses from outside, in the models' memory; cargo-mutants knows nothing
 //! of orderings, fences, and the order of two stores. This changes the source.
@@ -21,9 +21,9 @@ use crate::workspace::Workspace;
 
 use list::{Break, Seen};
 
-/// What RELAXED in a break stands for: no file imports it for that.
+/// The text that replaces RELAXED in a break, because the files do not import it.
 const RELAXED: &str = "core::sync::atomic::Ordering::Relaxed";
-/// A test that a break keeps from ending is stopped then, and counts as failed.
+/// After this time, a test that hangs because of a break is stopped, and counts as failed.
 const LIMIT: Duration = Duration::from_secs(180);
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
     list::BREAKS.iter().chain(waits::BREAKS).chain(claims::BREAKS).chain(sets::BREAKS)
 }
 
-/// Tries them; the answer is the exit code.
+/// Tries them. Returns the exit code.
 pub(crate) fn weaken(workspace: &Workspace, options: &Options) -> Result<u8> {
     let only = |b: &&Break| options.only.as_ref().is_none_or(|text| b.name.contains(text.as_str()));
     let chosen: Vec<_> = breaks().filter(only).collect();
@@ -141,8 +141,8 @@ impl Scratch<'_> {
         Ok(failed)
     }
 
-    /// The same, of one test target. One that does not end is stopped, and what has not passed by
-    /// then counts as failed.
+    /// The same, for one test target. A target that does not end is stopped, and the tests that
+    /// have not passed by then count as failed.
     fn failing_of(&self, target: &str, tests: &[Seen]) -> Result<Vec<Seen>> {
         let program = self.program(target)?;
         let mut command = Command::new(program);
@@ -166,8 +166,8 @@ impl Scratch<'_> {
         let passed = |seen: &Seen| {
             seen.test().is_some_and(|name| text.contains(&format!("test {name} ... ok")))
         };
-        // Output of a test may stand between its name and the result, so where all passed the
-        // result of the whole counts.
+        // A test may print between its name and its result. So if all passed, the result of the
+        // target counts.
         if ended && output.status.success() {
             ensure!(text.contains("test result: ok. "), "{target} ran no test");
             let ran = format!("ok. {} passed", tests.len());
@@ -200,8 +200,8 @@ impl Scratch<'_> {
         programs.next_back().with_context(|| format!("cargo built no {target}"))
     }
 
-    /// Whether the hot functions have the accesses that they should have. Another compiler's text
-    /// is no failure, and what does not compile is none.
+    /// Returns true if the hot functions have the accesses that they should have. The text of
+    /// another compiler is not a failure. A break that does not compile is an error.
     fn golden(&self) -> Result<bool> {
         let mut cargo = self.cargo();
         cargo.args(["check", "--quiet", "--locked", "--offline", "-p", "ringbuf-core"]);
@@ -220,7 +220,7 @@ impl Scratch<'_> {
     }
 }
 
-/// Brings the copy up to date: what has not changed keeps its time, so that cargo builds it once.
+/// Updates the copy. Files that have not changed keep their time, so that cargo builds them once.
 fn copy(root: &Path, tree: &Path) -> Result<()> {
     let mut git = Command::new("git");
     git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);

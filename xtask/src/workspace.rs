@@ -11,7 +11,7 @@ use crate::run;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
-    /// Where cargo builds.
+    /// The folder in which cargo builds.
     pub(crate) target: PathBuf,
     /// The crates that need nothing but Rust.
     pub(crate) default_members: Vec<String>,

@@ -1,6 +1,6 @@
 /*
- * The reader by hand: what a careful C programmer writes over the mapped pages, the callback in
- * the loop. It believes every length, and stores the consumer position once for each run of
+ * The reader by hand: the code of a careful C programmer over the mapped pages, with the callback
+ * in the loop. It believes every length, and stores the consumer position once for each run of
  * records. Waiting is level-triggered epoll, as in libbpf.
  */
 #include <stdint.h>

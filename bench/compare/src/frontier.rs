@@ -1,5 +1,5 @@
-//! The frontier of waiting: how late records are, against what waiting costs the traced program
-//! and the reader, from a dense stream to single records. Ordinary threads, one table.
+//! The frontier of waiting: how late records are, against the cost of waiting for the traced
+//! program and the reader, from a dense stream to single records. Ordinary threads, one table.
 
 use crate::load::{Cell, Load, Threads, Wakeups};
 use crate::plan::Measured;
@@ -10,7 +10,7 @@ use crate::statistics::accepted;
 /// Microseconds between records; the last ones come singly.
 const GAPS: [u32; 5] = [10, 20, 50, 100, 5000];
 
-/// What the columns are, in the order of [`table`].
+/// The legend of the columns, in the order of [`table`].
 const LEGEND: &str = "\
 the frontier of waiting: ordinary threads, 64 B, ring 1M, adaptive wakeups
   reader: ours-balanced is the default
@@ -21,14 +21,14 @@ the frontier of waiting: ordinary threads, 64 B, ring 1M, adaptive wakeups
   x poll: to libbpf-poll in the same repetition; CPU of its time a record
 ";
 
-/// The loads: as fast as it goes, then paced, then single records.
+/// The loads: as fast as possible, then paced, then single records.
 pub fn cells() -> Vec<Cell> {
     let loads = std::iter::once(Load::Saturating).chain(GAPS.map(Load::Paced));
     let (wakeups, threads) = (Wakeups::Adaptive, Threads::Ordinary);
     loads.map(|load| Cell { load, size: 64, ring: 1 << 20, wakeups, threads }).collect()
 }
 
-/// Who takes part: libbpf and aya as they block, and ours with each policy.
+/// The readers: libbpf and aya, which block, and ours with each policy.
 pub fn readers() -> Vec<String> {
     let policy = |reader: &Reader| reader.name.starts_with("ours-") && !reader.drains;
     let peer = |reader: &Reader| [POLL_REFERENCE, "aya-poll"].contains(&reader.name);
@@ -36,7 +36,7 @@ pub fn readers() -> Vec<String> {
     chosen.map(|reader| reader.name.to_owned()).collect()
 }
 
-/// All cells in one table, below what its columns are.
+/// All cells in one table, below the legend of its columns.
 pub fn table(all: &[Measured]) -> String {
     let columns = [
         number("call ns", 0, 1.0, |v| v.producer),

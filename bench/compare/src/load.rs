@@ -11,7 +11,7 @@ use crate::seen::Kind;
 /// One line of readers in a table: a load on a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Cell {
-    /// What is written.
+    /// The load.
     pub load: Load,
     /// Bytes of the sample; 0 is mixed.
     pub size: u32,
@@ -19,18 +19,17 @@ pub struct Cell {
     pub ring: u32,
     /// Whether commits notify.
     pub wakeups: Wakeups,
-    /// What the producer's thread and the reader's are to the scheduler.
+    /// The scheduling class of the producer's and the reader's threads.
     pub threads: Threads,
 }
 
-/// What the kernel's scheduler takes a thread for.
+/// The scheduling class of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Threads {
-    /// SCHED_OTHER, as threads are unless somebody changes them: timers are 50 us late, and other
-    /// threads take their turns.
+    /// SCHED_OTHER, the default: timers are 50 us late, and other threads take turns.
     Ordinary,
-    /// SCHED_FIFO: only interrupts come between, and timers are not late on purpose.
+    /// SCHED_FIFO: only interrupts disturb, and the kernel does not delay timers.
     RealTime,
 }
 
@@ -40,16 +39,16 @@ pub enum Threads {
 pub enum Load {
     /// As fast as the kernel writes them. Samples are touched.
     Saturating,
-    /// One a system call, this many microseconds apart on average. Sequence and time are read.
+    /// One per system call, this many microseconds apart on average. Sequence and time are read.
     Paced(u32),
-    /// A full ring, drained with nobody writing.
+    /// A full ring, drained without a writer.
     Prefilled {
         /// Whether samples are touched, or only counted.
         touched: bool,
     },
 }
 
-/// What each commit says about wakeups.
+/// The flags of each commit about wakeups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wakeups {
@@ -70,7 +69,7 @@ impl Wakeups {
 }
 
 impl Load {
-    /// What the readers do with a sample.
+    /// The use of a sample by the readers.
     pub fn look(self) -> Kind {
         match self {
             Self::Saturating | Self::Prefilled { touched: true } => Kind::Touched,
@@ -140,7 +139,7 @@ pub fn ring_name(bytes: u32) -> String {
     }
 }
 
-/// Random gaps around a mean, the same ones for every reader.
+/// Random gaps around a mean, the same for every reader.
 #[derive(Clone, Debug)]
 pub struct Pace {
     mean: u64,
@@ -148,7 +147,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Gaps of `microseconds` on average; another `seed`, other gaps.
+    /// Gaps of `microseconds` on average, chosen by `seed`.
     pub fn new(microseconds: u32, seed: u64) -> Self {
         Self { mean: u64::from(microseconds) * 1000, random: seed }
     }
@@ -167,8 +166,8 @@ impl Pace {
     }
 }
 
-/// The cells of a whole run, or of a quick one. Where somebody waits, ordinary threads come first,
-/// and the same with real-time threads next.
+/// The cells of a whole run, or of a quick one. Cells with waiting come with ordinary threads
+/// first, then with real-time threads.
 pub fn grid(quick: bool) -> Vec<Cell> {
     const K: u32 = 1 << 10;
     const M: u32 = 1 << 20;
@@ -212,7 +211,7 @@ pub fn grid(quick: bool) -> Vec<Cell> {
 pub struct Effort {
     /// Of a saturating load.
     pub saturating: Duration,
-    /// Of a paced one, unless its gaps are so long that it would have too few records.
+    /// Of a paced load, unless its gaps are so long that it would have too few records.
     pub paced: Duration,
     /// How many records are enough.
     pub records: u32,
@@ -221,7 +220,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// How long a load is whose records are `gap` microseconds apart.
+    /// The length of a load with records that are `gap` microseconds apart.
     pub fn pacing(&self, gap: u32) -> Duration {
         self.paced.max(Duration::from_micros(gap.into()) * self.records)
     }

@@ -1,4 +1,4 @@
-//! On what the figures were taken.
+//! The machine on which the figures were taken.
 
 use std::fmt;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use ringbuf_tests::online_cpus;
 use serde::Serialize;
 
-/// What to know before comparing with another machine.
+/// The facts to know before a comparison with another machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     /// The processor, as it names itself.
@@ -17,14 +17,14 @@ pub struct Machine {
     pub kernel: String,
     /// Whether a hypervisor is underneath.
     pub virtualised: bool,
-    /// Tasks that were running or waiting to, over the last minute.
+    /// Tasks that ran or waited to run, over the last minute.
     pub load: f64,
     /// The clock's source.
     pub clock: String,
 }
 
 impl Machine {
-    /// This one, now.
+    /// This machine, now.
     pub fn here() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let cpuinfo = read("/proc/cpuinfo");
@@ -46,7 +46,7 @@ impl Machine {
         }
     }
 
-    /// Why the figures are to be believed less than usual.
+    /// Reasons to trust the figures less than usual.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.load > 0.5 {

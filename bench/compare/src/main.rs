@@ -45,13 +45,13 @@ struct Options {
     #[arg(long, value_name = "MICROSECONDS",
           value_parser = PossibleValuesParser::new(["2", "10", "20", "50", "100", "300", "5000"]))]
     gap: Vec<String>,
-    /// Commits that notify so only
+    /// Commits with this kind of notification only
     #[arg(long, value_enum)]
     wakeups: Vec<Wakeups>,
     /// Threads of this kind only [default: both, ordinary ones first; real-time if prefilled]
     #[arg(long, value_enum)]
     threads: Vec<Threads>,
-    /// This reader only; what it is compared with has to be named as well
+    /// This reader only; name the reader that it is compared with as well
     #[arg(long, value_parser = PossibleValuesParser::new(names()))]
     reader: Vec<String>,
     /// How often each reader runs in each cell [default: 7, or 3 if quick]
@@ -72,10 +72,10 @@ struct Options {
     svg: Option<PathBuf>,
 }
 
-/// What is not a table for each load.
+/// Runs that do not print a table for each load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// How late records are, against what waiting costs.
+    /// How late records are, against the cost of waiting.
     Frontier,
     /// Sets of up to 1000 rings beside one ring: about a minute.
     Sets,
@@ -126,7 +126,7 @@ fn compare(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Where threads run and what they are, and what the figures are of.
+/// The CPUs and kinds of the threads, and the subject of the figures.
 fn method(plan: &Plan) -> String {
     let Setup { cpus: [produces, reads], effort } = plan.setup;
     let Effort { saturating, paced, records, fills } = effort;
@@ -175,7 +175,7 @@ impl Options {
         })
     }
 
-    /// Whether loads are chosen by hand: then quick means short, and not few.
+    /// Returns true if loads are chosen by hand: then quick means short runs, not fewer cells.
     fn filters(&self) -> bool {
         let lists = [&self.load, &self.size, &self.ring, &self.gap];
         lists.iter().any(|list| !list.is_empty()) || !self.wakeups.is_empty()

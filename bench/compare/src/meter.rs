@@ -1,4 +1,4 @@
-//! What the kernel counts: CPU time, context switches, irq_work, steal; and what threads are to it.
+//! The kernel's counts: CPU time, context switches, irq_work, steal; and the scheduling of threads.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// How late the kernel may let a timer of an ordinary thread be, in nanoseconds.
 const SLACK: libc::c_ulong = 50_000;
 
-/// What the calling thread has used so far.
+/// The calling thread's use so far.
 #[derive(Debug)]
 pub struct Thread {
     at: Instant,
@@ -16,7 +16,7 @@ pub struct Thread {
     switches: [u64; 2],
 }
 
-/// What a thread used in between.
+/// A thread's use in between.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// Time on the clock.
@@ -53,7 +53,7 @@ impl Thread {
         })
     }
 
-    /// What was used since.
+    /// The use since then.
     ///
     /// # Errors
     /// As [`now`](Self::now).
@@ -82,8 +82,8 @@ pub fn steal() -> u64 {
     all.split_whitespace().nth(8).and_then(|ticks| ticks.parse().ok()).unwrap_or(0)
 }
 
-/// Makes the calling thread an ordinary one, whatever made it: SCHED_OTHER, nice 0 if that is
-/// permitted, and the timer slack of 50 us that every thread has unless somebody changes it.
+/// Makes the calling thread an ordinary one: SCHED_OTHER, nice 0 if that is permitted, and the
+/// default timer slack of 50 us.
 ///
 /// # Errors
 /// As sched_setscheduler(2) and prctl(2).
@@ -92,8 +92,8 @@ pub fn ordinary() -> io::Result<()> {
     let priority = libc::sched_param { sched_priority: 0 };
     // SAFETY: the kernel reads one sched_param; 0 is the calling thread.
     done(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const priority) })?;
-    // Who runs this with nice 10 and without CAP_SYS_NICE wants it so.
-    // SAFETY: no pointer is passed; 0 is the calling thread.
+    // This fails under a nice value without CAP_SYS_NICE: then the user wants that value. SAFETY:
+    // no pointer is passed; 0 is the calling thread.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 0) };
     // SAFETY: no pointer is passed; the calling thread is meant.
     done(unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, SLACK) })

@@ -12,16 +12,16 @@ use crate::producer::Rig;
 use crate::readers::{READERS, Reader, Waiting};
 use crate::trial::{self, ALONE, Outcome, Setup};
 
-/// Between two runs, or a tenth of the last one: other tasks get the CPUs, and real-time throttling
-/// never strikes.
+/// The rest between two runs, if a tenth of the last run is not longer: other tasks get the CPUs,
+/// and real-time throttling never starts.
 const REST: Duration = Duration::from_millis(20);
 
-/// What is to be run.
+/// The runs to make.
 #[derive(Debug)]
 pub struct Plan {
     /// The cells.
     pub cells: Vec<Cell>,
-    /// Names of readers, [`ALONE`] among them; none is all.
+    /// Names of readers, perhaps with [`ALONE`]; an empty list means all.
     pub readers: Vec<String>,
     /// Repetitions.
     pub repetitions: usize,
@@ -34,14 +34,14 @@ pub struct Plan {
 pub struct Measured {
     /// The load and its ring.
     pub cell: Cell,
-    /// Who took part, in the order of the tables.
+    /// The readers, in the order of the tables.
     pub readers: Vec<&'static str>,
-    /// What came of it.
+    /// The outcomes.
     pub repetitions: Vec<Vec<Outcome>>,
 }
 
 impl Plan {
-    /// Runs it all, and hands each cell to `done`, as soon as it is complete.
+    /// Runs all cells, and passes each to `done` as soon as it is complete.
     ///
     /// # Errors
     /// As [`trial::run`].
@@ -79,13 +79,13 @@ impl Plan {
         Ok(all)
     }
 
-    /// Who takes part in a cell; `None` is nobody.
+    /// The readers of a cell; `None` is no reader.
     fn contenders(&self, cell: &Cell) -> Vec<Option<&'static Reader>> {
         let chosen = |name: &str| self.readers.is_empty() || self.readers.iter().any(|r| r == name);
         let drain = matches!(cell.load, Load::Prefilled { .. });
         let fits = |reader: &&Reader| match cell.load {
             Load::Prefilled { .. } => reader.drains,
-            // Without wakeups, who blocks sleeps until its timeout.
+            // Without wakeups, a reader that blocks sleeps until its timeout.
             _ => cell.wakeups == Wakeups::Adaptive || reader.waiting == Waiting::Spins,
         };
         let alone = (!drain && chosen(ALONE)).then_some(None);
@@ -94,8 +94,9 @@ impl Plan {
     }
 }
 
-/// Who runs after whom: another one begins each time, and every second time it goes backwards, so
-/// that nobody always comes after the same one, which may have kept the CPU from the kernel's work.
+/// The order of the readers: another one begins each time, and every second time the order is
+/// reversed. So no reader always follows the same one, which may have kept the CPU from the
+/// kernel's work.
 fn turns<T: Copy>(contenders: &[T], repetition: usize) -> Vec<T> {
     let mut order = contenders.to_vec();
     order.rotate_left(repetition % contenders.len());
@@ -105,7 +106,7 @@ fn turns<T: Copy>(contenders: &[T], repetition: usize) -> Vec<T> {
     order
 }
 
-/// A line on standard error that says how far it is.
+/// A line on standard error with the progress.
 struct Progress {
     begun: Instant,
     done: usize,
@@ -120,7 +121,7 @@ impl Progress {
         Self { begun: Instant::now(), done: 0, total, terminal: stderr().is_terminal() }
     }
 
-    /// Before a run. Where nobody watches, a line for each cell at most.
+    /// Before a run. Without a terminal, at most one line for each cell.
     fn show(&mut self, cell: &Cell, reader: Option<&Reader>) {
         let seconds = self.begun.elapsed().as_secs();
         let Self { done, total, .. } = *self;

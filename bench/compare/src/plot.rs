@@ -42,7 +42,7 @@ fn file_name(measured: &Measured) -> String {
     format!("{load}{more}-{size}-{ring}-{wakeups}-{threads}")
 }
 
-/// One bar for each reader, best seen from the left: the figure that the cell is about.
+/// One bar for each reader: the main figure of the cell.
 fn bars(path: &Path, measured: &Measured) -> Result<()> {
     let (what, unit, figures): (_, f64, &[(&str, Figure)]) = match measured.cell.load {
         Load::Saturating => ("accepted Mrec/s", 1e-6, &[("", |v| v.rate)]),

@@ -61,7 +61,7 @@ impl Rig {
     }
 }
 
-/// Runs the program; counts what became of its records.
+/// Runs the program and counts its records.
 #[derive(Debug)]
 pub struct Producer {
     program: OwnedFd,
@@ -70,12 +70,12 @@ pub struct Producer {
     state: produce,
 }
 
-/// What a load came to.
+/// The totals of a load.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Produced {
     /// Records that were submitted.
     pub accepted: u64,
-    /// Reservations that were refused: the losses of a program that cannot wait.
+    /// Refused reservations: the losses of a program that cannot wait.
     pub refused: u64,
     /// Bytes of the samples.
     pub bytes: u64,
@@ -93,7 +93,7 @@ impl Producer {
         self.state.sequence
     }
 
-    /// Samples of `size` bytes as fast as it goes, until `duration` is over.
+    /// Samples of `size` bytes as fast as possible, until `duration` is over.
     ///
     /// # Errors
     /// As bpf(2) with BPF_PROG_TEST_RUN; so all that follow.
@@ -115,7 +115,7 @@ impl Producer {
         })
     }
 
-    /// The same with nobody reading: what no reader can exceed.
+    /// The same without a reader, which no reader can exceed.
     ///
     /// # Errors
     /// As for [`saturate`](Self::saturate).
@@ -135,7 +135,7 @@ impl Producer {
         })
     }
 
-    /// One stamped sample of `size` bytes a run, at `pace`.
+    /// One stamped sample of `size` bytes per run, at `pace`.
     ///
     /// # Errors
     /// As for [`saturate`](Self::saturate).
@@ -168,7 +168,7 @@ impl Producer {
         })
     }
 
-    /// `count` samples of `size` bytes, as fast as it goes.
+    /// `count` samples of `size` bytes, as fast as possible.
     ///
     /// # Errors
     /// As for [`saturate`](Self::saturate).
@@ -194,7 +194,7 @@ impl Producer {
         })
     }
 
-    /// One record of `size` bytes, which wakes whoever waits.
+    /// One record of `size` bytes, which wakes a reader that waits.
     ///
     /// # Errors
     /// As for [`saturate`](Self::saturate).
@@ -216,7 +216,7 @@ impl Producer {
         Ok(produced.accepted)
     }
 
-    /// What the program has counted so far, as if all of it were one load.
+    /// The program's counts so far, as if all of it were one load.
     pub fn total(&self) -> Produced {
         let state = &self.state;
         Produced {
@@ -264,7 +264,7 @@ impl Producer {
 }
 
 impl Produced {
-    /// What was counted since `before`.
+    /// The counts since `before`.
     pub fn since(self, before: Self) -> Self {
         Self {
             accepted: self.accepted - before.accepted,

@@ -8,13 +8,13 @@ use crate::readers::{BUSY_REFERENCE, C_REFERENCE, POLL_REFERENCE};
 use crate::statistics::{Figure, Repetitions, of, p999, ratio};
 use crate::trial::ALONE;
 
-/// A column: its title, and what it shows of a reader.
+/// A column: its title, and its figure of a reader.
 pub(crate) struct Column {
     pub(crate) title: &'static str,
     show: Box<Show>,
 }
 
-/// What to show of a reader, if there is anything.
+/// The figure of a reader, if it has one.
 type Show = dyn Fn(&Repetitions, &str) -> Option<String>;
 
 /// The tables of one cell.
@@ -37,7 +37,7 @@ fn table(measured: &Measured, columns: &[Column]) -> String {
     aligned(&rows, 1)
 }
 
-/// What was disturbed, over all cells.
+/// The disturbed runs, over all cells.
 pub fn disturbances(all: &[Measured]) -> String {
     let runs: Vec<_> =
         all.iter().flat_map(|measured| measured.repetitions.iter().flatten()).collect();
@@ -52,7 +52,7 @@ pub fn disturbances(all: &[Measured]) -> String {
 }
 
 impl Column {
-    /// What it shows, a dash if that is nothing.
+    /// Its text, a dash if there is no figure.
     pub(crate) fn text(&self, all: &Repetitions, reader: &str) -> String {
         (self.show)(all, reader).unwrap_or_else(|| "-".to_owned())
     }
@@ -150,7 +150,7 @@ fn latency(wakeups: Wakeups) -> Vec<Column> {
     columns
 }
 
-/// What the reader itself costs.
+/// The cost of the reader itself.
 fn reading(wakeups: Wakeups) -> Vec<Column> {
     let mut columns = vec![
         number("irq/M", 0, 1.0, |v| v.irq_work),
@@ -164,7 +164,7 @@ fn reading(wakeups: Wakeups) -> Vec<Column> {
     columns
 }
 
-/// Ratios to libbpf as it polls, if anybody does, and as it spins.
+/// Ratios to libbpf that polls, if a reader polls, and to libbpf that spins.
 fn references(wakeups: Wakeups, figure: Figure) -> Vec<Column> {
     let poll = (wakeups == Wakeups::Adaptive).then(|| times("x poll", POLL_REFERENCE, figure));
     poll.into_iter().chain([times("x busy", BUSY_REFERENCE, figure)]).collect()

@@ -1,14 +1,15 @@
-//! What a reader has seen, and what it does with a sample: the same code for every reader.
+//! The records that a reader has seen, and the use of a sample: the same code for every reader.
 
 use std::sync::Arc;
 
-/// How many latencies are kept, the latest ones: all, unless a run is long and its gaps short.
+/// The number of latencies that are kept, the latest ones. All fit, unless a run is long and its
+/// gaps short.
 pub const ROOM: usize = 1 << 18;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// What a reader has seen. `struct seen` of reader.c.
+/// The counts of a reader. `struct seen` of reader.c.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Seen {
@@ -51,9 +52,9 @@ impl Seen {
     }
 }
 
-/// What is done with each sample.
+/// The use of each sample.
 pub trait Look: 'static {
-    /// Which function of reader.c does the same.
+    /// The function of reader.c that does the same.
     const KIND: Kind;
 
     /// One sample.
@@ -71,12 +72,12 @@ pub enum Kind {
     Stamped,
 }
 
-/// Counts it, and reads nothing of it.
+/// Counts the sample, and reads nothing of it.
 #[derive(Debug)]
 pub struct Untouched;
 
-/// Touches all of it: the first word of each cache line is summed, the sequence is checked. More
-/// than that, and the figures would tell how well a compiler sums.
+/// Touches all of it: the first word of each cache line is summed, the sequence is checked. With
+/// more, the figures would show how well a compiler sums.
 #[derive(Debug)]
 pub struct Touched;
 

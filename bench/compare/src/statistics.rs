@@ -5,7 +5,7 @@ use crate::trial::{Outcome, Values};
 /// One figure of a run.
 pub type Figure = fn(&Values) -> Option<f64>;
 
-/// The middle value; the mean of the two middle ones. None of nothing.
+/// The middle value, or the mean of the two middle ones. `None` for an empty list.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -54,7 +54,7 @@ pub fn accepted(repetitions: &Repetitions, reader: &str) -> u64 {
     runs.map(|run| run.accepted).sum()
 }
 
-/// The 99.9th percentile of all repetitions together, if there are enough to tell.
+/// The 99.9th percentile of all repetitions together, if there are enough values.
 pub fn p999(repetitions: &Repetitions, reader: &str) -> Option<f64> {
     let runs = repetitions.iter().flatten().filter(|run| run.reader == reader);
     let mut all: Vec<u32> = runs.flat_map(|run| run.latencies.iter().copied()).collect();

@@ -1,4 +1,4 @@
-//! One run: one reader, one load, and what was measured.
+//! One run: one reader, one load, and the figures.
 
 use std::sync::Arc;
 use std::thread;
@@ -27,7 +27,7 @@ pub struct Setup {
     pub effort: Effort,
 }
 
-/// What one run came to.
+/// The outcome of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The reader, or [`ALONE`].
@@ -36,11 +36,11 @@ pub struct Outcome {
     pub accepted: u64,
     /// Records that it refused.
     pub lost: u64,
-    /// What is shown, by name; none where it does not apply.
+    /// The figures, by name; none if a figure does not apply.
     pub values: Values,
     /// How often the CPU was taken from the reader.
     pub preempted: u64,
-    /// Clock ticks that the host took meanwhile, on all CPUs.
+    /// Clock ticks that the hypervisor gave to others meanwhile, on all CPUs.
     pub steal: u64,
     /// Every latency, ascending, in nanoseconds.
     #[serde(skip)]
@@ -50,17 +50,17 @@ pub struct Outcome {
 /// The figures of one run. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Values {
-    /// Accepted records a second.
+    /// Accepted records per second.
     pub rate: Option<f64>,
-    /// Producer's time a record that it tried (saturating), or a call (paced).
+    /// The producer's time per record that it tried (saturating), or per call (paced).
     pub producer: Option<f64>,
-    /// irq_work a million records.
+    /// irq_work per million records.
     pub irq_work: Option<f64>,
-    /// How often the reader blocked or slept, a second.
+    /// How often the reader blocked or slept, per second.
     pub blocks: Option<f64>,
     /// Reader's share of a CPU.
     pub cpu: Option<f64>,
-    /// Reader's CPU time a record.
+    /// The reader's CPU time per record.
     pub cpu_record: Option<f64>,
     /// Refused records, as a share of those tried.
     pub losses: Option<f64>,
@@ -72,11 +72,11 @@ pub struct Values {
     pub p99: Option<f64>,
     /// 99.9 %.
     pub p999: Option<f64>,
-    /// Time a record of a drain.
+    /// Time per record of a drain.
     pub drain: Option<f64>,
 }
 
-/// Runs `reader`, or nobody, under the load of `cell`; `seed` decides the gaps.
+/// Runs `reader`, or no reader, under the load of `cell`; `seed` decides the gaps.
 ///
 /// # Errors
 /// If anything fails, and if the reader saw anything but what was accepted.
@@ -149,8 +149,8 @@ fn parallel(
                 phase.set(Phase::SETTLED);
                 phase.wait(Phase::READY);
                 let before = producer.total();
-                // The first record, like the last one, wakes: where commits do not notify, a
-                // reader may be asleep that would not be in the middle of its work.
+                // The first record wakes the reader, like the last one. If commits do not notify, a
+                // reader may be asleep now, although it would not be in the middle of its work.
                 producer.wake(cell.size)?;
                 let load = match phase.get() {
                     Phase::READY => load(producer, cell, setup, seed, false)?,
@@ -171,7 +171,7 @@ fn parallel(
     })
 }
 
-/// The producer, with nobody reading.
+/// The producer, without a reader.
 fn alone(rig: &mut Rig, cell: &Cell, setup: &Setup, seed: u64) -> Result<Measured> {
     if let Load::Prefilled { .. } = cell.load {
         bail!("nobody cannot drain a ring");
@@ -200,7 +200,7 @@ fn drained(rig: &mut Rig, cell: &Cell, reader: &Reader, setup: &Setup) -> Result
     Ok(Measured { produced, usage: None, seen: Some(seen), drains })
 }
 
-/// Runs `work` on a thread of its own, which takes its priority along when it ends.
+/// Runs `work` on its own thread, so that its priority ends with it.
 fn on_its_cpu<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     thread::scope(|scope| {
         scope.spawn(work).join().map_err(|_| anyhow::anyhow!("a thread panicked"))?
@@ -235,7 +235,7 @@ fn load(
     }
 }
 
-/// Whether the reader saw exactly what was accepted.
+/// Checks that the reader saw exactly the accepted records.
 fn check(cell: &Cell, produced: &Produced, seen: &Seen) -> Result<()> {
     ensure!(
         seen.count == produced.accepted && seen.bytes == produced.bytes,

@@ -1,4 +1,4 @@
-//! What a reader is to do: read until the producer is done, or drain full rings against the clock.
+//! The task of a reader: read until the producer is done, or drain full rings against the clock.
 
 use std::hint;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,11 +14,11 @@ use crate::producer::Producer;
 pub enum Round {
     /// Wait as this reader does, and read.
     Step,
-    /// Read what is there, wait for nothing.
+    /// Read what is there, without waiting.
     Drain,
 }
 
-/// How far a run is: what producer and reader tell each other.
+/// The phase of a run, which the producer and the reader tell each other.
 #[derive(Debug, Default)]
 pub struct Phase(AtomicU32);
 
@@ -34,30 +34,30 @@ impl Phase {
     /// Every record is in the ring.
     pub const DONE: u32 = 5;
 
-    /// Tells the other side; what is behind it stays behind it.
+    /// Tells the other side. An earlier phase does not replace a later one.
     pub fn set(&self, phase: u32) {
         self.0.fetch_max(phase, Ordering::AcqRel);
     }
 
-    /// Waits until it is `phase`, or a later one.
+    /// Waits for `phase`, or a later one.
     pub fn wait(&self, phase: u32) {
         while self.get() < phase {
             hint::spin_loop();
         }
     }
 
-    /// What was told last.
+    /// The latest phase.
     #[inline(always)]
     pub fn get(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
 }
 
-/// A reader's task, and what was measured of it.
+/// A reader's task, and the measured figures.
 #[derive(Debug)]
 pub struct Work<'a> {
     task: Task<'a>,
-    /// What the reading thread used meanwhile.
+    /// The use of the reading thread meanwhile.
     pub usage: Usage,
 }
 
@@ -68,7 +68,7 @@ enum Task<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// How many full rings are drained before the first one that counts.
+    /// The number of full rings that are drained before the first one that counts.
     const WARM_UP: u32 = 2;
 
     /// Reads until the producer is done.
@@ -82,7 +82,7 @@ impl<'a> Work<'a> {
         Self { task, usage: Usage::default() }
     }
 
-    /// Nanoseconds a record of each drain.
+    /// Nanoseconds per record of each drain.
     pub fn nanoseconds(&self) -> &[f64] {
         match &self.task {
             Task::Parallel(_) => &[],

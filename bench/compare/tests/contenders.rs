@@ -67,7 +67,7 @@ fn cells() -> Vec<Cell> {
     cells.map(|(load, size, wakeups)| Cell { load, size, ring, wakeups, threads }).into()
 }
 
-/// Whether the tables would have something to show.
+/// Checks that the tables would have something to show.
 fn shows(cell: &Cell, outcome: &Outcome) {
     let values = outcome.values;
     let expected = match cell.load {

@@ -51,7 +51,7 @@ fn table(check: bool) -> anyhow::Result<ExitCode> {
         println!(
             "{size:>8} {each:>21.2} {within:>16.2} {batch:>9.2} {c:>9.2} {c_each:>14.2} {inlined:>21.2}"
         );
-        // A fixed cost of a few dozen instructions a run is not a cost a record.
+        // A fixed cost of a few dozen instructions per run is not a cost per record.
         worse += usize::from(each > c + 0.05) + usize::from(batch > c + 0.05);
         dear += usize::from(within > each + 2.05);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * The load of the benchmark: many records in one run, or one record, as fast as the
- * helpers go.
+ * helpers allow.
  *
  * Record, native byte order, of `size` bytes, a multiple of 8:
  *   offset size field
@@ -10,8 +10,8 @@
  *                         the record has 16 bytes; otherwise as the rest
  *       16  n-16 rest     every word is the sequence
  *
- * The program is run by BPF_PROG_TEST_RUN, its arguments are the context, which the kernel
- * copies back: what it counted is in the caller's copy.
+ * The program is run by BPF_PROG_TEST_RUN. Its arguments are the context. The kernel
+ * copies the context back, so the caller's copy has the counts.
  *
  * Needs Linux 5.17 (bpf_loop).
  */
@@ -31,7 +31,7 @@ struct produce {
 	__u32 size;     /* 8, 64, 256 or 4096; 0 draws one for each record, and discards some */
 	__u64 flags;    /* of each submit */
 	__u64 options;  /* of enum option */
-	/* The program goes on from what is here and leaves it for the next run. */
+	/* The program continues from these values, and leaves them for the next run. */
 	__u64 sequence; /* records submitted */
 	__u64 refused;  /* reservations refused */
 	__u64 bytes;    /* of submitted samples, headers not counted */

@@ -4,14 +4,15 @@
  * reservations open at once, and lets user space look at the ring after each step. A test
  * does the same in the simulator and compares.
  *
- * The verifier wants to know at each instruction which reservations are open. So the
- * place in the program says it: label s5_3 is step 3 where slots 0 and 2 are open. A step
- * jumps from label to label, and what makes no sense at a label does nothing.
+ * The verifier must know at each instruction which reservations are open. So the place
+ * in the program tells it: label s5_3 is step 3 with slots 0 and 2 open. A step jumps
+ * from label to label. An operation that makes no sense at a label does nothing.
  *
- * To look, user space has a thread on another CPU: the program says in `asked` where it
- * is, and waits until `answered` says the same.
+ * User space looks from a thread on another CPU: the program stores its place in
+ * `asked`, and waits until `answered` has the same value.
  *
- * Records: of the sizes asked for, with bytes of `payload`, or with what the ring held.
+ * Records: of the sizes in the script, with bytes of `payload`, or with the old bytes
+ * of the ring.
  *
  * The programs are run by BPF_PROG_TEST_RUN, their arguments are the context.
  *
@@ -30,7 +31,7 @@
 #define NO_WAKEUP 1
 
 enum what {
-	NOTHING = 0, /* ret: -EDOM, as for all that makes no sense now */
+	NOTHING = 0, /* ret: -EDOM, as for any operation that makes no sense now */
 	RESERVE = 1, /* slot; size, of a slot that is a dynptr; flags; from, written: the sample */
 	SUBMIT = 2,  /* slot; flags; ret: 1 */
 	DISCARD = 3, /* the same */
@@ -69,7 +70,7 @@ const volatile __u32 slots = 3;
 const volatile __u32 steps_max = STEPS_MAX;
 
 volatile __u32 asked;    /* (step + 1) << 1: user space may look; with 1 added: it moves the consumer */
-volatile __u32 answered; /* set by user space: it has */
+volatile __u32 answered; /* set by user space, to `asked`: it has looked */
 __u32 late;              /* set once an answer did not come */
 __u32 unsettled;         /* looks while a notification was outstanding for a long time */
 struct step steps[STEPS_MAX];
@@ -83,7 +84,7 @@ struct {
 
 NOTIFY_SETTLE(ring)
 
-/* Asking for the time takes some, so that all rows take longer than to the deadline. */
+/* Reading the time takes a while, so all rows together last beyond the deadline. */
 REPEAT(wait_1, (__u32 what, __u64 deadline), answered == what || bpf_ktime_get_ns() > deadline)
 REPEAT(wait_2, (__u32 what, __u64 deadline), wait_1(what, deadline))
 REPEAT(wait_3, (__u32 what, __u64 deadline), wait_2(what, deadline))
@@ -212,7 +213,7 @@ __noinline int plain(__u64 i)
 	plain(i);                                      \
 	goto stay;
 
-/* The digit in a label has bit n set where slot n is held; behind it is the step. */
+/* In a label, bit n of the digit is set if slot n is held. After it comes the step. */
 #define STEP(i, j, FREE0, HELD0, FREE1, HELD1)                                              \
 	STATE(i, s0_##i, e0, s0_##j, FREE0(i, 0, s0_##j, s1_##j), FREE1(i, 1, s0_##j, s2_##j), \
 	      FREE1(i, 2, s0_##j, s4_##j))                                                  \
@@ -230,7 +231,7 @@ __noinline int plain(__u64 i)
 	      HELD1(i, 2, s2_##j))                                                          \
 	STATE(i, s7_##i, e7, s7_##j, HELD0(i, 0, s6_##j), HELD1(i, 1, s5_##j), HELD1(i, 2, s3_##j))
 
-/* No loop: the verifier of 5.10 takes none that is entered in the middle. */
+/* No loop: the verifier of 5.10 rejects a loop that is entered in the middle. */
 #define STEPS(...)                                                          \
 	goto s0_0; /* nothing is held */                                    \
 	STEP(0, 1, __VA_ARGS__) STEP(1, 2, __VA_ARGS__)                     \

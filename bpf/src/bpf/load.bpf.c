@@ -43,7 +43,7 @@ struct produce {
 	__u64 flags;    /* of each commit */
 };
 
-/* Set before loading: whether the kernel has dynptrs. Without, no record is made by one. */
+/* Set before loading: whether the kernel has dynptrs. If not, no record is made by one. */
 const volatile __u32 with_dynptr = 0;
 
 /* attempts == accepted_submitted + accepted_discarded + failed. 128 bytes: no shared line. */
@@ -275,7 +275,7 @@ __noinline int attempt_row(__u32 attempts, __u32 number, __u64 flags)
 	return 0;
 }
 
-/* Returns 0, or 1 if attempts is beyond what a loop takes. */
+/* Returns 0, or 1 if attempts is above LOOP_MAX. */
 SEC("raw_tp")
 int produce(struct produce *ctx)
 {

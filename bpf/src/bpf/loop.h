@@ -8,8 +8,8 @@
  * a global function (not static, __noinline, scalar arguments) with LOOP_ROW around the
  * work, and a caller with LOOP_ROWS around the calls of that function.
  *
- * A row is short, since the walk through it is most of what loading a program takes; a
- * loop that is to last has more levels of rows instead (REPEAT). There are eight frames.
+ * A row is short, because the walk through it takes most of the time to load a program.
+ * A long loop has more levels of rows instead (REPEAT). There are eight frames.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -26,7 +26,7 @@
 #define LOOP_ROWS(row, count) for (__u32 row = 0; row < ROW_MAX && row * ROW_MAX < (count); row++)
 #define ROW_LENGTH(row, count) ((count) - (row) * ROW_MAX)
 
-/* Defines a global function that does `what` ROW_MAX times, or until it gives 1; gives that. */
+/* Defines a global function of `what`, ROW_MAX times or until it returns 1; returns that. */
 #define REPEAT(name, parameters, what)  \
 	__noinline int name parameters  \
 	{                               \

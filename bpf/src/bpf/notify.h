@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The notifications of a ring: the work that a commit or a drain puts off until the
- * next interrupt, and how to wait for it. See co_re.h for what the types mean.
+ * next interrupt, and how to wait for it. co_re.h explains the types.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H
@@ -30,14 +30,14 @@ struct bpf_ringbuf_map {
 
 #define NOTIFY_WORK(map) (&((struct bpf_ringbuf_map *)&(map))->rb->work)
 
-/* 1 if all that `map` had to announce is announced. Asking for the time takes some. */
+/* 1 if no notification of `map` is outstanding. Reading the time takes a while. */
 #define NOTIFY_SETTLED(map)                                                                \
 	({                                                                                 \
 		volatile unsigned int *flags = &NOTIFY_WORK(map)->node.u_flags;            \
 		bpf_ktime_get_ns() && !(*flags & NOTIFY_OUTSTANDING);                      \
 	})
 
-/* Defines settle(), which waits some milliseconds for that; it gives 1 if it came. */
+/* Defines settle(), which waits some milliseconds for that. It returns 1 if it came. */
 #define NOTIFY_SETTLE(map)                              \
 	REPEAT(settle_row, (void), NOTIFY_SETTLED(map)) \
 	REPEAT(settle_rows, (void), settle_row())       \

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Drains a user ring buffer, and keeps what it saw: how long each sample was, and its
- * bytes, so that a test can compare them with what user space wrote.
+ * Drains a user ring buffer, and keeps the length and the bytes of each sample, so that
+ * a test can compare them with those that user space wrote.
  *
- * Samples: any. A dynptr does not tell how long it is before Linux 6.5, so the length is
- * searched for, by reads of nothing at growing offsets.
+ * Samples: any. Before Linux 6.5 a dynptr does not tell its length. So the program
+ * searches for it, by reads of zero bytes at growing offsets.
  *
  * The program is run by BPF_PROG_TEST_RUN, its arguments are the context.
  *

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * One ring buffer operation per run, chosen by user space, so that a test can
- * compare each step with what the protocol says; and two programs that hold a
- * record busy while the test looks.
+ * One ring buffer operation per run, chosen by user space, so that a test can compare
+ * each step with the protocol; and two programs that hold a record busy while the test
+ * looks.
  *
  * Records: of the size that is asked for. Operation OUTPUT writes bytes of `payload`;
- * the others write nothing, so that the sample holds what the ring held before.
+ * the others write nothing, so the sample holds the old bytes of the ring.
  *
  * The programs are run by BPF_PROG_TEST_RUN, their arguments are the context. Loops are
  * bounded and in global functions, for the reason in loop.h: Linux 5.10 loads them.
@@ -42,10 +42,10 @@ struct hold {
 	__u64 discard; /* not 0: A is discarded, not submitted */
 };
 
-/* Set before loading: whether the kernel has dynptrs. Without, the verifier sees none of it. */
+/* Set before loading: whether the kernel has dynptrs. If not, the verifier sees no dynptr. */
 const volatile __u32 with_dynptr = 0;
 
-__s64 result;                         /* of the latest op; -EDOM for what is not listed */
+__s64 result;                         /* of the latest op; -EDOM if it is not listed */
 __u32 released;                       /* by the latest hold: 1 if A was released by `go` */
 unsigned char payload[PAYLOAD_BYTES]; /* set by user space: what OUTPUT writes */
 volatile __u32 go;                    /* set by user space: A may be committed */
@@ -157,7 +157,7 @@ int op(struct op *ctx)
 	return 0;
 }
 
-/* Asking for the time takes some, so that all rows take longer than to the deadline. */
+/* Reading the time takes a while, so all rows together last beyond the deadline. */
 REPEAT(spin_1, (__u64 deadline), go || bpf_ktime_get_ns() > deadline)
 REPEAT(spin_2, (__u64 deadline), spin_1(deadline))
 REPEAT(spin_3, (__u64 deadline), spin_2(deadline))
@@ -216,7 +216,7 @@ int hold_forged(struct hold *ctx)
 		return 0;
 	spin_until_go();
 	released = !!go;
-	/* One test for NULL each: the verifier of 6.1 loses what it knows at a second one. */
+	/* One test for NULL each: at a second one, the verifier of 6.1 forgets the first. */
 	forged_4072 = 0;
 	sample = bpf_ringbuf_reserve(&ring, 4072, 0);
 	if (sample) {

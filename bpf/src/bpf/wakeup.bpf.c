@@ -70,7 +70,7 @@ __noinline int emit_row(__u32 count, __u32 delay, __u64 flags)
 	return 0;
 }
 
-/* Returns 0, or 1 if count or delay is beyond what a loop takes. */
+/* Returns 0, or 1 if count or delay is above LOOP_MAX. */
 SEC("raw_tp")
 int emit(struct emit *ctx)
 {

@@ -1,8 +1,8 @@
 //! The simulator and this kernel do the same, step by step: on every width, page size and byte
 //! order, and past 2^32.
 //!
-//! Each step is one run of a program, so no two reservations are open at once; what more a script
-//! can say is compared on x86-64, by `ringbuf-tests`.
+//! Each step is one run of a program, so no two reservations are open at once. `ringbuf-tests`
+//! compares the other scripts, on x86-64.
 
 use std::cell::Cell;
 use std::io;
@@ -19,10 +19,10 @@ use ringbuf_sim::{Flags, KernelProducer, PendingPos, Profile, SimMemory, SimRing
 
 use crate::{bits, profile, raw, ring};
 
-/// Scripts; a tenth of what RINGBUF_SCRIPTS says, if it does: each step is a system call or more,
-/// and each look at all the data some ten thousand instructions.
+/// The number of scripts, or a tenth of RINGBUF_SCRIPTS if it is set. Each step is one system call
+/// or more, and each look at all the data takes some ten thousand instructions.
 const SCRIPTS: u32 = 100;
-/// Of the ring that is to pass 2^32; its larger records take half of it.
+/// The size of the ring that passes 2^32. Its larger records take half of it.
 const BYTES: u32 = 1 << 21;
 /// Longer than any kernel takes to announce a record.
 const PATIENCE: i32 = 2000;
@@ -49,7 +49,7 @@ fn scripts_do_the_same_in_the_simulator() {
     println!("conformance: {} steps, simulated and live: none differs", steps.get());
 }
 
-/// On 32-bit kernels with the defect the ring dies, and the simulated one at the same record.
+/// On 32-bit kernels with the defect the ring dies. The simulated ring dies at the same record.
 #[test]
 fn past_2_32_they_do_the_same() {
     if !live("conformance::past_2_32") {
@@ -72,12 +72,12 @@ fn past_2_32_they_do_the_same() {
     let tree = vec(step(BYTES / 32), 100).new_tree(&mut runner()).expect("a script").current();
     let (mut steps, mut refused) = (0, 0);
     for step in tree.into_iter().chain([half, Step::Read { records: 99 }].repeat(4)) {
-        // All of two megabytes is looked at now and then.
+        // All of the two megabytes are compared now and then.
         steps += 1;
         let answer = go(step, steps % 10 == 0);
         refused += u32::from(matches!(step, Step::Reserve { .. }) && answer == 0);
     }
-    // What is left of the last lap, and then nothing.
+    // The rest of the last lap, and then nothing.
     let small = Step::Reserve { len: BYTES / 256 - 8, end: End::Submit, flags: 0 };
     let last = (0..2 * 256).map(|_| {
         let answer = go(small, false);
@@ -92,7 +92,7 @@ fn past_2_32_they_do_the_same() {
     }
 }
 
-/// One run of a program, or what the reader does.
+/// One run of a program, or one action of the reader.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     Reserve { len: u32, end: End, flags: u32 },
@@ -120,8 +120,8 @@ fn step(bytes: u32) -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Takes the step in both worlds, and compares what comes of it: answers, announcements, positions,
-/// and, if `whole`, all of the pages.
+/// Takes the step in both worlds, and compares the results: answers, notifications, positions, and,
+/// if `whole`, all of the pages.
 fn compare(
     here: &mut Live,
     there: &mut Simulated,
@@ -163,18 +163,18 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: &str, live: T, simulated: T) -> R
     Err(format!("{what}: live {live:x?}, simulated {simulated:x?}"))
 }
 
-/// What a program is given: no byte is zero, as fresh memory is.
+/// The argument of a program: no byte is zero, unlike fresh memory.
 fn argument(number: u64) -> [u8; 64] {
     let mut bytes = std::array::from_fn(|index| 0x80 | index as u8);
     bytes[..8].copy_from_slice(&(number << 8 | 0x77).to_ne_bytes());
     bytes
 }
 
-/// Records: position, length, and how they begin: all of the data is compared as it lies in the
-/// ring.
+/// Records: position, length, and their first bytes. All of the data is compared in the ring
+/// itself.
 type Records = Vec<(u64, usize, Vec<u8>)>;
 
-/// Bytes of a beginning. Larger ones are gigabytes by 2^32.
+/// The number of first bytes. With more, there would be gigabytes of them by 2^32.
 const BEGINNING: usize = 64;
 
 /// A ring of this kernel.
@@ -229,7 +229,7 @@ impl Live {
         [self.pages.consumer_pos(), self.pages.producer_pos(), self.pages.pending_pos()]
     }
 
-    /// Whether an edge is reported within so many milliseconds.
+    /// Returns true if an edge is reported within this many milliseconds.
     fn edge(&self, patience: i32) -> bool {
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         // SAFETY: one event, alive for the call.
@@ -304,14 +304,14 @@ impl Simulated {
         (answer, Vec::new())
     }
 
-    /// Whether epoll would report an edge: it asks the ring itself once it was notified.
+    /// Returns true if epoll would report an edge: after a notification it asks the ring itself.
     fn edge(&mut self) -> bool {
         let before = std::mem::replace(&mut self.notified, self.ring.notifications());
         self.notified != before && self.program.query(2) != self.program.query(3)
     }
 }
 
-/// What [`reserve`]'s program writes.
+/// The bytes that [`reserve`]'s program writes.
 fn written(sample: &mut [u8], argument: &[u8; 64]) {
     let len = sample.len();
     if len >= 8 {
@@ -322,7 +322,7 @@ fn written(sample: &mut [u8], argument: &[u8; 64]) {
     }
 }
 
-/// Up to so many records, of either world.
+/// Up to this many records, of either world.
 fn take<M>(consumer: &mut Consumer<M>, records: u64) -> Records
 where
     M: for<'a> ConsumerMemory<Sample<'a> = AlignedBytes<'a>>,
@@ -337,8 +337,8 @@ where
     taken
 }
 
-/// This kernel as it behaves: distributions carry fixes under any number, so whether there is a
-/// pending position is looked up. How it wraps is known by the version alone.
+/// This kernel as it behaves: distributions carry fixes under any version number, so we look if
+/// there is a pending position. Only the version tells how it wraps.
 fn observed() -> Profile {
     let map = ring(page_size());
     let program = reserve(&map, 8, End::Submit, 0).expect("a program");
@@ -350,7 +350,8 @@ fn observed() -> Profile {
     }
 }
 
-/// Seeded by the clock, for the reason that `wrap` has, or by RINGBUF_SEED: a replay.
+/// The seed comes from the clock, for the same reason as in `wrap`, or from RINGBUF_SEED for a
+/// replay.
 fn runner() -> TestRunner {
     let number = |name| Some(std::env::var(name).ok()?.parse::<u32>().expect(name));
     let clock = || std::time::UNIX_EPOCH.elapsed().expect("a clock").subsec_nanos();

@@ -1,4 +1,4 @@
-//! What is a ring, and what is not; and where we are.
+//! Opening: which maps are rings and which are not; and the machine on which we run.
 
 use std::{fs, iter};
 
@@ -95,7 +95,7 @@ fn a_ring_that_the_addresses_do_not_suffice_for_is_refused() {
     }
     let map = ring(BYTES);
     let taken = |bytes| MmapOptions::new().len(bytes).no_reserve_swap().map_anon().ok();
-    // None of the gaps that are left takes both copies of the data.
+    // No free gap has room for both copies of the data.
     let taken = [32 * BYTES, BYTES].map(|bytes| iter::from_fn(|| taken(bytes)).collect::<Vec<_>>());
     let refused = RingBuf::open(&map);
     drop(taken);

@@ -7,7 +7,7 @@ use ringbuf_sim::PendingPos;
 use crate::{bits, numbers, position, profile, raw, ring};
 
 const RING: usize = 16 << 20;
-/// What one record takes with its header; and without it.
+/// The size of one record with its header, and without it.
 const TAKEN: u64 = 4 << 20;
 const LEN: u32 = TAKEN as u32 - 8;
 
@@ -49,8 +49,8 @@ fn lives_on(program: &Program, reader: &mut RingBuf, first: u64) {
     assert_eq!(reader.position().get(), position((first + 12) * TAKEN));
 }
 
-/// The kernel lets in what fits behind a pending position that stays where it is, and our reader
-/// has told how much that is.
+/// The pending position no longer moves. The kernel accepts only records that fit behind it, and
+/// our reader has reported how much fits.
 fn dies(map: &std::os::fd::OwnedFd, large: &Program, reader: &mut RingBuf) {
     const MEDIUM: u64 = 8192;
     let suspect = reader.exhausted().expect("past 2^32");

@@ -1,5 +1,5 @@
-//! The reader and the producer on whatever kernel and architecture this is: one program, which
-//! `cargo xtask matrix --arch` builds for each of them.
+//! The reader and the producer on any kernel and architecture: one program, which `cargo xtask
+//! matrix --arch` builds for each architecture.
 
 mod conformance;
 mod door;
@@ -36,15 +36,15 @@ fn bits() -> u32 {
     }
 }
 
-/// What this kernel does, by its version: exactly the 32-bit kernels with the defect are to end
-/// past 2^32.
+/// The behaviour of this kernel, by its version: rings must end past 2^32 on exactly the 32-bit
+/// kernels with the defect.
 fn profile() -> Profile {
     let [major, minor, patch] = kernel_version();
     let width = kernel_width().expect("the width");
     Profile::of_release(major, minor, patch).width(width)
 }
 
-/// Where a position is after `bytes`, on this kernel.
+/// The value of a position after `bytes`, on this kernel.
 fn position(bytes: u64) -> u64 {
     if bits() == 64 { bytes } else { bytes & 0xffff_ffff }
 }

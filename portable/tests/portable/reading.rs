@@ -10,7 +10,7 @@ use ringbuf_portable::{End, hold, live, output, page_size, reserve, watchdog};
 use crate::{numbers, position, ring};
 
 const LAPS: usize = 40;
-/// So often a busy record is looked for, where the reader may have no processor meanwhile.
+/// The number of attempts to find a busy record: the reader may have no processor meanwhile.
 const TURNS: u64 = 200_000;
 
 #[test]
@@ -21,7 +21,7 @@ fn forty_laps_arrive_once_and_in_order() {
     let page = page_size();
     let map = ring(page);
     let mut reader = RingBuf::open(&map).unwrap();
-    // The footprint divides no power of two, so records begin, and wrap, everywhere.
+    // The footprint is not a power of two, so records begin, and wrap, at every place.
     let len = page as u32 / 16;
     let footprint = len as usize + 8;
     let [submit, discard] =
@@ -86,7 +86,7 @@ fn two_producers_and_a_reader_at_once() {
     assert_eq!(reader.position().get(), position(EACH * (32 + 48)));
 }
 
-/// Whatever ends the scope, a panic too, is told.
+/// The end of the scope is reported, also after a panic.
 struct SetOnDrop<'f>(&'f AtomicBool);
 
 impl Drop for SetOnDrop<'_> {

@@ -1,11 +1,11 @@
-//! The other direction: what our producer writes, the kernel's drain reads.
+//! The other direction: our producer writes, and the kernel's drain reads.
 
 use ringbuf_kernel::{Exhausted, ReserveError, RingBuf, UserRingBuf};
 use ringbuf_portable::{Program, drain, has_jit, kernel_release, live, note, page_size, skip};
 
 use crate::{bits, numbers, position, raw, ring};
 
-/// The kernel hands over at most this, less one.
+/// The kernel hands over samples of fewer bytes than this.
 const LARGEST: u32 = 1 << 24;
 
 fn has_user_rings(test: &str) -> bool {
@@ -45,7 +45,7 @@ fn the_producer_fills_a_ring_to_the_last_byte() {
     assert_eq!((len, most), (page as u32, max));
 }
 
-/// Without a JIT the kernel has no callbacks, so no drains: it has to say so.
+/// Without a JIT the kernel has no callbacks, so no drains. It must report that.
 fn drain_of(test: &str, producer: &UserRingBuf, echo: &std::os::fd::OwnedFd) -> Option<Program> {
     match drain(producer, echo) {
         Ok(program) => Some(program),

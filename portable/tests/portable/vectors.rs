@@ -1,5 +1,5 @@
-//! Golden vectors: what single operations leave in the ring, read without our own code; and what
-//! our reader makes of it.
+//! Golden vectors: single operations leave these words in the ring, read without our own code; and
+//! our reader reads these records.
 
 use ringbuf_kernel::{Next, RingBuf};
 use ringbuf_portable::{End, live, output, page_size, reserve};

@@ -15,7 +15,7 @@ fn a_commit_wakes_the_sleeper() {
     }
     let map = ring(page_size());
     let mut reader = RingBuf::open(&map).unwrap();
-    // No look in between saves a reader that nobody wakes.
+    // No look in between helps a reader that nobody wakes.
     reader.set_policy(WaitPolicy::default().max_sleep(Duration::MAX));
     let _hangs = watchdog("waiting::wakes");
     let program = reserve(&map, 8, End::Submit, 0).unwrap();

@@ -1,4 +1,4 @@
-//! What was reached: read from `llvm-cov export`, and printed.
+//! The coverage: read from `llvm-cov export`, and printed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 /// A piece of code that runs as a whole: first line and column, last line and column.
 type Region = [u64; 4];
-/// How often each was run, by all instances of generic code together.
+/// How often each region ran, added up over all instances of generic code.
 type Counts = BTreeMap<Region, u64>;
 /// The regions that are code; others are gaps between them, or branches.
 const CODE: u64 = 0;
 
-/// What was reached, file by file.
+/// The coverage, file by file.
 #[derive(Debug)]
 pub(super) struct Report {
     files: Vec<File>,
@@ -31,14 +31,14 @@ struct File {
     holes: Vec<Hole>,
 }
 
-/// So many of so many.
+/// A part of a whole.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Part {
     reached: usize,
     of: usize,
 }
 
-/// Neighbouring lines with something that was not reached.
+/// Adjacent lines with code that was not reached.
 #[derive(Debug, PartialEq, Eq)]
 struct Hole {
     from: u64,
@@ -49,8 +49,8 @@ struct Hole {
 }
 
 impl Report {
-    /// Of the files in the folder `sources`; `without` names those that no target is for, with the
-    /// reason, each of which must be there and not be reached.
+    /// The coverage of the files in the folder `sources`. `without` names the files without a
+    /// target, with the reason. Each of these must exist, and must not be reached.
     pub(super) fn new(
         exported: &Value,
         sources: &Path,
@@ -76,7 +76,7 @@ impl Report {
         Ok(report)
     }
 
-    /// Percent of the regions of the files that targets are for.
+    /// Percent of the regions of the files that have a target.
     pub(super) fn reached(&self) -> f64 {
         self.of_targets().percent()
     }
@@ -89,7 +89,7 @@ impl Report {
         self.without.iter().any(|(name, _)| *name == file.name)
     }
 
-    /// Lines and regions of the files that pass.
+    /// The sum of the lines and regions of the files that pass.
     fn sum(&self, pass: impl Fn(&File) -> bool) -> (Part, Part) {
         let mut sums = (Part::default(), Part::default());
         for file in self.files.iter().filter(|file| pass(file)) {
@@ -241,14 +241,14 @@ fn lines(regions: &Counts) -> Part {
     Part::of(spanned.values())
 }
 
-/// What of one function was not reached.
+/// The parts of one function that were not reached.
 fn holes(counts: &Counts, text: &str) -> Vec<Hole> {
     let mut holes: Vec<Hole> = Vec::new();
     let whole = counts.values().all(|count| *count == 0);
     let Some([begin, ..]) = counts.keys().next() else { return holes };
     for ([from, _, to, _], _) in counts.iter().filter(|(_, count)| **count == 0) {
         match holes.last_mut() {
-            // Where nothing is reached, what lies between belongs to it.
+            // If nothing in the function is reached, the lines between two regions count as well.
             Some(last) if whole || *from <= last.to + 1 => last.to = last.to.max(*to),
             _ => {
                 let function = function_at(*begin, text);

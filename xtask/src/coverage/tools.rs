@@ -18,8 +18,8 @@ pub(super) struct Tools {
 }
 
 impl Tools {
-    /// Those of the toolchain (`rustup component add llvm-tools`), or else those of the system,
-    /// whose package is installed if it may be.
+    /// Those of the toolchain (`rustup component add llvm-tools`), or else those of the system.
+    /// Installs the system's package if that is allowed.
     pub(super) fn get(root: &Path, no_install: bool) -> Result<Self> {
         let ask = |what: &[&str]| run::output(Command::new("rustc").current_dir(root).args(what));
         let compiler = Compiler::parse(&ask(&["-vV"])?).context("rustc -vV names no LLVM")?;
@@ -60,7 +60,7 @@ fn package(major: u32) -> &'static Package {
     Box::leak(Box::new(package))
 }
 
-/// What must match.
+/// The compiler, as far as the tools must match it.
 #[derive(Debug, PartialEq, Eq)]
 struct Compiler {
     host: String,

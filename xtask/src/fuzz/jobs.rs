@@ -1,4 +1,4 @@
-//! Some commands at a time, each with a log of its own, and one line for each that ends.
+//! Runs some commands at a time, each with its own log, and prints a line when one ends.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 
 use super::stats::{self, Stats};
 
-/// How often a run says how far it is: one of a minute, as in the gate, just ends.
+/// How often a run prints its progress. A run of a minute, as in the gate, ends before that.
 const PROGRESS: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
-/// So much of a log's end has its last status line.
+/// The number of bytes at the end of a log that contain its last status line.
 const END: u64 = 8 << 10;
 
 /// A run of one target.
@@ -33,11 +33,11 @@ struct Running {
     log: PathBuf,
     child: Child,
     since: Instant,
-    /// When it said last how far it is.
+    /// The time of its last progress line.
     told: Instant,
 }
 
-/// Runs all, `at_once` at a time, whatever comes out of one; says what there is to say, and returns
+/// Runs all jobs, `at_once` at a time, even if one fails. Prints progress and results, and returns
 /// the targets that failed.
 pub(super) fn run(
     jobs: Vec<Job>,
@@ -87,8 +87,8 @@ impl Job {
 }
 
 impl Running {
-    /// Whether all is well, which it is not if nothing was tried; and one line, with all that the
-    /// run said if it is not.
+    /// Returns true if the run succeeded and tried an input. Also returns its line, and after a
+    /// failure the messages of the run.
     fn end(&self, status: ExitStatus) -> Result<(bool, String)> {
         let Self { target, log, since, .. } = self;
         let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();

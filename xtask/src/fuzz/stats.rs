@@ -1,11 +1,11 @@
-//! What libFuzzer prints of a run.
+//! Reads what libFuzzer prints about a run.
 
 use std::fmt;
 
 /// How far a run is, or how it ended.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stats {
-    /// Inputs tried; while it runs, those that the last line told of.
+    /// Inputs tried; while it runs, the number in its last line.
     pub(super) runs: Option<u64>,
     per_second: Option<u64>,
     /// Edges of the program that were taken.
@@ -56,7 +56,7 @@ fn status(line: &str) -> Option<(u64, &str)> {
     Some((runs.parse().ok()?, rest))
 }
 
-/// What a log says besides how far the run is.
+/// The lines of a log without the progress.
 pub(super) fn messages(log: &str) -> String {
     let lines = log.lines().filter(|line| status(line).is_none());
     lines.map(|line| format!("{line}\n")).collect()

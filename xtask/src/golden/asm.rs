@@ -1,5 +1,5 @@
-//! Reading x86-64 assembly as rustc writes it: functions, their text without what changes from
-//! build to build, and the symbols that they name.
+//! Reading x86-64 assembly as rustc writes it: functions, their text without the parts that change
+//! from build to build, and the symbols that they name.
 
 use super::ir::Module;
 
@@ -17,7 +17,7 @@ fn is_code(line: &str) -> bool {
     let text = line.trim();
     let marker = text.starts_with(".Lfunc_begin") || text.starts_with(".Ltmp");
     let directive = text.starts_with('.') && !text.ends_with(':');
-    // Comments that stand alone are dropped, but for the barriers that make no instruction.
+    // Comments on their own lines are dropped, except barriers that make no instruction.
     let comment = text.starts_with('#') && !text.contains("MEMBARRIER");
     !(text.is_empty() || marker || directive || comment)
 }

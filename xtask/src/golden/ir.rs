@@ -1,5 +1,5 @@
-//! Reading a module of LLVM's intermediate code: functions, their text without what changes from
-//! build to build, and what they do to shared memory.
+//! Reading a module of LLVM's intermediate code: functions, their text without the parts that
+//! change from build to build, and their accesses to shared memory.
 
 use std::collections::HashMap;
 
@@ -74,14 +74,14 @@ impl<'a> Module<'a> {
         function.into_iter().flat_map(|function| function.lines.iter().copied())
     }
 
-    /// What the function does to shared memory, in the order of its text: kind, type, ordering, in
-    /// Rust's words.
+    /// The function's accesses to shared memory, in the order of its text: kind, type and ordering,
+    /// in Rust's words.
     pub(crate) fn accesses(&self, symbol: &str) -> Vec<String> {
         self.lines(symbol).filter_map(access).collect()
     }
 
-    /// The symbols that the function calls, each once; those of the compiler's own operations
-    /// (`llvm.*`) are left out, traps among them are not.
+    /// The symbols that the function calls, each once; the compiler's own operations (`llvm.*`) are
+    /// left out, except traps.
     pub(crate) fn calls(&self, symbol: &str) -> Vec<&'a str> {
         let mut all = Vec::new();
         for line in self.lines(symbol).filter(|l| l.contains("call ") || l.contains("invoke ")) {

@@ -1,10 +1,11 @@
-//! No test depends on the speed of its host: where test code looks at the clock, it says what for.
+//! No test depends on the speed of its host: where test code reads the clock, a comment states the
+//! purpose.
 
 use super::File;
 
-/// What a look at the clock is for. None of them can fail because the host is slow: a sleep that
-/// was too short; what ends a test that hangs; what is only shown; for how long to go on with what
-/// nobody counts.
+/// The purposes of reading the clock. None of them can make a test fail on a slow host: to see that
+/// a sleep was not too short; to end a test that hangs; to print a time; to repeat something that
+/// nobody counts for a while.
 const PURPOSES: [&str; 4] = ["lower bound:", "watchdog:", "printed only:", "budget:"];
 // The needles are put together so that the tests below do not contain them.
 const ELAPSED: &str = concat!("elapsed", "()");
@@ -16,8 +17,8 @@ const LOOKS: [&str; 4] = [
     concat!("wait_", "timeout("),
 ];
 
-/// Looks at the clock that say nothing of their purpose, on their line or in the comment above it.
-/// The difference of two instants that are subtracted is not found.
+/// Readings of the clock without a purpose, on their line or in the comment above it. The
+/// difference of two instants that are subtracted is not found.
 pub(super) fn unexplained(file: &File) -> Vec<String> {
     let mut broken = Vec::new();
     let mut comment = false;
@@ -36,8 +37,8 @@ pub(super) fn unexplained(file: &File) -> Vec<String> {
     broken
 }
 
-/// Whether a line compares a time, or waits for one. To take down the time of a start is nothing
-/// yet, a seed is no time, and what asserts that a time has passed says so itself.
+/// Returns true if a line compares a time, or waits for one. Noting the start does not count, nor
+/// does a seed. An assertion that a time has passed shows its purpose itself.
 fn looks(line: &str) -> bool {
     if line.contains("UNIX_EPOCH") {
         return false;

@@ -1,9 +1,9 @@
 //! herd7 and the Linux kernel's memory model, from Debian's unstable suite, in a folder of our own.
 //!
-//! Debian's herd7 wants a newer C library than most machines have, so its own comes with it and is
-//! used by it alone: the program is started through that library's loader. apt runs with folders
-//! below ours, so nothing of the host is changed; the host's configuration only says which mirror
-//! to use and how to reach it.
+//! Debian's herd7 needs a newer C library than most machines have. So its C library is fetched,
+//! too, and only herd7 uses it: we start herd7 through the loader of that library. apt runs with
+//! folders below ours, so nothing on the host changes. The host's configuration only tells the
+//! mirror, and how to reach it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::{matrix, packages, run};
 
 /// The only suite that has herd7.
 const SUITE: &str = "sid";
-/// The suites by which Debian's archive is known among a machine's sources.
+/// The names of suites that show which of a machine's sources is Debian's archive.
 const DEBIAN: [&str; 9] = [
     "bullseye",
     "bookworm",
@@ -31,7 +31,7 @@ const DEBIAN: [&str; 9] = [
 /// The model's files in the kernel's source.
 const MODEL: [&str; 5] =
     ["linux-kernel.bell", "linux-kernel.cat", "linux-kernel.cfg", "linux-kernel.def", "lock.cat"];
-/// The file that is written last: with it, everything is there.
+/// The file that is written last: if it exists, everything is there.
 const VERSIONS: &str = "versions";
 
 /// herd7 with what it needs.
@@ -44,7 +44,7 @@ pub(super) struct Herd {
 }
 
 impl Herd {
-    /// What is in the cache, or what is fetched into it now unless that is refused.
+    /// herd7 from the cache. If it is not there, fetches it, unless that is refused.
     pub(super) fn get(cache: &Path, no_install: bool) -> Result<Self> {
         let folder = cache.join("herd");
         if !folder.join(VERSIONS).is_file() {
@@ -182,7 +182,7 @@ impl Apt {
         Ok(all.filter(|path| path.extension().is_some_and(|end| end == "deb")).collect())
     }
 
-    /// The package with the newest kernel's source, by the one that always depends on it.
+    /// The package with the newest kernel source: `linux-source` always depends on it.
     fn newest_source(&self) -> Result<String> {
         let text = self.output("apt-cache", &["depends", "linux-source"])?;
         depends(&text, "linux-source-").context("Debian has no package with the kernel's source")
@@ -202,10 +202,10 @@ impl Apt {
     }
 }
 
-/// Read after the machine's own, which says how to reach the mirror.
+/// apt reads this after the machine's own configuration, which tells how to reach the mirror.
 fn configuration(folder: &Path) -> String {
     let folder = folder.display();
-    // A sandbox user of apt's could not enter our folders.
+    // apt's sandbox user could not enter our folders.
     let user = if packages::is_root() { "APT::Sandbox::User \"root\";\n" } else { "" };
     format!(
         "#clear APT::Update::Pre-Invoke;\n\
@@ -233,7 +233,8 @@ fn configuration(folder: &Path) -> String {
     )
 }
 
-/// Where this machine's apt gets Debian from, by what it would update; it downloads nothing here.
+/// The address from which this machine's apt gets Debian, taken from the list of files that it
+/// would fetch. Downloads nothing.
 fn mirror() -> Result<String> {
     let mut apt = Command::new("apt-get");
     let out = apt.args(["update", "--print-uris"]).stdin(Stdio::null()).output()?;
@@ -241,7 +242,7 @@ fn mirror() -> Result<String> {
     debian(&text).context("the apt configuration of this machine names no Debian mirror")
 }
 
-/// The archive of the first suite of Debian's, in what `apt-get update --print-uris` prints.
+/// The archive of Debian's first suite in the output of `apt-get update --print-uris`.
 fn debian(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (uri, _) = line.strip_prefix('\'')?.split_once('\'')?;
@@ -250,7 +251,7 @@ fn debian(text: &str) -> Option<String> {
     })
 }
 
-/// The first dependency with this beginning, in what `apt-cache depends` prints.
+/// The first dependency that begins with this, in the output of `apt-cache depends`.
 fn depends(text: &str, beginning: &str) -> Option<String> {
     let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     names.map(str::to_owned).find(|name| name.starts_with(beginning))

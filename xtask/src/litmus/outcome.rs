@@ -1,4 +1,4 @@
-//! What comes out of a litmus test.
+//! The result of a litmus test.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Outcome {
         }
     }
 
-    /// What herd7 prints. The model of C calls a race undefined.
+    /// Reads the output of herd7. The model of C calls a race undefined.
     pub(super) fn of_run(output: &str) -> Option<Self> {
         let observation = output.lines().find_map(|line| line.strip_prefix("Observation "))?;
         let reached = Reached::parse(observation.split_whitespace().nth(1)?)?;

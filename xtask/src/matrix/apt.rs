@@ -1,5 +1,5 @@
-//! Debian's kernels through apt, with a configuration of our own: nothing of the host's is read
-//! but the place of its mirror, and nothing is changed.
+//! Fetches Debian's kernels through apt, with our own configuration. From the host's configuration
+//! it reads only the address of the mirror, and it changes nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,21 +14,22 @@ use super::suite::{Suite, Verdict};
 use crate::packages;
 use crate::run;
 
-/// The archive's signatures are checked with these keys, whichever of the names they have.
+/// The keys that check the archive's signatures, under either of their names.
 pub(crate) const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 ];
-/// Names a mirror where the machine's configuration has none, as on other distributions.
+/// The variable that names a mirror, if the machine's configuration has none, as on other
+/// distributions.
 const MIRROR: &str = "RINGBUF_MATRIX_MIRROR";
 /// Debian's name of x86-64.
 pub(crate) const AMD64: &str = "amd64";
-/// How long a list of packages is good: a second run on the same day downloads nothing.
+/// How long a list of packages is used: a second run on the same day downloads nothing.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What apt says of a package that is listed and not there.
+/// apt's message for a package that is listed, but missing.
 const NOT_FOUND: &str = "404  Not Found";
-/// The file with the names of the suites that could not be had.
+/// The file with the names of the suites that could not be fetched.
 const LEFT_OUT: &str = "left-out.txt";
 
 /// apt with its folders below one of ours, for one architecture.
@@ -80,13 +81,13 @@ impl Apt {
         Ok(parse_offers(&fs::read_to_string(&index)?, self.flavours))
     }
 
-    /// The suites that the mirror has, but whose lists it did not give.
+    /// The suites that the mirror has, but whose lists could not be fetched.
     pub(crate) fn left_out(&self) -> Option<String> {
         let text = fs::read_to_string(self.folder.join(LEFT_OUT)).ok()?;
         (!text.is_empty()).then_some(text)
     }
 
-    /// What the archive says of its kernel packages now.
+    /// The archive's current description of its kernel packages.
     fn list(&self) -> Result<String> {
         self.update()?;
         let names = self.output("apt-cache", &["pkgnames", "linux-"])?;
@@ -102,8 +103,8 @@ impl Apt {
         image.is_file().then_some(image)
     }
 
-    /// The kernel of this package. What is kept is complete: it gets its name last. What the mirror
-    /// has not, it is not asked for again on the same day.
+    /// The kernel of this package. A stored kernel is complete, because it gets its name last. If
+    /// the mirror does not have a kernel, it is not asked again on the same day.
     pub(crate) fn fetch(&self, offer: &Offer) -> Result<PathBuf> {
         if let Some(image) = self.cached(offer) {
             return Ok(image);
@@ -119,7 +120,7 @@ impl Apt {
         fetched.map(|()| kept)
     }
 
-    /// Whether the mirror has turned out today to list it and not to have it.
+    /// Returns true if we found today that the mirror lists this kernel but does not have it.
     pub(crate) fn is_gone(&self, offer: &Offer) -> bool {
         is_fresh(&self.gone(offer))
     }
@@ -128,7 +129,7 @@ impl Apt {
         self.kernels.join(offer.file_name()).with_extension("gone")
     }
 
-    /// The first file of a package whose name begins so, as `kept`.
+    /// Stores the first file of a package whose name starts with `begin` as `kept`.
     pub(crate) fn extract(&self, package: &str, begin: &str, kept: &Path) -> Result<()> {
         let work = tempfile::tempdir_in(&self.folder)?;
         let deb = self.download(package, work.path())?;
@@ -151,7 +152,7 @@ impl Apt {
         Ok(())
     }
 
-    /// Unpacks a whole package of which the version begins so, as the folder `kept`.
+    /// Unpacks a whole package, of a version that starts with `version`, as the folder `kept`.
     pub(crate) fn unpack(&self, package: &str, version: &str, kept: &Path) -> Result<()> {
         let text = self.output("apt-cache", &["show", package])?;
         let stanzas = sources::stanzas(&text);
@@ -189,8 +190,9 @@ impl Apt {
             .collect();
         let architecture = self.architecture;
         eprintln!("matrix: fetching the package lists of {} suites, {architecture}", suites.len());
-        // Once as it is, once without what does not exist, once for what has expired meanwhile, and
-        // for other architectures as often as apt names what it cannot have.
+        // Once with all suites, once without those that do not exist, and once without expired
+        // ones. For other architectures, more often: each time apt names suites that it cannot
+        // fetch.
         let attempts = if architecture == AMD64 { 3 } else { 6 };
         let mut left_out = Vec::new();
         for _ in 0..attempts {
@@ -203,9 +205,9 @@ impl Apt {
             }
             let errors = String::from_utf8_lossy(&out.stderr).into_owned();
             let verdict = Verdict::parse(&errors);
-            // The first complaint; one server that is away makes one for each suite.
+            // The first complaint: a server that is away causes one for each suite.
             let first = errors.lines().find(|line| line.starts_with("E:")).unwrap_or(&errors);
-            // Few suites have every architecture, and mirrors are late with the rarer ones.
+            // Few suites have every architecture, and mirrors get the rarer ones late.
             let partial = architecture != AMD64 && !verdict.failed.is_empty();
             ensure!(verdict.helps() || partial, "apt-get update: {}", first.trim());
             suites.retain(|suite| {
@@ -218,7 +220,7 @@ impl Apt {
                 left_out.extend((failed && !gone).then(|| suite.name.clone()));
                 !gone && !failed
             });
-            // That is no mirror without some suites, but none that can be reached.
+            // If all suites are gone, the mirror cannot be reached.
             ensure!(!suites.is_empty(), "apt-get update: {}", first.trim());
             for suite in &mut suites {
                 if verdict.expired.iter().any(|what| suite.is(what)) {
@@ -244,10 +246,10 @@ impl Apt {
         Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     }
 
-    /// Read after the machine's own, which says how to reach the mirror.
+    /// apt reads this after the machine's own configuration, which tells how to reach the mirror.
     fn configuration(&self) -> String {
         let (folder, architecture) = (self.folder.display(), self.architecture);
-        // A sandbox user of apt's could not enter our folders.
+        // apt's sandbox user could not enter our folders.
         let user = if packages::is_root() { "APT::Sandbox::User \"root\";\n" } else { "" };
         format!(
             "#clear APT::Update::Pre-Invoke;\n\
@@ -279,7 +281,7 @@ impl Apt {
     }
 }
 
-/// Where the machine's own apt gets Debian from.
+/// The address from which the machine's own apt gets Debian.
 fn mirrors() -> Result<Mirrors> {
     if let Ok(main) = std::env::var(MIRROR) {
         return Ok(Mirrors { main, security: None });
@@ -297,7 +299,7 @@ fn mirrors() -> Result<Mirrors> {
     })
 }
 
-/// The kernels in what `apt-cache show` prints.
+/// The kernels in the output of `apt-cache show`.
 fn parse_offers(text: &str, flavours: Flavours) -> Vec<Offer> {
     let offer = |stanza: &std::collections::BTreeMap<String, String>| {
         let (package, revision) = (stanza.get("package")?.clone(), stanza.get("version")?.clone());
@@ -313,7 +315,7 @@ fn is_fresh(file: &Path) -> bool {
     age.is_some_and(|age| age < FRESH)
 }
 
-/// Writes a file that is either complete or not there.
+/// Writes a file so that it is either complete or absent.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, bytes)?;

@@ -11,7 +11,7 @@ pub(crate) const NATIVE: &str = "x86-64";
 /// All of it.
 pub(crate) const ALL: &str = "all";
 
-/// A kernel's architecture and page size, and what processes it is to run.
+/// A kernel's architecture and page size, and the kinds of processes that it runs.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) name: &'static str,
@@ -20,16 +20,17 @@ pub(crate) struct Machine {
     pub(crate) flavours: Flavours,
     pub(crate) which: Which,
     pub(crate) emulator: Emulator,
-    /// Its own kind of process, and its shell.
+    /// The kernel's own kind of process, and its shell.
     pub(crate) native: &'static Target,
     /// Processes of 32 bits, beside its own in the same boot, with what `--arch` calls them.
     pub(crate) narrow: Option<(&'static str, &'static Target)>,
-    /// What must be found there: bytes of a page, bits of the kernel's `unsigned long`.
+    /// The values that the tests must find there: bytes of a page, bits of the kernel's `unsigned
+    /// long`.
     pub(crate) page: u32,
     pub(crate) bits: u32,
 }
 
-/// Which kernels of those that there are.
+/// Which of the available kernels run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
     /// The oldest and the newest.
@@ -39,7 +40,7 @@ pub(crate) enum Which {
 }
 
 impl Machine {
-    /// Whether all suites run there, and not only those without libbpf.
+    /// Returns true if all suites run there, and not only those without libbpf.
     pub(crate) fn is_native(&self) -> bool {
         self.name == NATIVE
     }
@@ -60,7 +61,7 @@ impl Machine {
         emulators.chain(targets.iter().flat_map(|target| target.packages))
     }
 
-    /// What its programs are told to expect, on the kernel's command line.
+    /// The values that its programs must expect, for the kernel's command line.
     pub(crate) fn expectations(&self) -> String {
         let Self { page, bits, .. } = self;
         let stall = if self.is_native() { "" } else { NO_STALL };
@@ -68,8 +69,7 @@ impl Machine {
     }
 }
 
-/// On a busy machine an emulator stands still for longer than the kernel waits before it complains
-/// of a stall.
+/// On a busy machine an emulator may pause for so long that the kernel reports a stall.
 const NO_STALL: &str = " rcupdate.rcu_cpu_stall_suppress=1";
 
 /// The words that `--arch` takes.
@@ -186,7 +186,7 @@ pub(crate) const MACHINES: &[Machine] = &[
         which: Which::Each,
         emulator: Emulator {
             program: "qemu-system-i386",
-            // The kernel complains of two processors of the model that "max" claims to be.
+            // With the model "max" and two processors, the kernel prints complaints.
             args: &["-machine", "pc", "-cpu", "max,vendor=GenuineIntel", "-m", "1024"],
             append: X86_64.append,
         },
@@ -214,7 +214,7 @@ pub(crate) const MACHINES: &[Machine] = &[
 
 const ARM64: Emulator = Emulator {
     program: "qemu-system-aarch64",
-    // Signed pointers cost a fifth of the time, and say nothing of us.
+    // Signed pointers cost a fifth of the time, and test nothing of ours.
     args: &["-machine", "virt,gic-version=3", "-cpu", "max,pauth=off,sve=off", "-m", "1024"],
     append: "console=ttyAMA0",
 };

@@ -1,4 +1,4 @@
-//! Booting one kernel in QEMU, and listening until it switches off.
+//! Boots one kernel in QEMU, and listens until it switches off.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,31 +20,31 @@ use crate::run;
 pub(crate) struct Emulator {
     pub(crate) program: &'static str,
     pub(crate) args: &'static [&'static str],
-    /// What is special on the kernel's command line.
+    /// The machine's own options on the kernel's command line.
     pub(crate) append: &'static str,
 }
 
-/// A busy machine emulates a timer that comes late, which the kernel would take for a broken one.
+/// On a busy machine the emulated timer is late, and the kernel would take it for broken.
 pub(crate) const X86_64: Emulator = Emulator {
     program: "qemu-system-x86_64",
     args: &["-m", "1024"],
     append: "console=ttyS0 mitigations=off no_timer_check",
 };
 
-/// What is booted: a kernel with a file system in an emulator, and what its programs are to know.
+/// A system to boot: a kernel and a file system in an emulator, and the variables of its programs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct System<'a> {
     pub(crate) emulator: Emulator,
     pub(crate) accelerator: Accelerator,
     pub(crate) kernel: &'a Path,
     pub(crate) initramfs: &'a Path,
-    /// The kernel hands on what it does not know to the first process.
+    /// The kernel passes options that it does not know to the first process.
     pub(crate) environment: &'a str,
 }
 
 /// How long a kernel may take until the script in it begins, where virtualisation works.
 const PROBE: Duration = Duration::from_secs(20);
-/// What it may take to end after its last word.
+/// How long it may take to switch off after its last line.
 const OFF: Duration = Duration::from_secs(20);
 
 /// How the guest's instructions are run.
@@ -99,10 +99,10 @@ struct Machine {
 }
 
 impl Machine {
-    /// Starts it; what it says is also written to `log`.
+    /// Starts it, and also writes its output to `log`.
     fn start(system: System<'_>, mut log: Option<File>) -> Result<Self> {
         let System { emulator, accelerator, kernel, initramfs, environment } = system;
-        // Not even a killed xtask leaves one behind.
+        // The emulator ends with xtask, even if xtask is killed.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", emulator.program]);
         command.args(["-accel", accelerator.name(), "-smp", "2"]).args(emulator.args);
@@ -127,7 +127,7 @@ impl Machine {
             run::lines(out, |line| {
                 // A full disk costs the log, not the result.
                 let _written = log.as_mut().map(|log| log.write_all(line));
-                // Nobody listens any more once the machine is dropped.
+                // Once the machine is dropped, nobody receives this.
                 let _heard = send.send(String::from_utf8_lossy(line).into_owned());
             });
         });
@@ -145,12 +145,13 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Both fail only if it has ended, which is what is wanted.
+        // Both fail only if it has ended, which is the goal.
         let _ended = self.qemu.kill().and_then(|()| self.qemu.wait());
     }
 }
 
-/// Boots the kernel, calls `each` with what it has said so far after every line, and returns all.
+/// Boots the kernel, calls `each` with the console so far after every line, and returns the whole
+/// console.
 pub(crate) fn boot(
     system: System<'_>,
     log: &Path,
@@ -181,7 +182,7 @@ pub(crate) fn boot(
                 break format!("not finished within {} s", limits.whole.as_secs());
             }
             Err(RecvTimeoutError::Timeout) => {
-                // Something may have come meanwhile, if no whole line.
+                // Part of a line may have arrived.
                 let heard = machine.heard();
                 if heard.is_over(silent, Instant::now()) {
                     let what = heard.to_string();

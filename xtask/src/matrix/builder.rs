@@ -18,7 +18,7 @@ use super::{Folders, initramfs};
 use crate::run;
 use crate::workspace::Workspace;
 
-/// All that one machine needs besides a kernel.
+/// Everything that one machine needs besides a kernel.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) machine: &'static Machine,
@@ -41,7 +41,7 @@ impl<'a> Builder<'a> {
         Self { workspace, folders, board, built: BTreeMap::new() }
     }
 
-    /// What the kernels of one machine run, packed.
+    /// Packs the programs that the kernels of one machine run.
     pub(crate) fn prepare(&mut self, group: &Group, kernels: &[Fetched]) -> Result<Prepared> {
         let Group { machine, targets, .. } = group;
         let mut programs = Vec::new();

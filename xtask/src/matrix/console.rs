@@ -1,4 +1,4 @@
-//! What the virtual machine says on its serial console.
+//! Reads the output of the virtual machine on its serial console.
 
 use serde_json::Value;
 
@@ -6,41 +6,42 @@ use super::initramfs::{EXEC, MARK, STARTED};
 use crate::results::{self, Counts, Skip};
 use crate::verdict;
 
-/// A machine's words so far. The firmware writes before the kernel, the kernel between the
-/// programs, and a line may begin with what has no line end: a mark counts wherever it stands.
+/// A machine's output so far. The firmware writes before the kernel, and the kernel between the
+/// programs. A line may begin with output that had no line end, so a mark counts anywhere in a
+/// line.
 #[derive(Debug, Default)]
 pub(crate) struct Console {
-    /// What `uname -r` says.
+    /// The output of `uname -r`.
     pub(crate) release: Option<String>,
-    /// What `uname -v` says, with the package's version.
+    /// The output of `uname -v`, with the package's version.
     pub(crate) build: Option<String>,
     /// What `portable` found, for each kind of process: widths, byte order, page size.
     pub(crate) found: Vec<String>,
     pub(crate) suites: Vec<Suite>,
     /// Where tests show less than on the newest kernel: test, and what.
     pub(crate) notes: Vec<Skip>,
-    /// What the kernel complains of.
+    /// The kernel's complaints.
     pub(crate) complaints: Vec<String>,
     pub(crate) done: bool,
     /// It had to be switched off.
     pub(crate) timed_out: bool,
-    /// It had to be, because it said nothing for too long: what it had said before.
+    /// It had to be switched off because it printed nothing for too long: its last output.
     pub(crate) silent: Option<String>,
     started: Vec<verdict::Program>,
     events: Vec<verdict::Program>,
     told: Option<Value>,
 }
 
-/// What came of one suite.
+/// The result of one suite.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Suite {
     pub(crate) name: String,
     pub(crate) counts: Counts,
     pub(crate) skips: Vec<Skip>,
-    /// Why it is no success, besides the failed tests.
+    /// The reasons for a failure besides failed tests.
     pub(crate) problems: Vec<String>,
     pub(crate) seconds: f64,
-    /// What was told on the way: the reason of a failure, if it is one.
+    /// The messages so far: they are the reason if it fails.
     told: Vec<String>,
     /// The line before began the message of a panic.
     panicked: bool,
@@ -58,7 +59,7 @@ impl Suite {
         self.counts.failed > 0 || !self.problems.is_empty()
     }
 
-    /// Takes in what a test program prints.
+    /// Reads a line of a test program.
     fn line(&mut self, line: &str) {
         self.counts.add(results::parse_result(line).unwrap_or_default());
         if self.panicked {
@@ -84,7 +85,7 @@ impl Suite {
 }
 
 impl Console {
-    /// Takes in one line.
+    /// Reads one line.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim_end();
         if let Some((_, words)) = line.split_once(MARK) {
@@ -128,7 +129,7 @@ impl Console {
             "event" => self.events.extend(event(rest)),
             "told" => match (serde_json::from_str(rest), self.suites.last_mut()) {
                 (Ok(summary), _) => self.told = Some(summary),
-                // The first line says what is wrong, the log has the rest.
+                // The first line tells the fault; the log has the rest.
                 (Err(_), Some(suite)) if suite.told.is_empty() => suite.told.push(rest.to_owned()),
                 _ => {}
             },
@@ -162,7 +163,7 @@ impl Console {
         suite.finish();
     }
 
-    /// Whether the command saw what was started, and lost nothing.
+    /// Checks that the command saw each started program, and lost nothing.
     fn exec(&self) -> Result<(), String> {
         let verdict = verdict::judge(&self.started, &self.events);
         if self.started.len() != STARTED.len() || !verdict.good() {
@@ -175,12 +176,12 @@ impl Console {
         }
     }
 
-    /// Whether one has begun and not ended.
+    /// Returns true if a suite has begun and not ended.
     pub(crate) fn runs_a_suite(&self) -> bool {
         self.suites.last().is_some_and(|suite| !suite.ended)
     }
 
-    /// Ends the reading: adds what never came, with the reason why nothing more will come.
+    /// Ends the reading: adds the suites that never came, with the reason why no more will come.
     pub(crate) fn close(&mut self, expected: &[String], reason: &str) {
         let ended =
             |name: &String| self.suites.iter().any(|suite| suite.name == *name && suite.ended);
@@ -201,8 +202,8 @@ impl Console {
     }
 }
 
-/// Of what one thread tells of its panics the first and the last: a property test panics for each
-/// smaller input that it tries, and says then which was the smallest.
+/// The first and the last message of the panics of each thread: a property test panics for each
+/// smaller input that it tries, and at last prints the smallest.
 fn first_and_last(told: &[String]) -> Vec<String> {
     let thread = |text: &String| text.split(" panicked at ").next().map(str::to_owned);
     let brief = |same: &[String]| match same {
@@ -219,7 +220,7 @@ fn event(line: &str) -> Option<verdict::Program> {
     Some((pid, event["filename"].as_str()?.to_owned()))
 }
 
-/// `NOTE module::test: text`, maybe behind what the test harness has begun to write.
+/// `NOTE module::test: text`, perhaps after the beginning of a line of the test harness.
 fn note(line: &str) -> Option<(&str, &str)> {
     let (test, text) = line.split_once("NOTE ")?.1.split_once(": ")?;
     (test.contains("::") && !test.contains(' ')).then_some((test, text))

@@ -1,4 +1,4 @@
-//! Which kernels are booted, and getting them.
+//! Chooses the kernels to boot, and fetches them.
 
 use std::path::PathBuf;
 
@@ -11,12 +11,12 @@ use super::targets::Target;
 use super::{Folders, Options};
 use crate::packages;
 
-/// The first kernel: what Debian has, and what every distribution that is still in use has.
+/// The first minor release: Debian has it, and every distribution in use has it or a newer one.
 const FROM: (u32, u32) = (5, 10);
-/// Fewer minor releases than this are no range.
+/// With fewer minor releases, the list of kernels is incomplete.
 const SERIES: usize = 8;
 
-/// What is run on one machine.
+/// The kernels and programs that run on one machine.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) machine: &'static Machine,
@@ -24,11 +24,11 @@ pub(crate) struct Group {
     pub(crate) targets: Vec<&'static Target>,
     pub(crate) apt: Apt,
     pub(crate) kernels: Vec<Offer>,
-    /// Why there are none.
+    /// The reason if there are none.
     pub(crate) without: Option<String>,
 }
 
-/// What is run, after a look at what this computer has.
+/// Chooses what to run, after a check of this computer.
 pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>> {
     ensure!(
         cfg!(all(target_os = "linux", target_arch = "x86_64")),
@@ -40,7 +40,7 @@ pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>>
     needed.extend(machines.iter().flat_map(|(machine, targets)| machine.packages(targets)));
     needed.sort_by_key(|package| package.name);
     needed.dedup();
-    // Who only looks needs none of them.
+    // `--list` needs none of them.
     let missing = packages::ensure(&needed, options.no_install || options.list)?;
     ensure!(
         missing.is_empty() || options.list,
@@ -67,7 +67,7 @@ pub(crate) fn choose(options: &Options, folders: &Folders) -> Result<Vec<Group>>
     Ok(groups)
 }
 
-/// The names that `--kernel` was given, and whether any machine knows them.
+/// The names that were given to `--kernel`, and whether any machine knows them.
 struct Names {
     unknown: Vec<String>,
     there: Vec<String>,
@@ -138,12 +138,12 @@ fn select(machine: &Machine, offers: &[Offer], options: &Options) -> Result<Vec<
     Ok(chosen)
 }
 
-/// What came of getting a kernel.
+/// The result of fetching a kernel.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) kernel: Offer,
     pub(crate) image: Result<PathBuf>,
-    /// Which one was wanted, if it could not be had and this is another.
+    /// The kernel that was wanted, if it could not be fetched and this is another one.
     pub(crate) instead_of: Option<(Offer, String)>,
 }
 
@@ -168,8 +168,8 @@ pub(crate) fn fetch(group: &Group, kernel: Offer) -> Fetched {
     Fetched { kernel: other, image: Ok(image), instead_of: Some((kernel, short(&error))) }
 }
 
-/// Where the list is of yesterday and the package has been replaced since: the newest of the same
-/// minor release.
+/// The newest kernel of the same minor release, for a list of yesterday whose package has been
+/// replaced since.
 fn newer(group: &Group, kernel: &Offer) -> Option<(Offer, PathBuf)> {
     let offers = group.apt.offers(true).ok().filter(|offers| !offers.contains(kernel))?;
     let flavours = group.machine.flavours;
@@ -178,8 +178,8 @@ fn newer(group: &Group, kernel: &Offer) -> Option<(Offer, PathBuf)> {
     Some((other, image))
 }
 
-/// Mirrors list kernels of rarer architectures that they do not have: the next older one of the
-/// same minor release.
+/// The next older kernel of the same minor release: mirrors list kernels of rarer architectures
+/// that they do not have.
 fn older(group: &Group, kernel: &Offer) -> Option<(Offer, PathBuf)> {
     let series = kernel.version.series();
     let mut offers = group.apt.offers(false).unwrap_or_default();
@@ -193,7 +193,7 @@ fn older(group: &Group, kernel: &Offer) -> Option<(Offer, PathBuf)> {
     None
 }
 
-/// One line of it.
+/// The error as one line.
 fn short(error: &Error) -> String {
     format!("{error:#}").replace('\n', "; ")
 }

@@ -12,7 +12,7 @@ use super::programs::{self, Program};
 use super::targets::Target;
 use crate::run;
 
-/// Where a toolchain has the source of its standard library.
+/// The place of the standard library's source in a toolchain.
 const SOURCE: &str = "lib/rustlib/src/rust";
 
 /// The compiler that runs us, and where standard libraries for it are kept.
@@ -52,13 +52,13 @@ impl Compiler {
         let mut cargo = programs::gentle(&source.join("bin/cargo"));
         cargo.current_dir(&empty).args(["build", "--quiet", "--release"]);
         cargo.args(["--target", target.rust, "-Z", "build-std=std,panic_unwind,test"]);
-        // Without what finds the lines of a backtrace: nobody reads one there.
+        // Without the code that finds the lines of a backtrace: nobody reads a backtrace there.
         cargo.args(["-Z", "build-std-features=panic-unwind"]);
         cargo.env("RUSTC", source.join("bin/rustc"));
-        // The source is the compiler's own, so what is unstable between them fits.
+        // The source has the compiler's own version, so the unstable parts match.
         cargo.env("RUSTC_BOOTSTRAP", "1");
-        // It names the libraries of the toolchain that runs us, and rustc takes the place of what
-        // it loads for its own.
+        // This variable names the libraries of the toolchain that runs us, and rustc takes the
+        // folder of its libraries for its own.
         cargo.env_remove("LD_LIBRARY_PATH");
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env("CARGO_TARGET_DIR", empty.join("target"));
@@ -74,8 +74,8 @@ impl Compiler {
         Ok(kept)
     }
 
-    /// The toolchain, if it has the source of its library; else a copy with Debian's package of it,
-    /// which is of exactly that version.
+    /// The toolchain, if it has the source of its library; else a copy with Debian's package of the
+    /// source, which has exactly that version.
     fn source(&self, apt: &Apt) -> Result<PathBuf> {
         let Self { cache, sysroot, version, commit } = self;
         if has_source(sysroot) {
@@ -120,7 +120,7 @@ impl Compiler {
     }
 }
 
-/// What is built for the sake of the standard library.
+/// The empty crate that is built only for its standard library.
 const EMPTY: &str = "\
 [package]
 name = \"empty\"
@@ -135,7 +135,7 @@ fn has_source(toolchain: &Path) -> bool {
 }
 
 /// A copy of a toolchain, by hard links where that works, and the source in it. It gets its name
-/// last. (rustc looks for its own parts from where it really is, so links to folders do not do.)
+/// last. (rustc finds its parts from its real path, so links to folders do not work.)
 fn copy(apt: &Apt, cache: &Path, sysroot: &Path, version: &str, to: &Path) -> Result<()> {
     let work = tempfile::tempdir_in(cache)?;
     let (source, copy) = (work.path().join("source"), work.path().join("toolchain"));
@@ -164,7 +164,7 @@ fn copy(apt: &Apt, cache: &Path, sysroot: &Path, version: &str, to: &Path) -> Re
     Ok(())
 }
 
-/// The release and the beginning of the commit in what `rustc -vV` prints.
+/// The release and the beginning of the commit in the output of `rustc -vV`.
 fn version(text: &str) -> Option<(String, String)> {
     let field = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;

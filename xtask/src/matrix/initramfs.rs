@@ -1,5 +1,5 @@
-//! The virtual machine's file system: busybox, our programs, and a script that runs them and says
-//! on the console what came of it.
+//! The virtual machine's file system: busybox, our programs, and a script that runs them and prints
+//! the results on the console.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -11,33 +11,33 @@ use anyhow::{Context, Result, ensure};
 
 use super::programs::{self, Program};
 
-/// What each line for us begins with. What else is on the console is for people.
+/// The beginning of each line for us. All other lines on the console are for people.
 pub(crate) const MARK: &str = "@@ ";
-/// The suite that is no test program: the command sees programs start.
+/// The suite that is not a test program: the command sees programs start.
 pub(crate) const EXEC: &str = "exec";
 /// The programs whose start it must see, in this order.
 pub(crate) const STARTED: [&str; 5] = ["one", "two", "three", "four", "five"];
-/// One suite may take this long, in seconds: what hangs shall end, and what is slow on a busy
-/// machine shall not.
+/// One suite may take this long, in seconds: enough for a busy machine, and an end for a suite that
+/// hangs.
 pub(crate) const SUITE_LIMIT: u32 = 240;
 /// Enough to fill the ring many times, and quick under emulation.
 const RECORDS: u32 = 200_000;
-/// Each of them waits for another CPU after each step. They are other ones on each kernel.
+/// Each script waits for another CPU after each step. Each kernel runs other scripts.
 const SCRIPTS: u32 = 100;
-/// Where scripts begin: the digits of the kernel's release, so that each kernel runs its own, and
-/// the same again tomorrow.
+/// The first script: the digits of the kernel's release. So each kernel runs its own scripts, and
+/// the same ones tomorrow.
 const SEED: &str = "$(uname -r | cut -d- -f1 | tr -dc 0-9)";
 /// Bursts that the sound consumer reads in each way.
 const ROUNDS: u32 = 500;
-/// What of the kernel's own messages is no good news.
+/// The words in the kernel's own messages that count as complaints.
 const COMPLAINTS: &str =
     "BUG:|WARNING:|Oops|general protection|soft lockup|hung_task|rcu.*stall|refcount_t";
 
-/// What it says of our own command line, which has some of those words.
+/// The kernel's messages about our own command line, which has some of those words.
 const ECHOES: &str = "ommand line|CPU stall warnings suppressed";
 
-/// The names of the suites in the order in which they run; where the command is not among the
-/// programs, nor is its suite.
+/// The names of the suites in the order in which they run. Without the command among the programs,
+/// its suite is missing, too.
 pub(crate) fn suites(programs: &[Program]) -> Vec<String> {
     let tests = programs.iter().filter(|program| program.test).map(|program| program.name.clone());
     let exec = programs.iter().any(|program| !program.test).then(|| EXEC.to_owned());
@@ -130,7 +130,7 @@ fn script(suites: &[String]) -> String {
     text
 }
 
-/// Finds complaints in what the kernel says.
+/// Finds complaints in the kernel's messages.
 fn complaints() -> String {
     format!("grep -vE '{ECHOES}' | grep -E '{COMPLAINTS}' | sed 's/^/{MARK}kernel /'")
 }

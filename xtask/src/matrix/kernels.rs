@@ -1,4 +1,4 @@
-//! Which kernels there are to boot: from package names to one list, oldest first.
+//! The list of kernels to boot, oldest first, made from package names.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,8 +12,8 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Reads the number at the beginning of a package's version, as in `6.12.117-1~bpo12+1`.
-    /// A candidate (`7.4~rc2-1`) is no release.
+    /// Reads the number at the beginning of a package's version, as in `6.12.117-1~bpo12+1`. A
+    /// candidate (`7.4~rc2-1`) is not a release.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.split_once(':').map_or(text, |(_epoch, rest)| rest);
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -41,13 +41,13 @@ impl fmt::Display for Version {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) package: String,
-    /// The package's version, which apt wants to know exactly.
+    /// The package's version, which apt needs exactly.
     pub(crate) revision: String,
     pub(crate) version: Version,
 }
 
 impl Offer {
-    /// Where the kernel is kept: by the name that its package file has.
+    /// The file in which the kernel is stored, named like its package file.
     pub(crate) fn file_name(&self) -> String {
         format!("{}_{}.vmlinuz", self.package, self.revision.replace(':', "%3a"))
     }
@@ -61,7 +61,7 @@ pub(crate) type Flavours = &'static [&'static str];
 /// Those of x86-64.
 pub(crate) const AMD64: Flavours = &["-cloud-amd64", "-amd64"];
 
-/// What a package's name says.
+/// The parts of a package's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Name<'a> {
     kind: usize,
@@ -71,7 +71,8 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// `None` for what is no kernel, or only stands for the newest of its kind (`linux-image-6.1-…`).
+    /// `None` if this is not a kernel, or only stands for the newest of its kind
+    /// (`linux-image-6.1-…`).
     fn parse(package: &'a str, flavours: Flavours) -> Option<Self> {
         let find = |kind: usize| Some((kind, package.strip_prefix(KINDS[kind])?));
         let (kind, rest) = (0..KINDS.len()).find_map(find)?;
@@ -91,8 +92,8 @@ pub(crate) fn is_kernel(package: &str, flavours: Flavours) -> bool {
     Name::parse(package, flavours).is_some()
 }
 
-/// One kernel for each minor release from `from` on, the newest; and of the oldest of them the
-/// oldest as well, since fixes changed the protocol within it. Ascending.
+/// The newest kernel of each minor release from `from` on, ascending. Of the first minor release
+/// also the oldest kernel, because fixes changed the protocol within it.
 pub(crate) fn select(offers: &[Offer], flavours: Flavours, from: (u32, u32)) -> Vec<Offer> {
     let mut good: Vec<_> = offers
         .iter()
@@ -124,7 +125,7 @@ pub(crate) fn select(offers: &[Offer], flavours: Flavours, from: (u32, u32)) -> 
     chosen
 }
 
-/// What `--kernel` names: `oldest`, `newest`, a minor release (6.19) or a release (6.12.100).
+/// The value of `--kernel`: `oldest`, `newest`, a minor release (6.19) or a release (6.12.100).
 pub(crate) fn named(offers: &[Offer], flavours: Flavours, all: &[Offer], name: &str) -> Vec<Offer> {
     let ends = match name {
         "oldest" => all.first(),

@@ -1,5 +1,5 @@
 //! One set of programs for every kernel: linked statically, so that the virtual machine needs
-//! nothing but them.
+//! nothing else.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -44,16 +44,17 @@ pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
     Ok(programs)
 }
 
-/// A cargo that leaves the processors to the virtual machines that run meanwhile, as far as they
-/// want them: those must not stand still, and it may.
+/// A cargo with low priority: the virtual machines that run meanwhile must not stand still, but
+/// cargo may.
 pub(crate) fn gentle(cargo: &Path) -> Command {
     let mut command = Command::new("nice");
     command.args(["-n", "5"]).arg(cargo);
     command
 }
 
-/// They are copied into memory for every boot, and a backtrace there helps nobody. What runs
-/// rarely or never there is built quickly: half of the time went there.
+/// Makes the programs small: they are copied into memory for every boot, and a backtrace there
+/// helps nobody. Packages that run rarely or never there are built quickly, because they took half
+/// of the time.
 pub(crate) fn small(cargo: &mut Command) {
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "false").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     for package in ["clap_builder", "regex-syntax", "rustix", "serde_json", "zerocopy"] {
@@ -62,7 +63,7 @@ pub(crate) fn small(cargo: &mut Command) {
     cargo.args(["--config", "profile.release.package.proptest.opt-level=1"]);
 }
 
-/// What cargo says that it built, as far as it is for the virtual machine.
+/// The programs for the virtual machine in cargo's list of what it built.
 pub(crate) fn programs(messages: &str) -> Vec<Program> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = |message: Value| {
@@ -85,7 +86,7 @@ pub(crate) fn programs(messages: &str) -> Vec<Program> {
 #[derive(Debug)]
 struct Libraries {
     folder: String,
-    /// What libelf itself needs besides zlib, in newer versions.
+    /// The libraries that newer versions of libelf need besides zlib.
     more: Vec<String>,
 }
 
@@ -112,7 +113,7 @@ fn flags(libraries: &Libraries) -> String {
     flags
 }
 
-/// Refuses a program that would look for its interpreter and for shared libraries.
+/// Refuses a program that needs an interpreter and shared libraries.
 pub(crate) fn require_static(file: &Path) -> Result<()> {
     let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
     match is_static(&bytes) {
@@ -127,7 +128,7 @@ pub(crate) fn require_static(file: &Path) -> Result<()> {
 }
 
 /// Whether a program runs without an interpreter (which is what loads shared libraries): its
-/// program headers name none. `None` for what is no ELF file.
+/// program headers name none. `None` if this is not an ELF file.
 pub(crate) fn is_static(elf: &[u8]) -> Option<bool> {
     const INTERPRETER: usize = 3;
     let [0x7f, b'E', b'L', b'F', class, order, ..] = elf else { return None };

@@ -1,4 +1,4 @@
-//! What the person who waits sees meanwhile.
+//! The progress that a waiting user sees.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::row::{End, Row};
 
-/// Where all that goes on at once is shown: one line on standard error, rewritten on a terminal;
-/// and a line for each kernel that has ended.
+/// Shows everything that runs: one line on standard error, rewritten on a terminal; and a line for
+/// each kernel that has ended.
 #[derive(Debug)]
 pub(crate) struct Board {
     state: Mutex<State>,
@@ -51,14 +51,14 @@ impl Board {
         self.draw(&state, "");
     }
 
-    /// `name` is over, and this is what is to be said of it.
+    /// `name` has ended, with this message.
     pub(crate) fn over(&self, name: &str, text: &str) {
         let Ok(mut state) = self.state.lock() else { return };
         state.running.retain(|running| running.name != name);
         self.draw(&state, text);
     }
 
-    /// A kernel is over.
+    /// A kernel has ended.
     pub(crate) fn end(&self, row: &Row) {
         let Ok(mut state) = self.state.lock() else { return };
         let name = row.name();
@@ -78,12 +78,12 @@ impl Board {
         self.draw(&state, &text);
     }
 
-    /// Writes whole lines, and what goes on below them.
+    /// Writes whole lines, and the progress line below them.
     fn draw(&self, state: &State, text: &str) {
         let mut out = std::io::stderr().lock();
         let line =
             if self.terminal { format!("\r\x1b[K{text}{}", state.line()) } else { text.into() };
-        // Who has closed standard error wants to see nothing.
+        // If standard error is closed, nobody wants to see anything.
         let _shown = out.write_all(line.as_bytes()).and_then(|()| out.flush());
     }
 }

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::console::{Console, Suite};
 use super::row::{End, Row};
 
-/// What one run was.
+/// The result of one run.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) date: String,
     pub(crate) emulator: String,
     pub(crate) suites: Vec<String>,
     pub(crate) rows: Vec<Row>,
-    /// What could not be looked at.
+    /// The things that could not be checked.
     pub(crate) remarks: Vec<String>,
     pub(crate) time: Duration,
 }
@@ -35,7 +35,7 @@ impl Report {
         [sum(Suite::passed), sum(failed) + lost, sum(|s| s.skips.len())]
     }
 
-    /// For people: one row for each kernel, then what differs between them, then what failed.
+    /// For people: one row for each kernel, then the differences between them, then the failures.
     pub(crate) fn table(&self) -> String {
         let mut cells = vec![vec!["kernel".to_owned()]];
         cells[0].extend(self.suites.iter().cloned().chain(["seconds".to_owned()]));
@@ -166,7 +166,7 @@ impl Report {
     }
 }
 
-/// What passed; what failed and was skipped only if there is any.
+/// The number of passed tests. Failed and skipped tests follow only if there are any.
 fn cell(suite: &Suite) -> String {
     let skipped = match suite.skips.len() {
         0 => String::new(),

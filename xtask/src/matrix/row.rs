@@ -1,4 +1,4 @@
-//! One row of the table: what came of one kernel.
+//! One row of the table: the result of one kernel.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::console::{Console, Suite};
 use super::kernels::Offer;
 use crate::results::Skip;
 
-/// What came of one kernel.
+/// The result of one kernel.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) machine: &'static str,
@@ -21,14 +21,14 @@ pub(crate) struct Row {
 
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It ran, until it went off or was switched off.
+    /// It ran until it switched off or was switched off.
     Ran { console: Box<Console>, log: PathBuf },
-    /// It could not be fetched or started: why, and whether that is all right.
+    /// It could not be fetched or started: the reason, and whether that is allowed.
     Absent { why: String, allowed: bool },
 }
 
 impl Row {
-    /// What it is called in the table.
+    /// Its name in the table.
     pub(crate) fn name(&self) -> String {
         let Self { machine, kernel, .. } = self;
         kernel
@@ -46,7 +46,7 @@ impl Row {
         }
     }
 
-    /// What was booted, if that is not what it was taken for.
+    /// The message if another kernel was booted than expected.
     fn another(&self) -> Option<String> {
         let End::Ran { console, .. } = &self.end else { return None };
         let (build, revision) = (console.build.as_ref()?, &self.kernel.as_ref()?.revision);
@@ -54,7 +54,7 @@ impl Row {
         (!known).then(|| format!("this is not {revision}, but {build}"))
     }
 
-    /// Whether the kernel gave no sign of life, so that `--allow-missing` may speak for it.
+    /// Returns true if the kernel printed nothing at all. Then `--allow-missing` may excuse it.
     pub(crate) fn is_dead(&self) -> bool {
         matches!(&self.end, End::Ran { console, .. } if console.release.is_none())
     }
@@ -126,7 +126,7 @@ impl Row {
     }
 }
 
-/// The beginning of what may be a whole structure; the log has it all.
+/// The beginning of a long value, perhaps a whole structure. The log has all of it.
 fn shorten(text: &str) -> String {
     const LONGEST: usize = 300;
     match text.char_indices().nth(LONGEST) {

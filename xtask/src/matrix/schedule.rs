@@ -1,5 +1,5 @@
-//! Several things at once, since none fills the processors: the programs of one machine are built
-//! while the kernels of another run, and kernels run beside each other.
+//! Runs several things at once, since none fills the processors: the programs of one machine are
+//! built while the kernels of another run, and kernels run beside each other.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -22,12 +22,12 @@ use crate::workspace::Workspace;
 /// A machine with its kernels.
 pub(crate) type Task = (Group, Vec<Fetched>);
 
-/// What came of all of it.
+/// The results of all kernels.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) rows: Vec<Row>,
     pub(crate) suites: Vec<String>,
-    /// How instructions were run.
+    /// How the guests' instructions were run.
     pub(crate) accelerators: Vec<&'static str>,
 }
 
@@ -39,7 +39,7 @@ struct Job {
     fetched: Fetched,
 }
 
-/// What workers and the builder share.
+/// The state that the workers and the builder share.
 struct Shared<'a> {
     options: &'a Options,
     folders: &'a Folders,
@@ -88,7 +88,7 @@ pub(crate) fn run(
 }
 
 impl Shared<'_> {
-    /// Hands out the kernels of a machine, or says why there is nothing to run.
+    /// Hands out the kernels of a machine, or reports why there is nothing to run.
     fn queue(
         &self,
         number: usize,
@@ -111,7 +111,7 @@ impl Shared<'_> {
         for (index, fetched) in kernels.into_iter().enumerate() {
             let place = (number, index);
             match (&ready, &fetched.image) {
-                // A program that cannot be built is no missing kernel.
+                // A program that cannot be built does not count as a missing kernel.
                 (Err(error), _) => {
                     self.end(place, absent(Some(fetched.kernel), format!("{error:#}"), false));
                 }
@@ -128,7 +128,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Boots what comes until nothing comes any more.
+    /// Boots kernels from the queue until it ends.
     fn work(&self, queue: &Mutex<Receiver<Job>>) {
         loop {
             let job = queue.lock().ok().and_then(|queue| queue.recv().ok());
@@ -201,7 +201,7 @@ impl Shared<'_> {
     }
 }
 
-/// Adds what is not there yet.
+/// Adds the items that are not there yet.
 fn note_new<T: PartialEq>(all: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
     for what in more {
         if !all.contains(&what) {
@@ -210,8 +210,8 @@ fn note_new<T: PartialEq>(all: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
     }
 }
 
-/// Boots once more if the kernel died before it ran anything of ours, as it does now and then in an
-/// emulator on a busy machine. The report says so.
+/// Boots once more if the kernel died before it ran anything of ours. In an emulator on a busy
+/// machine that happens now and then. The report mentions it.
 fn twice_if_dead(first: Console, boot: impl FnOnce() -> Result<Console>) -> Result<Console> {
     if first.release.is_some() || first.timed_out || first.silent.is_some() {
         return Ok(first);

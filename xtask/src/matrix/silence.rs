@@ -1,5 +1,5 @@
-//! A machine that says nothing: an emulator that never gets going, or a kernel that is stuck. It is
-//! started once more, instead of being waited for until its time is up.
+//! A silent machine: an emulator that never gets going, or a kernel that is stuck. We start it once
+//! more, instead of waiting until its time is up.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -22,20 +22,20 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Those of the matrix.
+    /// The limits of the matrix.
     pub(crate) fn of_kernels(seconds: u64) -> Self {
         Self { whole: Duration::from_secs(seconds), silence: Duration::from_secs(120) }
     }
 
-    /// How long it may be silent now: a suite may be for as long as it is let run, since it is
-    /// ended in there, and that is said.
+    /// How long it may be silent now. A suite may be silent for as long as it may run: the guest
+    /// then ends it, and prints that.
     pub(crate) fn silence(self, console: &Console) -> Duration {
         let suite = Duration::from_secs(SUITE_LIMIT.into());
         if console.runs_a_suite() { self.silence + suite } else { self.silence }
     }
 }
 
-/// What was heard, and when the last of it.
+/// The output so far, and the time of its last byte.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     pub(crate) at: Instant,
@@ -58,7 +58,7 @@ impl Heard {
         self.last.drain(..self.last.len().saturating_sub(LAST));
     }
 
-    /// Whether it has been silent for so long.
+    /// Returns true if it has been silent for this long.
     pub(crate) fn is_over(&self, silence: Duration, now: Instant) -> bool {
         now.saturating_duration_since(self.at) >= silence
     }
@@ -74,7 +74,7 @@ impl fmt::Display for Heard {
     }
 }
 
-/// A console that is listened to, byte by byte.
+/// Reads a console byte by byte.
 pub(crate) struct Hearing<R> {
     from: R,
     heard: Arc<Mutex<Heard>>,
@@ -95,7 +95,7 @@ impl<R: Read> Read for Hearing<R> {
     }
 }
 
-/// Boots once more what fell silent. The report says so, and if it does so again, that it failed.
+/// Boots a silent machine once more. The report mentions it. If it is silent again, it failed.
 pub(crate) fn twice_if_silent(
     first: Console,
     boot: impl FnOnce() -> Result<Console>,
@@ -122,7 +122,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(15 * 60);
 
-    /// An emulator that is a script.
+    /// A script that stands for an emulator.
     fn run(script: &str, silence: Duration) -> Console {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("qemu");

@@ -1,4 +1,4 @@
-//! The machine's own apt configuration, as far as it says where Debian's mirror is.
+//! Reads the address of Debian's mirror from the machine's own apt configuration.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 const RELEASES: [&str; 4] = ["bullseye", "bookworm", "trixie", "forky"];
 /// Those of them with newer kernels besides their own.
 const BACKPORTS: [&str; 2] = ["bookworm-backports", "trixie-backports"];
-/// Suites that are no release.
+/// Suites that are not releases.
 const OTHERS: [&str; 2] = ["sid", "experimental"];
 /// Other names under which a machine may have them.
 const ALIASES: [&str; 6] = ["buster", "duke", "oldoldstable", "oldstable", "stable", "testing"];
@@ -84,7 +84,7 @@ pub(crate) fn stanzas(text: &str) -> Vec<BTreeMap<String, String>> {
     all
 }
 
-/// Where Debian is, by what the machine has.
+/// The addresses of Debian, from the machine's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mirrors {
     pub(crate) main: String,
@@ -119,7 +119,7 @@ impl Mirrors {
     }
 }
 
-/// Whether Debian has a suite of this name, and in which of its two archives.
+/// Tells if Debian has a suite of this name, and in which of its two archives.
 fn is_debian(suite: &str, security: bool) -> bool {
     let (release, part) = suite.split_once(['-', '/']).unwrap_or((suite, ""));
     let known = RELEASES.iter().chain(&OTHERS).chain(&ALIASES).any(|name| *name == release);

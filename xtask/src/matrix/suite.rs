@@ -1,4 +1,4 @@
-//! The archive's suites, and what apt says of them.
+//! The archive's suites, and apt's messages about them.
 
 /// One suite of the archive.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Suite {
         )
     }
 
-    /// Whether apt means this suite by `URI SUITE` or by `URI/dists/SUITE`.
+    /// Returns true if apt means this suite by `URI SUITE` or by `URI/dists/SUITE`.
     pub(crate) fn is(&self, what: &str) -> bool {
         let uri = self.uri.trim_end_matches('/');
         let dists = format!("{uri}/dists/{}", self.name);
@@ -27,14 +27,14 @@ impl Suite {
         what == dists || rest == Some(self.name.as_str())
     }
 
-    /// Whether this address is one of a file of the suite.
+    /// Returns true if this is the address of a file of the suite.
     pub(crate) fn has(&self, address: &str) -> bool {
         let dists = format!("{}/dists/{}/", self.uri.trim_end_matches('/'), self.name);
         address.starts_with(&dists)
     }
 }
 
-/// What apt complains of.
+/// apt's complaints.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) missing: Vec<String>,
@@ -64,7 +64,7 @@ impl Verdict {
         verdict
     }
 
-    /// Whether another attempt may come out better.
+    /// Returns true if another attempt may succeed.
     pub(crate) fn helps(&self) -> bool {
         !self.missing.is_empty() || !self.expired.is_empty()
     }

@@ -1,23 +1,23 @@
-//! What programs are built for, and with.
+//! The targets of the programs, and the tools that build them.
 
 use super::apt::AMD64;
 use crate::packages::{self, Package};
 
-/// What a program is built for, and with.
+/// The target of a program, and the tools that build it.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// rustc's name.
     pub(crate) rust: &'static str,
     pub(crate) linker: &'static str,
-    /// Debian's name, for the shell that the programs have beside them.
+    /// Debian's name of the architecture, for the shell in the same file system.
     pub(crate) debian: &'static str,
     pub(crate) packages: &'static [Package],
-    /// What else rustc is told.
+    /// Further flags of rustc.
     pub(crate) flags: &'static [&'static str],
 }
 
 impl Target {
-    /// The processor: what a suite of another kind of process has behind its name.
+    /// The processor: it follows the name of a suite for another kind of process.
     pub(crate) fn processor(&self) -> &'static str {
         self.rust.split('-').next().unwrap_or(self.rust)
     }
@@ -26,11 +26,11 @@ impl Target {
 const LINKS: &str = "links programs for that architecture";
 const STATIC: &str = "is the C library of that architecture";
 
-/// The linker's parts of a program are 4 KiB apart otherwise, and two of them would share a page of
-/// 16 KiB: such a program dies before its first instruction.
+/// Otherwise the segments of a program are 4 KiB apart, and two of them would share a page of 16
+/// KiB. Such a program dies before its first instruction.
 const ALIGNED: &[&str] = &["-C", "link-arg=-Wl,-z,max-page-size=65536"];
 
-/// For which there are more tests, with the C part, and which has its standard library.
+/// This target has more tests, with the C part, and its standard library is installed.
 pub(crate) static X86_64: Target = Target {
     rust: "x86_64-unknown-linux-gnu",
     linker: "gcc",

@@ -50,7 +50,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[ONE_OF_TWO],
     },
     Break {
-        name: "claim: what the parent had locked stays locked",
+        name: "claim: a lock of the parent stays locked in a child",
         file: LIST,
         edits: &[(
             "if found != process && take(found).is_ok() {",
@@ -83,7 +83,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[WHOLE],
     },
     Break {
-        name: "take_over: one that fails takes the claim of a user ring",
+        name: "take_over: a failed one takes the claim of a user ring",
         file: "ringbuf-kernel/src/user_ringbuf.rs",
         edits: &[(
             "            let ring = Self::over(self.producer.memory().take_over()?)?;\n            ring.producer.memory().succeed(self.producer.memory());\n",

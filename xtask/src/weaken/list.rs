@@ -7,13 +7,13 @@ use std::fmt;
 pub(crate) struct Break {
     pub(crate) name: &'static str,
     pub(crate) file: &'static str,
-    /// What is replaced, which stands there once, and by what.
+    /// Each text to replace, which occurs once in the file, and its replacement.
     pub(crate) edits: &'static [(&'static str, &'static str)],
     /// All of these must fail.
     pub(crate) seen: &'static [Seen],
 }
 
-/// What notices a break.
+/// The check that notices a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// `cargo xtask golden`.
@@ -129,25 +129,25 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[ORACLE, CORPUS],
     },
     Break {
-        name: "publish: the walk over what is held back has no bound",
+        name: "publish: the walk over held records has no bound",
         file: TAIL,
         edits: &[("for _ in 0..MOST {", "for _ in 0..MOST * MOST {")],
         seen: &[Seen::Test("looks", "a_walk_over_held_back_records_is_short_for_any_headers")],
     },
     Break {
-        name: "publish: a quarter of the ring may stay",
+        name: "publish: a quarter of the ring may stay unpublished",
         file: RELEASE,
         edits: &[("self.memory.capacity().bytes() / 8 {", "self.memory.capacity().bytes() / 4 {")],
         seen: &[ORACLE, CORPUS],
     },
     Break {
-        name: "publish: one look more that finds nothing",
+        name: "publish: one more empty look is allowed",
         file: RELEASE,
         edits: &[("EMPTY_LOOKS: u32 = 64", "EMPTY_LOOKS: u32 = 65")],
         seen: &[ORACLE, CORPUS],
     },
     Break {
-        name: "publish: whose the ring is does not count",
+        name: "publish: the owner of the ring is not checked",
         file: CONSUMER,
         edits: &[(
             "        if !self.memory.is_owned() {\n            return false;",
@@ -162,7 +162,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[CORPUS],
     },
     Break {
-        name: "look: whose the ring is does not count",
+        name: "look: the owner of the ring is not checked",
         file: WALK,
         edits: &[("    if !memory.is_owned() {", "    if false {")],
         seen: &[CORPUS],
@@ -225,31 +225,31 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[loom("holds::discard"), SCHEDULES],
     },
     Break {
-        name: "alike: the flags do not count",
+        name: "alike: the flags are not compared",
         file: WALK,
         edits: &[("(header.to_bits() == len.get())", "(header.len().get() == len.get())")],
         seen: &[SCHEDULES],
     },
     Break {
-        name: "look: no record is too long",
+        name: "look: a record that is too long is accepted",
         file: WALK,
         edits: &[("    if header.footprint() > *available {", "    if false {")],
         seen: &[Seen::Test("consumer", "a_corrupt_header_ends_reading")],
     },
     Break {
-        name: "refresh: no position is misaligned",
+        name: "refresh: a misaligned position is accepted",
         file: WALK,
         edits: &[("let reason = if !producer.is_aligned() {", "let reason = if false {")],
         seen: &[Seen::Test("consumer", "a_forged_producer_position_ends_reading")],
     },
     Break {
-        name: "refresh: no position is too far",
+        name: "refresh: a position that is too far is accepted",
         file: WALK,
         edits: &[("} else if available > most {", "} else if false {")],
         seen: &[Seen::Test("consumer", "a_forged_producer_position_ends_reading")],
     },
     Break {
-        name: "refresh: what is held may be produced again",
+        name: "refresh: held records may be overwritten",
         file: WALK,
         edits: &[(
             "(memory.capacity().bytes() - Header::SIZE).saturating_sub(held)",
@@ -258,13 +258,13 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[CORPUS, Seen::Test("virtual_time", "ends::a_corrupt_ring_is_ready")],
     },
     Break {
-        name: "refresh: the last eight bytes are produced",
+        name: "refresh: the last eight bytes may be produced",
         file: WALK,
         edits: &[("memory.capacity().bytes() - Header::SIZE", "memory.capacity().bytes()")],
         seen: &[CORPUS],
     },
     Break {
-        name: "for_each: the end without arming",
+        name: "for_each: it ends without arming",
         file: EACH,
         edits: &[("            && self.arm() == Armed::Ready\n", "            && false\n")],
         seen: &[CORPUS],

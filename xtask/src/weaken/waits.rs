@@ -122,7 +122,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[virtual_time("ends::a_signal_ends_a_nap_at_once")],
     },
     Break {
-        name: "wait: nothing is given back when it is quiet",
+        name: "wait: no space is given back when it is quiet",
         file: HOST,
         edits: &[(
             "if state.is_quiet(now) {\n                self.publish();",
@@ -131,7 +131,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[virtual_time("space::polling_gives_space_back_after_a_millisecond")],
     },
     Break {
-        name: "wait: given back only while it waits on",
+        name: "wait: space is given back only if the wait goes on",
         file: HOST,
         edits: &[("if state.is_quiet(now) {", "if action.is_some() && state.is_quiet(now) {")],
         seen: &[virtual_time("space::polling_gives_space_back_after_a_millisecond")],
@@ -146,7 +146,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[virtual_time("ends::no_sleep_misses_a_record")],
     },
     Break {
-        name: "wait: what arming found does not count",
+        name: "wait: a record that arming found is ignored",
         file: HOST,
         edits: &[(
             "Armed::Ready => Ok(WakeCause::Found),",
@@ -161,7 +161,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[virtual_time("policy::a_policy_set_late_starts_from_the_current_counts")],
     },
     Break {
-        name: "wait: naps are not watched",
+        name: "wait: the lateness of naps is not measured",
         file: HOST,
         edits: &[(
             "state.napped(time.min(left), self.memory.now().saturating_sub(now));",
@@ -200,7 +200,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[Seen::Test("core", "wait::state::tests::sleeps_are_bounded_above_and_below")],
     },
     Break {
-        name: "drained: naps do not heed how fast the ring fills",
+        name: "drained: naps ignore how fast the ring fills",
         file: STATE,
         edits: &[(".min(longest).min(self.fill)", ".min(longest)")],
         seen: &[virtual_time("policy::no_nap_lets_more_than_an_eighth_of_the_ring_fill")],
@@ -239,19 +239,19 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[virtual_time("ends::a_corrupt_ring_is_ready")],
     },
     Break {
-        name: "wait_for_room: a signal is room",
+        name: "wait_for_room: a signal counts as room",
         file: PRODUCER,
         edits: &[("Wakeup::Interrupted });", "Wakeup::Ready });")],
         seen: &[virtual_time("room::a_signal_is_reported_and_is_not_space")],
     },
     Break {
-        name: "wait_for_room: silence is slept through",
+        name: "wait_for_room: a sleep without a notification has no bound",
         file: PRODUCER,
         edits: &[("self.memory.block(left.min(Self::MAX_SLEEP))", "self.memory.block(left)")],
         seen: &[virtual_time("room::space_without_notification_is_found")],
     },
     Break {
-        name: "simulator: what is announced is forgotten before it blocks",
+        name: "simulator: a notification before the block is lost",
         file: EVENT,
         edits: &[(
             "        interrupted(poll([&self.fd,",
@@ -269,7 +269,7 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[virtual_time("host::the_simulator_keeps_the_contract")],
     },
     Break {
-        name: "simulator: a signal is no cause",
+        name: "simulator: a signal counts as time that is up",
         file: EVENT,
         edits: &[("Ok(WakeCause::Interrupted)", "Ok(WakeCause::TimeUp)")],
         seen: &[virtual_time("host::a_real_signal_interrupts")],
@@ -308,13 +308,13 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[Seen::Test("kernel", "sleep::tests::a_nap_leaves_the_timer_slack_as_it_was")],
     },
     Break {
-        name: "maps: a user ring waits for what a ring announces",
+        name: "maps: a user ring waits for the events of a ring",
         file: MAPS,
         edits: &[("(consumer, rest, libc::EPOLLOUT)", "(consumer, rest, libc::EPOLLIN)")],
         seen: &[live("live/user_ring", "a_wait_for_space_is_ended_by_the_drain_that_makes_it")],
     },
     Break {
-        name: "take_over: one that fails takes the claim",
+        name: "take_over: a failed one takes the claim",
         file: "ringbuf-kernel/src/ringbuf.rs",
         edits: &[(
             "        let mut ring = Self::over(self.consumer.memory().take_over()?)?;\n        ring.consumer.memory().succeed(self.consumer.memory());\n",
@@ -356,13 +356,13 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[Seen::Test("loom", "table::every_ordering_has_its_row")],
     },
     Break {
-        name: "wait: a host that panics takes the policy along",
+        name: "wait: the policy is lost when the host panics",
         file: HOST,
         edits: &[("        self.consumer.waiting = self.state.take();\n", "")],
         seen: &[virtual_time("policy::a_panic_of_the_host_keeps_the_policy")],
     },
     Break {
-        name: "exhausted: a first sighting is kept",
+        name: "exhausted: a first suspicion is never withdrawn",
         file: EXHAUSTED,
         edits: &[("            *self = Self::default();\n", "")],
         seen: &[Seen::Test(

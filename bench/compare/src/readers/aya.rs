@@ -1,4 +1,4 @@
-//! aya's `RingBuf`, which leaves the waiting to its user.
+//! aya's `RingBuf`. Its user has to wait.
 
 use std::mem;
 use std::os::fd::AsFd;

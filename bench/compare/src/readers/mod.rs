@@ -18,25 +18,25 @@ use crate::work::Work;
 /// How long a reader blocks at most, in milliseconds: longer than any pause of a load.
 const TIMEOUT: i32 = 100;
 
-/// How a reader spends its time when the ring is empty.
+/// How a reader waits when the ring is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// It looks again at once, and needs no wakeup.
+    /// It spins, and needs no wakeup.
     Spins,
-    /// It blocks sooner or later, until a wakeup.
+    /// It blocks in the end, until a wakeup.
     Blocks,
 }
 
 /// One way to read a ring.
 pub trait Contender {
-    /// As shown and as chosen on the command line.
+    /// The name in tables and on the command line.
     const NAME: &'static str;
-    /// What it does when there is nothing to read.
+    /// How it waits.
     const WAITING: Waiting;
-    /// Whether it takes part where nobody waits; one way of waiting of each library does.
+    /// Whether it takes part in cells without waiting. For each library, one way of waiting does.
     const DRAINS: bool;
 
-    /// Opens `map`, does the work, and closes: each record goes to `L` and `seen`.
+    /// Opens `map`, does the work, and closes. Each record goes to `L` and `seen`.
     fn run<L: Look>(map: &MapHandle, seen: &mut Seen, work: &mut Work<'_>) -> Result<()>;
 }
 
@@ -109,7 +109,7 @@ pub const READERS: &[Reader] = &[
     Reader::of::<ours::Ours<ours::LowLatency>>(),
 ];
 
-/// A level-triggered epoll set with one map in it, for readers that bring none.
+/// A level-triggered epoll set with one map, for readers that have none.
 struct Epoll(OwnedFd);
 
 impl Epoll {

@@ -1,4 +1,4 @@
-//! Our reader, with each way of waiting that it has a name for.
+//! Our reader, with each named way of waiting.
 
 use std::marker::PhantomData;
 use std::mem;
@@ -32,7 +32,7 @@ pub(super) struct Immediate;
 /// Naps while records flow, blocks when they stop.
 pub(super) struct Balanced;
 
-/// Spins, and blocks only after 10 ms of nothing: longer than any gap of a load.
+/// Spins, and blocks only after 10 ms without a record: longer than any gap of a load.
 pub(super) struct LowLatency;
 
 /// The same with longer naps.

@@ -33,7 +33,7 @@ fn report(folder: &Path, more: &[(&str, &[[u64; 6]])]) -> Result<Report> {
     let [some, other] = ["some.rs", "other.rs"].map(|name| folder.join(name).display().to_string());
     let mut functions: Vec<(&str, &[[u64; 6]])> = vec![
         (&some, &[[1, 1, 1, 13, 1, 0], [2, 5, 2, 8, 1, 0], [3, 1, 3, 2, 1, 0]]),
-        // Two instances, each with a part; and a gap, which is no code.
+        // Two instances, each with a part; and a gap, which is not code.
         (&some, &[[5, 1, 5, 39, 3, 0], [7, 5, 7, 8, 0, 0], [6, 1, 6, 2, 0, 3]]),
         (&some, &[[5, 1, 5, 39, 0, 0], [7, 5, 7, 8, 2, 0]]),
         (&some, &[[9, 1, 9, 11, 7, 0], [10, 5, 10, 14, 7, 0], [11, 1, 11, 2, 0, 0]]),
@@ -98,7 +98,7 @@ fn neighbouring_lines_are_one_hole() {
 
 #[test]
 fn a_line_counts_by_what_begins_there() {
-    // Line 2 stands in a block that was reached, and was not.
+    // Line 2 was not reached, but the block around it was.
     let counts = [([1, 9, 3, 2], 5), ([2, 5, 2, 20], 0)];
     assert_eq!(lines(&counts.into_iter().collect()), Part { reached: 2, of: 3 });
 }
