@@ -221,6 +221,6 @@ fn a_removed_ring_is_not_watched() {
     assert_eq!((number, set.len()), (0, 1));
     write_at(&time, ms(2), &rings.programs[0], 5, Flags::ADAPTIVE);
     assert_eq!(set.wait(Some(ms(4))), Ok(Wakeup::TimedOut));
-    assert_eq!(time.rests().woken, 0, "the notification was not for the set");
+    assert_eq!(time.rests().notified, 0, "the notification was not for the set");
     assert_eq!(ring.wait(Some(Duration::ZERO)).unwrap(), Wakeup::Ready);
 }
