@@ -47,4 +47,5 @@ pub mod seen;
 pub mod sets;
 pub mod statistics;
 pub mod trial;
+pub mod wakes;
 pub mod work;

@@ -14,7 +14,7 @@ use ringbuf_compare::machine::Machine;
 use ringbuf_compare::plan::{Measured, Plan};
 use ringbuf_compare::readers::READERS;
 use ringbuf_compare::trial::{ALONE, Setup};
-use ringbuf_compare::{frontier, plot, report, sets};
+use ringbuf_compare::{frontier, plot, report, sets, wakes};
 use ringbuf_tests::{online_cpus, refusal};
 
 /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
@@ -79,6 +79,8 @@ enum Part {
     Frontier,
     /// Sets of up to 1000 rings beside one ring: about a minute.
     Sets,
+    /// How soon a wake ends a wait: some seconds.
+    Wakes,
 }
 
 fn names() -> Vec<&'static str> {
@@ -102,8 +104,10 @@ fn compare(options: &Options) -> Result<()> {
     for warning in machine.warnings() {
         say(&format!("note: {warning}\n"))?;
     }
-    if let Some(Part::Sets) = options.only {
-        return say(&sets::run(&plan.setup, plan.repetitions)?);
+    match options.only {
+        Some(Part::Sets) => return say(&sets::run(&plan.setup, plan.repetitions)?),
+        Some(Part::Wakes) => return say(&wakes::run(&plan.setup)?),
+        Some(Part::Frontier) | None => {}
     }
     say(&method(&plan))?;
     let mut shown = Ok(());
@@ -163,7 +167,7 @@ impl Options {
         let repetitions = self.repetitions.unwrap_or(if self.quick { 3 } else { 7 });
         let (mut cells, readers) = match self.only {
             None => (grid(self.quick && !self.filters()), Vec::new()),
-            Some(Part::Frontier | Part::Sets) => (frontier::cells(), frontier::readers()),
+            Some(_) => (frontier::cells(), frontier::readers()),
         };
         cells.retain(|cell| self.wants(cell));
         ensure!(!cells.is_empty(), "no cell is left: there is none with all of these filters");
