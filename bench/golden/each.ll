@@ -79,7 +79,7 @@ b2:
   i64 0, label %b4
   i64 1, label %b24
   i64 2, label %b24
-  i64 3, label %b24
+  i64 3, label %b6
   i64 4, label %b5
   ]
 b3:
@@ -91,7 +91,7 @@ b4:
   %v70 = and i32 %v69, -8
   %v71 = zext i32 %v70 to i64
   %v72 = zext i32 %v63 to i64
-  br label %b6
+  br label %b7
 b5:
   %v73 = icmp ne i64 %v62, 6
   %v74 = and i32 %v63, 255
@@ -100,140 +100,140 @@ b5:
   tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
   br i1 %v76, label %b28, label %b25
 b6:
-  %v77 = phi i64 [ %v68, %b4 ], [ %v78, %b12 ]
-  %v79 = phi i32 [ %v63, %b4 ], [ %v80, %b12 ]
-  %v81 = phi i64 [ %v60, %b4 ], [ %v82, %b12 ]
-  %v83 = phi i64 [ 1, %b4 ], [ %v84, %b12 ]
-  %v85 = phi i64 [ %v59, %b4 ], [ %v86, %b12 ]
-  %v87 = getelementptr i8, ptr %v58, i64 %v77
-  %v88 = getelementptr i8, ptr %v87, i64 8
-  %v89 = zext i32 %v79 to i64
-  %v90 = icmp ne ptr %v88, null
-  tail call void @llvm.assume(i1 %v90)
-  tail call void @on_sample(ptr noundef nonnull %v88, i64 noundef %v89)
-  %v91 = icmp ult i64 %v81, %v71
-  br i1 %v91, label %b9, label %b7
-b7:
-  %v92 = phi i64 [ %v93, %b8 ], [ %v85, %b6 ]
-  %v94 = phi i64 [ %v95, %b8 ], [ %v83, %b6 ]
-  %v96 = phi i64 [ %v97, %b8 ], [ %v81, %b6 ]
-  %v98 = and i64 %v92, %v67
-  %v99 = getelementptr i8, ptr %v58, i64 %v98
-  %v100 = load atomic i32, ptr %v99 monotonic, align 4
-  fence acquire
-  %v101 = icmp eq i32 %v100, %v63
-  br i1 %v101, label %b8, label %b9
-b8:
-  %v93 = add i64 %v92, %v71
-  %v97 = sub i64 %v96, %v71
-  %v95 = add i64 %v94, 1
-  %v102 = getelementptr i8, ptr %v99, i64 8
-  %v103 = icmp ne ptr %v102, null
-  tail call void @llvm.assume(i1 %v103)
-  tail call void @on_sample(ptr noundef nonnull %v102, i64 noundef %v72)
-  %v104 = icmp ult i64 %v97, %v71
-  br i1 %v104, label %b9, label %b7
-b9:
-  %v105 = phi i64 [ %v81, %b6 ], [ %v97, %b8 ], [ %v96, %b7 ]
-  %v106 = phi i64 [ %v83, %b6 ], [ %v95, %b8 ], [ %v94, %b7 ]
-  %v107 = phi i64 [ %v85, %b6 ], [ %v93, %b8 ], [ %v92, %b7 ]
-  %v108 = icmp eq i64 %v105, 0
-  br i1 %v108, label %b22, label %b10
-b10:
-  %v109 = sub i64 %v106, %v83
-  %v110 = freeze i64 %v109
-  %v111 = icmp ugt i64 %v110, 7
-  br i1 %v111, label %b11, label %b16
-b11:
-  %v112 = phi i64 [ %v113, %b15 ], [ %v107, %b10 ]
-  %v114 = phi i64 [ %v115, %b15 ], [ %v105, %b10 ]
-  %v78 = and i64 %v112, %v67
-  %v116 = getelementptr inbounds nuw i8, ptr %v58, i64 %v78
-  %v80 = load atomic i32, ptr %v116 monotonic, align 4
-  fence acquire
-  %v117 = zext i32 %v80 to i64
-  %v118 = add nuw nsw i64 %v117, 15
-  %v119 = and i64 %v118, 8589934584
-  %v120 = icmp ugt i64 %v119, %v114
-  br i1 %v120, label %b13, label %b12
-b12:
-  %v86 = add i64 %v119, %v112
-  %v82 = sub nuw i64 %v114, %v119
-  %v84 = add i64 %v106, 1
-  br label %b6
-b13:
-  %v121 = icmp sgt i32 %v80, -1
-  br i1 %v121, label %b14, label %b22
-b14:
-  %v122 = and i32 %v80, 1073741823
-  %v123 = add nuw nsw i32 %v122, 15
-  %v124 = and i32 %v123, 2147483640
-  %v125 = zext nneg i32 %v124 to i64
-  %v126 = icmp samesign ult i64 %v114, %v125
-  br i1 %v126, label %b22, label %b15
-b15:
-  %v127 = load i64, ptr %v18, align 8
-  %v128 = add i64 %v127, 1
-  store i64 %v128, ptr %v18, align 8
-  %v113 = add i64 %v112, %v125
-  %v115 = sub nuw nsw i64 %v114, %v125
-  %v129 = icmp eq i64 %v115, 0
-  br i1 %v129, label %b22, label %b11
-b16:
-  %v130 = phi i64 [ %v131, %b21 ], [ %v107, %b10 ]
-  %v132 = phi i64 [ %v133, %b21 ], [ %v106, %b10 ]
-  %v134 = phi i64 [ %v135, %b21 ], [ %v105, %b10 ]
-  br label %b17
-b17:
-  %v136 = phi i64 [ %v130, %b16 ], [ %v137, %b20 ]
-  %v138 = phi i64 [ %v134, %b16 ], [ %v139, %b20 ]
-  %v140 = and i64 %v136, %v67
-  %v141 = getelementptr i8, ptr %v58, i64 %v140
-  %v142 = load atomic i32, ptr %v141 monotonic, align 4
-  fence acquire
-  %v143 = zext i32 %v142 to i64
-  %v144 = add nuw nsw i64 %v143, 15
-  %v145 = and i64 %v144, 8589934584
-  %v146 = icmp ugt i64 %v145, %v138
-  br i1 %v146, label %b18, label %b21
-b18:
-  %v147 = icmp sgt i32 %v142, -1
-  br i1 %v147, label %b19, label %b22
-b19:
-  %v148 = and i32 %v142, 1073741823
-  %v149 = add nuw nsw i32 %v148, 15
-  %v150 = and i32 %v149, 2147483640
-  %v151 = zext nneg i32 %v150 to i64
-  %v152 = icmp samesign ult i64 %v138, %v151
-  br i1 %v152, label %b22, label %b20
-b20:
-  %v153 = load i64, ptr %v18, align 8
-  %v154 = add i64 %v153, 1
-  store i64 %v154, ptr %v18, align 8
-  %v137 = add i64 %v136, %v151
-  %v139 = sub nuw nsw i64 %v138, %v151
-  %v155 = icmp eq i64 %v139, 0
-  br i1 %v155, label %b22, label %b17
-b21:
-  %v156 = getelementptr i8, ptr %v58, i64 %v140
-  %v131 = add i64 %v145, %v136
-  %v135 = sub nuw i64 %v138, %v145
-  %v133 = add i64 %v132, 1
-  %v157 = getelementptr i8, ptr %v156, i64 8
-  %v158 = icmp ne ptr %v157, null
-  tail call void @llvm.assume(i1 %v158)
-  tail call void @on_sample(ptr noundef nonnull %v157, i64 noundef %v143)
-  %v159 = icmp eq i64 %v135, 0
-  br i1 %v159, label %b22, label %b16
-b22:
-  %v160 = phi i64 [ %v133, %b21 ], [ %v132, %b19 ], [ %v106, %b14 ], [ %v132, %b20 ], [ %v132, %b18 ], [ %v106, %b15 ], [ %v106, %b13 ], [ %v106, %b9 ]
-  %v161 = phi i64 [ 0, %b21 ], [ %v138, %b19 ], [ 0, %b15 ], [ %v138, %b18 ], [ 0, %b20 ], [ %v114, %b13 ], [ %v114, %b14 ], [ 0, %b9 ]
-  %v162 = phi i64 [ %v131, %b21 ], [ %v136, %b19 ], [ %v113, %b15 ], [ %v136, %b18 ], [ %v137, %b20 ], [ %v112, %b13 ], [ %v112, %b14 ], [ %v107, %b9 ]
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v162, i64 noundef %v161, i64 noundef %v160)
+  %v77 = phi i64 [ %v60, %b2 ], [ 0, %b22 ], [ %v78, %b19 ], [ %v79, %b15 ], [ %v78, %b20 ], [ 0, %b21 ], [ %v79, %b14 ], [ 0, %b16 ], [ 0, %b10 ]
+  %v80 = phi i64 [ 0, %b2 ], [ %v81, %b22 ], [ %v82, %b20 ], [ %v83, %b16 ], [ %v82, %b21 ], [ %v82, %b19 ], [ %v83, %b14 ], [ %v83, %b15 ], [ %v83, %b10 ]
+  %v84 = phi i64 [ %v59, %b2 ], [ %v85, %b22 ], [ %v86, %b19 ], [ %v87, %b15 ], [ %v86, %b20 ], [ %v88, %b21 ], [ %v87, %b14 ], [ %v89, %b16 ], [ %v90, %b10 ]
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v84, i64 noundef %v77, i64 noundef %v80)
   br label %b23
+b7:
+  %v91 = phi i64 [ %v68, %b4 ], [ %v92, %b13 ]
+  %v93 = phi i32 [ %v63, %b4 ], [ %v94, %b13 ]
+  %v95 = phi i64 [ %v60, %b4 ], [ %v96, %b13 ]
+  %v97 = phi i64 [ 1, %b4 ], [ %v98, %b13 ]
+  %v99 = phi i64 [ %v59, %b4 ], [ %v100, %b13 ]
+  %v101 = getelementptr i8, ptr %v58, i64 %v91
+  %v102 = getelementptr i8, ptr %v101, i64 8
+  %v103 = zext i32 %v93 to i64
+  %v104 = icmp ne ptr %v102, null
+  tail call void @llvm.assume(i1 %v104)
+  tail call void @on_sample(ptr noundef nonnull %v102, i64 noundef %v103)
+  %v105 = icmp ult i64 %v95, %v71
+  br i1 %v105, label %b10, label %b8
+b8:
+  %v106 = phi i64 [ %v107, %b9 ], [ %v99, %b7 ]
+  %v108 = phi i64 [ %v109, %b9 ], [ %v97, %b7 ]
+  %v110 = phi i64 [ %v111, %b9 ], [ %v95, %b7 ]
+  %v112 = and i64 %v106, %v67
+  %v113 = getelementptr i8, ptr %v58, i64 %v112
+  %v114 = load atomic i32, ptr %v113 monotonic, align 4
+  fence acquire
+  %v115 = icmp eq i32 %v114, %v63
+  br i1 %v115, label %b9, label %b10
+b9:
+  %v107 = add i64 %v106, %v71
+  %v111 = sub i64 %v110, %v71
+  %v109 = add i64 %v108, 1
+  %v116 = getelementptr i8, ptr %v113, i64 8
+  %v117 = icmp ne ptr %v116, null
+  tail call void @llvm.assume(i1 %v117)
+  tail call void @on_sample(ptr noundef nonnull %v116, i64 noundef %v72)
+  %v118 = icmp ult i64 %v111, %v71
+  br i1 %v118, label %b10, label %b8
+b10:
+  %v119 = phi i64 [ %v95, %b7 ], [ %v111, %b9 ], [ %v110, %b8 ]
+  %v83 = phi i64 [ %v97, %b7 ], [ %v109, %b9 ], [ %v108, %b8 ]
+  %v90 = phi i64 [ %v99, %b7 ], [ %v107, %b9 ], [ %v106, %b8 ]
+  %v120 = icmp eq i64 %v119, 0
+  br i1 %v120, label %b6, label %b11
+b11:
+  %v121 = sub i64 %v83, %v97
+  %v122 = freeze i64 %v121
+  %v123 = icmp ugt i64 %v122, 7
+  br i1 %v123, label %b12, label %b17
+b12:
+  %v87 = phi i64 [ %v89, %b16 ], [ %v90, %b11 ]
+  %v79 = phi i64 [ %v124, %b16 ], [ %v119, %b11 ]
+  %v92 = and i64 %v87, %v67
+  %v125 = getelementptr inbounds nuw i8, ptr %v58, i64 %v92
+  %v94 = load atomic i32, ptr %v125 monotonic, align 4
+  fence acquire
+  %v126 = zext i32 %v94 to i64
+  %v127 = add nuw nsw i64 %v126, 15
+  %v128 = and i64 %v127, 8589934584
+  %v129 = icmp ugt i64 %v128, %v79
+  br i1 %v129, label %b14, label %b13
+b13:
+  %v100 = add i64 %v128, %v87
+  %v96 = sub nuw i64 %v79, %v128
+  %v98 = add i64 %v83, 1
+  br label %b7
+b14:
+  %v130 = icmp sgt i32 %v94, -1
+  br i1 %v130, label %b15, label %b6
+b15:
+  %v131 = and i32 %v94, 1073741823
+  %v132 = add nuw nsw i32 %v131, 15
+  %v133 = and i32 %v132, 2147483640
+  %v134 = zext nneg i32 %v133 to i64
+  %v135 = icmp samesign ult i64 %v79, %v134
+  br i1 %v135, label %b6, label %b16
+b16:
+  %v136 = load i64, ptr %v18, align 8
+  %v137 = add i64 %v136, 1
+  store i64 %v137, ptr %v18, align 8
+  %v89 = add i64 %v87, %v134
+  %v124 = sub nuw nsw i64 %v79, %v134
+  %v138 = icmp eq i64 %v124, 0
+  br i1 %v138, label %b6, label %b12
+b17:
+  %v139 = phi i64 [ %v85, %b22 ], [ %v90, %b11 ]
+  %v82 = phi i64 [ %v81, %b22 ], [ %v83, %b11 ]
+  %v140 = phi i64 [ %v141, %b22 ], [ %v119, %b11 ]
+  br label %b18
+b18:
+  %v86 = phi i64 [ %v139, %b17 ], [ %v88, %b21 ]
+  %v78 = phi i64 [ %v140, %b17 ], [ %v142, %b21 ]
+  %v143 = and i64 %v86, %v67
+  %v144 = getelementptr i8, ptr %v58, i64 %v143
+  %v145 = load atomic i32, ptr %v144 monotonic, align 4
+  fence acquire
+  %v146 = zext i32 %v145 to i64
+  %v147 = add nuw nsw i64 %v146, 15
+  %v148 = and i64 %v147, 8589934584
+  %v149 = icmp ugt i64 %v148, %v78
+  br i1 %v149, label %b19, label %b22
+b19:
+  %v150 = icmp sgt i32 %v145, -1
+  br i1 %v150, label %b20, label %b6
+b20:
+  %v151 = and i32 %v145, 1073741823
+  %v152 = add nuw nsw i32 %v151, 15
+  %v153 = and i32 %v152, 2147483640
+  %v154 = zext nneg i32 %v153 to i64
+  %v155 = icmp samesign ult i64 %v78, %v154
+  br i1 %v155, label %b6, label %b21
+b21:
+  %v156 = load i64, ptr %v18, align 8
+  %v157 = add i64 %v156, 1
+  store i64 %v157, ptr %v18, align 8
+  %v88 = add i64 %v86, %v154
+  %v142 = sub nuw nsw i64 %v78, %v154
+  %v158 = icmp eq i64 %v142, 0
+  br i1 %v158, label %b6, label %b18
+b22:
+  %v159 = getelementptr i8, ptr %v58, i64 %v143
+  %v85 = add i64 %v148, %v86
+  %v141 = sub nuw i64 %v78, %v148
+  %v81 = add i64 %v82, 1
+  %v160 = getelementptr i8, ptr %v159, i64 8
+  %v161 = icmp ne ptr %v160, null
+  tail call void @llvm.assume(i1 %v161)
+  tail call void @on_sample(ptr noundef nonnull %v160, i64 noundef %v146)
+  %v162 = icmp eq i64 %v141, 0
+  br i1 %v162, label %b6, label %b17
 b23:
-  %v37 = phi i64 [ %v36, %b22 ], [ %v163, %b27 ]
-  %v35 = phi i1 [ %v34, %b22 ], [ true, %b27 ]
+  %v37 = phi i64 [ %v36, %b6 ], [ %v163, %b27 ]
+  %v35 = phi i1 [ %v34, %b6 ], [ true, %b27 ]
   %v33 = load i64, ptr %v5, align 8
   %v31 = load i8, ptr %v7, align 4
   %v164 = trunc nuw i8 %v31 to i1

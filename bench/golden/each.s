@@ -8,18 +8,17 @@ each_rust:
 	pushq	%rbx
 	subq	$120, %rsp
 	movq	%rdi, %r14
-	movq	352(%rdi), %rax
-	movq	%rax, 24(%rsp)
+	movq	352(%rdi), %r13
 	movl	328(%rdi), %eax
 	testl	%eax, %eax
-	je	.LBB21
+	je	.LBB41
 	movq	336(%r14), %rdx
 	leaq	448(%r14), %rcx
-	movq	%rcx, 40(%rsp)
+	movq	%rcx, 48(%rsp)
 	movzbl	332(%r14), %ecx
+	movq	%rdx, 40(%rsp)
 	movq	$0, 16(%rsp)
-	movq	%rdx, 32(%rsp)
-	movq	%r14, (%rsp)
+	movq	%r13, 24(%rsp)
 .LBB2:
 	cmpb	$0, (%r14)
 	movl	$0, %esi
@@ -40,16 +39,16 @@ each_rust:
 	movq	472(%r14), %r8
 	movq	%r8, %rax
 	movq	%r8, %rcx
-	movq	%r10, %r13
+	movq	%r10, 8(%rsp)
 	cmpq	%r10, %r9
 	ja	.LBB6
 	movq	384(%r14), %rcx
 	movq	%rdi, %rax
 .LBB6:
-	ja	.LBB7
+	ja	.LBB8
 	movdqu	368(%r14), %xmm0
 	jmp	.LBB9
-.LBB7:
+.LBB8:
 	movq	%r8, %xmm0
 	pshufd	$68, %xmm0, %xmm0
 .LBB9:
@@ -59,7 +58,7 @@ each_rust:
 	movq	344(%r14), %rax
 	movq	%rax, 432(%r14)
 	movq	$0, 440(%r14)
-	movq	40(%rsp), %rax
+	movq	48(%rsp), %rax
 	pcmpeqd	%xmm0, %xmm0
 	movdqu	%xmm0, (%rax)
 	movq	%rsi, 464(%r14)
@@ -71,26 +70,60 @@ each_rust:
 	callq	*step@GOTPCREL(%rip)
 	movq	64(%rsp), %r15
 	movq	72(%rsp), %r12
-	movq	%r14, %rbp
+	movq	%r14, %rdx
 	movq	88(%rsp), %r14
+	movl	96(%rsp), %ebp
 	movq	%r14, %rax
 	subq	$6, %rax
 	movl	$4, %ecx
 	cmovbq	%rcx, %rax
-	leaq	-1(%rax), %rcx
-	cmpq	$3, %rcx
-	jae	.LBB10
-	movq	%rbp, %rdi
+	leaq	.LJTI0(%rip), %rcx
+	movslq	(%rcx,%rax,4), %rax
+	addq	%rcx, %rax
+	jmpq	*%rax
+.LBB10:
+	movq	%rdx, %r14
+	movq	%rdx, %rdi
 	movq	%r15, %rsi
 	movq	%r12, %rdx
 	xorl	%ecx, %ecx
 	callq	*end_batch@GOTPCREL(%rip)
-	movq	%rbp, %r14
-	jmp	.LBB35
-.LBB10:
-	movl	96(%rsp), %ebp
-	testq	%rax, %rax
-	jne	.LBB19
+	jmp	.LBB13
+.LBB11:
+	movq	%rdx, %rbx
+	movq	%rdx, %rdi
+	movq	%r15, %rsi
+	movq	%r12, %rdx
+	xorl	%ecx, %ecx
+	callq	*end_batch@GOTPCREL(%rip)
+	cmpq	$6, %r14
+	movq	%rbx, %r14
+	jne	.LBB41
+	movzbl	%bpl, %eax
+	cmpl	$3, %eax
+	je	.LBB41
+.LBB13:
+	cmpb	$0, (%r14)
+	jne	.LBB41
+	movq	32(%r14), %rax
+	cmpl	$3, %eax
+	jne	.LBB41
+	movq	336(%r14), %rbx
+	cmpq	%rbx, 32(%rsp)
+	sete	%al
+	testb	%al, 16(%rsp)
+	jne	.LBB41
+	movq	%r14, %rdi
+	callq	*arm@GOTPCREL(%rip)
+	testb	%al, %al
+	je	.LBB41
+	movb	$1, %al
+	movq	%rax, 16(%rsp)
+	movq	%rbx, 32(%rsp)
+	jmp	.LBB37
+.LBB18:
+	movq	%rdx, (%rsp)
+	movq	8(%rsp), %r13
 	addq	$-8, %r13
 	movq	80(%rsp), %rcx
 	movq	%r13, 8(%rsp)
@@ -99,26 +132,26 @@ each_rust:
 	andl	$-8, %r14d
 	movl	$1, %r13d
 	movl	%ebp, %eax
-	jmp	.LBB12
-.LBB18:
+	jmp	.LBB20
+.LBB19:
 	addq	%rsi, %r15
 	incq	%r13
 	movq	%rdx, %r12
-.LBB12:
+.LBB20:
 	leaq	(%rbx,%rcx), %rdi
 	addq	$8, %rdi
 	movl	%eax, %esi
 	callq	*on_sample@GOTPCREL(%rip)
 	cmpq	%r14, %r12
 	movq	%r13, 56(%rsp)
-	jb	.LBB15
-.LBB13:
+	jb	.LBB23
+.LBB21:
 	movq	%r15, %rdi
 	andq	8(%rsp), %rdi
 	movl	(%rbx,%rdi), %eax
 	#MEMBARRIER
 	cmpl	%ebp, %eax
-	jne	.LBB15
+	jne	.LBB23
 	addq	%rbx, %rdi
 	addq	%r14, %r15
 	subq	%r14, %r12
@@ -127,15 +160,15 @@ each_rust:
 	movq	%rbp, %rsi
 	callq	*on_sample@GOTPCREL(%rip)
 	cmpq	%r14, %r12
-	jae	.LBB13
-.LBB15:
+	jae	.LBB21
+.LBB23:
 	testq	%r12, %r12
-	je	.LBB30
+	je	.LBB34
 	movq	%r13, %rax
 	subq	56(%rsp), %rax
 	cmpq	$7, %rax
-	jbe	.LBB25
-.LBB17:
+	jbe	.LBB29
+.LBB25:
 	movq	%r15, %rcx
 	andq	8(%rsp), %rcx
 	movl	(%rbx,%rcx), %eax
@@ -145,21 +178,21 @@ each_rust:
 	andq	%rdx, %rsi
 	movq	%r12, %rdx
 	subq	%rsi, %rdx
-	jae	.LBB18
+	jae	.LBB19
 	testl	%eax, %eax
-	js	.LBB31
+	js	.LBB39
 	andl	$1073741823, %eax
 	addl	$15, %eax
 	andl	$-8, %eax
 	cmpq	%rax, %r12
-	jb	.LBB31
+	jb	.LBB39
 	movq	(%rsp), %rcx
 	incq	440(%rcx)
 	addq	%rax, %r15
 	subq	%rax, %r12
-	jne	.LBB17
-	jmp	.LBB30
-.LBB25:
+	jne	.LBB25
+	jmp	.LBB34
+.LBB29:
 	movq	%r15, %rax
 	andq	8(%rsp), %rax
 	movl	(%rbx,%rax), %esi
@@ -168,71 +201,43 @@ each_rust:
 	movabsq	$8589934584, %rcx
 	andq	%rcx, %r14
 	cmpq	%r14, %r12
-	jb	.LBB26
+	jb	.LBB31
 	addq	%r14, %r15
 	incq	%r13
 	leaq	(%rbx,%rax), %rdi
 	addq	$8, %rdi
 	callq	*on_sample@GOTPCREL(%rip)
 	subq	%r14, %r12
-	jne	.LBB25
-	jmp	.LBB30
-.LBB26:
+	jne	.LBB29
+	jmp	.LBB34
+.LBB31:
 	testl	%esi, %esi
-	js	.LBB31
+	js	.LBB39
 	andl	$1073741823, %esi
 	addl	$15, %esi
 	andl	$-8, %esi
 	cmpq	%rsi, %r12
 	movq	(%rsp), %r14
-	jb	.LBB32
+	jb	.LBB36
 	incq	440(%r14)
 	addq	%rsi, %r15
 	subq	%rsi, %r12
-	jne	.LBB25
-.LBB30:
+	jne	.LBB29
+.LBB34:
 	xorl	%r12d, %r12d
-.LBB31:
 	movq	(%rsp), %r14
-.LBB32:
+	jmp	.LBB36
+.LBB35:
+	xorl	%r13d, %r13d
+	movq	%rdx, %r14
+.LBB36:
 	movq	%r14, %rdi
 	movq	%r15, %rsi
 	movq	%r12, %rdx
 	movq	%r13, %rcx
 	callq	*end_batch@GOTPCREL(%rip)
-	jmp	.LBB33
-.LBB19:
-	movq	(%rsp), %rbx
-	movq	%rbx, %rdi
-	movq	%r15, %rsi
-	movq	%r12, %rdx
-	xorl	%ecx, %ecx
-	callq	*end_batch@GOTPCREL(%rip)
-	cmpq	$6, %r14
-	movq	%rbx, %r14
-	jne	.LBB21
-	movzbl	%bpl, %eax
-	cmpl	$3, %eax
-	je	.LBB21
-.LBB35:
-	cmpb	$0, (%r14)
-	jne	.LBB21
-	movq	32(%r14), %rax
-	cmpl	$3, %eax
-	jne	.LBB21
-	movq	336(%r14), %rbx
-	cmpq	%rbx, 48(%rsp)
-	sete	%al
-	testb	%al, 16(%rsp)
-	jne	.LBB21
-	movq	%r14, %rdi
-	callq	*arm@GOTPCREL(%rip)
-	testb	%al, %al
-	je	.LBB21
-	movb	$1, %al
-	movq	%rax, 16(%rsp)
-	movq	%rbx, 48(%rsp)
-.LBB33:
+	movq	24(%rsp), %r13
+.LBB37:
 	movq	336(%r14), %rdx
 	movzbl	332(%r14), %ecx
 	testb	%cl, %cl
@@ -240,16 +245,20 @@ each_rust:
 	movq	$-1, %rsi
 	cmovneq	%rsi, %rax
 	movq	%rdx, %rsi
-	subq	32(%rsp), %rsi
+	subq	40(%rsp), %rsi
 	andq	%rax, %rsi
 	movl	328(%r14), %eax
 	cmpq	%rax, %rsi
 	jb	.LBB2
-.LBB21:
+	jmp	.LBB41
+.LBB39:
+	movq	(%rsp), %r14
+	jmp	.LBB36
+.LBB41:
 	movq	%r14, %rdi
 	callq	*give_back@GOTPCREL(%rip)
 	movq	352(%r14), %rax
-	subq	24(%rsp), %rax
+	subq	%r13, %rax
 	addq	$120, %rsp
 	popq	%rbx
 	popq	%r12

@@ -180,7 +180,9 @@ impl<M: ConsumerMemory> Consumer<M> {
                     }
                 }
                 Ok(Next::Busy) => Ok(ControlFlow::Continue(Drained::Busy)),
-                Ok(Next::Empty | Next::Limit) => Ok(ControlFlow::Continue(Drained::Empty)),
+                Ok(Next::Empty) => Ok(ControlFlow::Continue(Drained::Empty)),
+                // Discarded records reached the end of this window.
+                Ok(Next::Limit) => continue,
                 Err(corrupt) => Err(corrupt),
             };
             drop(batch);

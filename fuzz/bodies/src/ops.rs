@@ -33,6 +33,7 @@ fn op(input: &Input, capacity: u64) -> Op {
         8 => Op::Read { records: number() },
         9 if other => Op::Finish { records: number() },
         9 => Op::AtMost { records: number() },
+        10 if other => Op::Within { records: number(), bytes: number() },
         10 => Op::ReadBytes { bytes: number() },
         11 if other => Op::NextRecord { records: number() },
         11 => Op::Keep { records: number() },

@@ -106,7 +106,8 @@ impl<'r> Oracle<'r> {
             Op::AtMost { records } => self.read(u64::MAX, Bound::Records(records), End::Drop)?,
             Op::ReadBytes { bytes } => self.read(u64::MAX, Bound::Bytes(bytes), End::Drop)?,
             Op::Finish { records } => self.read(records, Bound::None, End::Finish)?,
-            Op::ForEach { records } => self.for_each(records)?,
+            Op::ForEach { records } => self.for_each(records, None)?,
+            Op::Within { records, bytes } => self.for_each(u64::MAX, Some((records, bytes)))?,
             Op::NextRecord { records } => self.next_record(records)?,
             Op::Keep { records } => self.read(records, Bound::None, End::Rewind)?,
             Op::HoldBack { portion } => {

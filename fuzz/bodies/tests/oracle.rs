@@ -59,6 +59,7 @@ fn op(capacity: u64) -> impl Strategy<Value = Op> {
         8 => (lens(capacity), flags()).prop_map(|(len, flags)| Op::Output { len, flags }),
         6 => records().prop_map(|records| Op::Read { records }),
         2 => records().prop_map(|records| Op::AtMost { records }),
+        2 => (records(), bytes()).prop_map(|(records, bytes)| Op::Within { records, bytes }),
         2 => bytes().prop_map(|bytes| Op::ReadBytes { bytes }),
         6 => records().prop_map(|records| Op::ForEach { records }),
         2 => records().prop_map(|records| Op::Keep { records }),

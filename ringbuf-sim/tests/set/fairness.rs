@@ -148,3 +148,23 @@ fn a_budget_of_records_or_bytes_is_exact() {
     assert_eq!((end, count), (Drained::Limit, 1), "one record at least");
     assert_eq!(drain(Budget::unlimited().records(1_000)).0, Drained::Empty);
 }
+
+/// Discarded records use up bytes and not records. A drain that they end is not at the end of
+/// the ring.
+#[test]
+fn discarded_records_use_up_a_budget_of_bytes() {
+    let (ring, time) = (SimRing::new(64 * KIB).unwrap(), VirtualTime::new());
+    let program = ring.producer();
+    let mut consumer = ring.consumer_in(&time).unwrap();
+    for _ in 0..8 {
+        program.reserve(8).unwrap().discard(Flags::ADAPTIVE); // 16 bytes each
+    }
+    program.output(&[0; 8], Flags::ADAPTIVE).unwrap();
+    let mut drain = |budget: Budget| {
+        let mut count = 0;
+        (consumer.drain_within(&budget, |_| count += 1).unwrap(), count)
+    };
+    assert_eq!(drain(Budget::unlimited().bytes(40)), (Drained::Limit, 0));
+    assert_eq!(drain(Budget::unlimited().records(1).time(ms(1))), (Drained::Limit, 1));
+    assert_eq!(drain(Budget::unlimited()), (Drained::Empty, 0));
+}

@@ -137,6 +137,18 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[set("fairness::a_budget_of_records_or_bytes_is_exact")],
     },
     Break {
+        name: "budget: discarded records end a drain as an empty ring does",
+        file: EACH,
+        edits: &[(
+            "Ok(Next::Limit) => continue,",
+            "Ok(Next::Limit) => Ok(ControlFlow::Continue(Drained::Empty)),",
+        )],
+        seen: &[
+            set("fairness::discarded_records_use_up_a_budget_of_bytes"),
+            Seen::Test("oracle", "the_ring_does_what_the_model_says"),
+        ],
+    },
+    Break {
         name: "set: a ring that another thread adds does not end the wait",
         file: HANDLE,
         edits: &[("        self.changes.wake();\n", "")],

@@ -54,6 +54,13 @@ pub enum Op {
         /// The number of records after which the callback breaks.
         records: u64,
     },
+    /// Reads with a callback within this budget.
+    Within {
+        /// The limit of records.
+        records: u64,
+        /// The limit of bytes.
+        bytes: u64,
+    },
     /// Reads one record at a time, until none is left or this many were read.
     NextRecord {
         /// The number of records after which the read stops.

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use ringbuf_core::{Armed, Drained, Next, Position, Width};
-use ringbuf_sim::Query;
+use ringbuf_core::{Armed, Budget, Drained, Next, Position, Record, Width};
+use ringbuf_sim::{Query, SimMemory};
 
 use crate::oracle::model::{Expected, Found, Model, Walk};
 use crate::oracle::{Oracle, pattern, same};
@@ -140,12 +140,18 @@ impl Oracle<'_> {
         Ok(())
     }
 
-    /// Reads with a callback, and compares each record in it.
-    pub(super) fn for_each(&mut self, records: u64) -> Result<(), String> {
+    /// Reads with a callback, within a budget if there is one, and compares each record.
+    pub(super) fn for_each(
+        &mut self,
+        records: u64,
+        budget: Option<(u64, u64)>,
+    ) -> Result<(), String> {
         let consumer = self.consumer.as_mut().ok_or("no consumer")?;
-        let (model, mut walk) = (&self.model, self.model.walk(u64::MAX, u64::MAX));
+        // A budget is at least one record.
+        let most = budget.map_or((u64::MAX, u64::MAX), |(most, bytes)| (most.max(1), bytes.max(1)));
+        let (model, mut walk) = (&self.model, self.model.walk(most.0, most.1));
         let producer = self.producer;
-        let end = consumer.for_each(|record| {
+        let each = |record: Record<'_, SimMemory>| {
             let expected = match model.next(&mut walk) {
                 Found::Record(expected) => expected,
                 other => return ControlFlow::Break(Err(format!("{record:?}, not {other:?}"))),
@@ -156,7 +162,13 @@ impl Oracle<'_> {
                 Ok(()) if walk.counts.delivered < records => ControlFlow::Continue(()),
                 result => ControlFlow::Break(result),
             }
-        });
+        };
+        let end = match budget {
+            Some((records, bytes)) => {
+                consumer.for_each_within(&Budget::unlimited().records(records).bytes(bytes), each)
+            }
+            None => consumer.for_each(each),
+        };
         let at_the_end = match end.map_err(|corrupt| corrupt.to_string())? {
             ControlFlow::Break(result) => {
                 result?;
@@ -166,10 +178,11 @@ impl Oracle<'_> {
                 let expected = match model.next(&mut walk) {
                     Found::Busy => Ok(Drained::Busy),
                     Found::Empty => Ok(Drained::Empty),
+                    Found::Limit => Ok(Drained::Limit),
                     other => Err(other),
                 };
                 same("end", Ok(end), expected)?;
-                true
+                end != Drained::Limit
             }
         };
         let held = consumer.unpublished();
