@@ -143,10 +143,7 @@ pub(crate) const BREAKS: &[Break] = &[
             "Ok(Next::Limit) => continue,",
             "Ok(Next::Limit) => Ok(ControlFlow::Continue(Drained::Empty)),",
         )],
-        seen: &[
-            set("fairness::discarded_records_use_up_a_budget_of_bytes"),
-            Seen::Test("oracle", "the_ring_does_what_the_model_says"),
-        ],
+        seen: &[set("fairness::discarded_records_use_up_a_budget_of_bytes")],
     },
     Break {
         name: "set: a ring that another thread adds does not end the wait",
