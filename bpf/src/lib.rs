@@ -99,6 +99,14 @@ pub mod load {
     }
 }
 
+/// Programs that begin and tasks that end. `tasks.bpf.c`, Linux 5.8.
+///
+/// Maps `execs` and `exits` (256 KiB each), programs `on_exec` and `on_exit`, attached to raw
+/// tracepoints.
+pub mod tasks {
+    skeleton!("tasks.skel.rs");
+}
+
 /// Drains a user ring and keeps what it saw. `user_drain.bpf.c`, Linux 6.1.
 ///
 /// Map `user_ring` (4 KiB), program `drain` with arguments `types::drain`.

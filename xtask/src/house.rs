@@ -16,6 +16,11 @@ const LONGEST: usize = 450;
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 /// The program that README.md shows.
 const EXAMPLE: &str = "ringbuf-kernel/examples/embed.rs";
+/// An example with more lines is no example. The port of a program with two rings must not be
+/// longer than the programs that people port.
+const EXAMPLE_LINES: usize = 60;
+const PORT_LINES: usize = 42;
+const PORT: &str = "examples/from_libbpf_rs.rs";
 // The needles are put together so that this file does not contain them.
 const IGNORED: &str = concat!("#[", "ignore");
 const MARKS: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), STUB];
@@ -56,6 +61,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("no test is ignored", every(ignored)),
         ("no test depends on the host's speed", every(clock::unexplained)),
         ("nothing is left unfinished", every(unfinished)),
+        ("each example is as short as promised", every(too_long_an_example)),
         ("README.md shows the two commands", readme(&files)),
         ("README.md shows the example that is compiled", example(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
@@ -105,6 +111,19 @@ fn no_c(names: &[&str]) -> Vec<String> {
         sys || name.starts_with("libbpf") || **name == "cc"
     };
     names.iter().filter(c).map(|name| format!("depends on {name}")).collect()
+}
+
+fn too_long_an_example(file: &File) -> Vec<String> {
+    if !file.path.starts_with("examples/") {
+        return Vec::new();
+    }
+    let most = if file.path == PORT { PORT_LINES } else { EXAMPLE_LINES };
+    let lines = file.text.lines().count();
+    if lines <= most {
+        Vec::new()
+    } else {
+        vec![format!("{}: {lines} lines, and not {most}", file.path)]
+    }
 }
 
 fn too_long(file: &File) -> Vec<String> {

@@ -1,0 +1,65 @@
+//! The programs of `examples/` print what happens.
+
+use std::collections::HashSet;
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+
+use ringbuf_tests::{live, skip, watchdog};
+
+/// Runs an example until it has printed that a process of ours began and ended.
+fn prints_both(name: &str) {
+    let test = format!("examples::{name}");
+    if !live(&test) {
+        return;
+    }
+    let here = env::current_exe().expect("a test has a path");
+    let path = here.parent().and_then(|deps| deps.parent()).expect("target").join("examples");
+    if !path.join(name).exists() {
+        return skip(&test, "the example is not built here");
+    }
+    let _hangs = watchdog("examples::prints_both");
+    let mut example =
+        Command::new(path.join(name)).stdout(Stdio::piped()).spawn().expect("the example runs");
+    let mut lines = BufReader::new(example.stdout.take().expect("piped")).lines();
+    let (ours, over) = (Mutex::new(HashSet::new()), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(SeqCst) {
+                let mut child = Command::new("true").spawn().expect("true(1)");
+                ours.lock().expect("no panic").insert(child.id().to_string());
+                child.wait().expect("it ends");
+            }
+        });
+        let (mut began, mut ended) = (HashSet::new(), HashSet::new());
+        for line in lines.by_ref().map(|line| line.expect("text")) {
+            let (what, id) = line.split_once(' ').expect("two words");
+            if what == "exec" {
+                began.insert(id.to_owned())
+            } else {
+                ended.insert(id.to_owned())
+            };
+            let ours = ours.lock().expect("no panic");
+            if ours.iter().any(|id| began.contains(id) && ended.contains(id)) {
+                break;
+            }
+        }
+        over.store(true, SeqCst);
+    });
+    assert!(example.try_wait().expect("ours").is_none(), "{name} ended");
+    example.kill().expect("it runs");
+    example.wait().expect("it ends");
+}
+
+#[test]
+fn a_program_with_libbpf_rs() {
+    prints_both("before_libbpf_rs");
+}
+
+#[test]
+fn the_same_program_with_our_reader() {
+    prints_both("from_libbpf_rs");
+}
