@@ -45,7 +45,7 @@ impl Circle {
         if let Some(slot) = at_mut(slots, after) {
             slot.turn.before = index;
         }
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
     }
 
     /// Takes a ring out.
@@ -56,7 +56,8 @@ impl Circle {
         if was != State::Active {
             return;
         }
-        self.len -= 1;
+        // Slots that lie about themselves must not cause a panic.
+        self.len = self.len.saturating_sub(1);
         if let Some(slot) = at_mut(slots, before) {
             slot.turn.after = after;
         }

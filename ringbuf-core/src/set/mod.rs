@@ -152,9 +152,10 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         let slot = at_mut(self.slots.as_mut(), token.index)?;
         let Member { ring, tag } = slot.member.take()?;
         slot.generation = slot.generation.wrapping_add(1);
-        self.silent -= u32::from(core::mem::take(&mut slot.turn.silent));
+        let silent = u32::from(core::mem::take(&mut slot.turn.silent));
+        self.silent = self.silent.saturating_sub(silent);
         self.host.unwatch(&ring, token);
-        self.len -= 1;
+        self.len = self.len.saturating_sub(1);
         let members = self.slots.as_ref().iter().filter_map(|slot| slot.member.as_ref());
         let sizes = members.map(|member| member.ring.as_ref().memory().capacity().bytes());
         self.tally.smallest = sizes.min().unwrap_or(u64::MAX);

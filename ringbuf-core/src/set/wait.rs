@@ -179,7 +179,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     fn set_silent(&mut self, index: u32, silent: bool) {
         if let Some(slot) = super::circle::at_mut(self.slots.as_mut(), index) {
             let was = core::mem::replace(&mut slot.turn.silent, silent);
-            self.silent = self.silent + u32::from(silent) - u32::from(was);
+            self.silent = self.silent.saturating_add(silent.into()).saturating_sub(was.into());
         }
     }
 

@@ -31,6 +31,12 @@ use crate::{RingBuf, Waker, sleep};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+/// Tags go to another thread with it, so they must be `Send`:
+/// ```compile_fail,E0277
+/// # use ringbuf_kernel::{RingSet, WaitPolicy};
+/// let handle = RingSet::<std::rc::Rc<()>>::new(WaitPolicy::balanced()).unwrap().handle();
+/// std::thread::spawn(move || handle.remove(1));
+/// ```
 pub struct SetHandle<T> {
     pub(super) shared: Arc<Shared<T>>,
 }
@@ -112,5 +118,21 @@ impl<T> Shared<T> {
 impl<T> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SetHandle;
+    use crate::{RingError, RingSet, SetError};
+
+    #[test]
+    fn sets_and_their_errors_go_to_other_threads() {
+        fn is_send<T: Send>() {}
+        fn is_shared<T: Send + Sync + 'static>() {}
+        is_send::<RingSet<Vec<u8>>>();
+        is_shared::<SetHandle<Vec<u8>>>();
+        is_shared::<SetError>();
+        is_shared::<RingError>();
     }
 }
