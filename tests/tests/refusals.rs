@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use libbpf_rs::MapHandle;
@@ -14,7 +15,9 @@ use libbpf_rs::libbpf_sys::{
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
 use ringbuf_bpf::wakeup::types::emit;
-use ringbuf_kernel::{Drained, MapOptions, OpenError, RingBuf, UserRingBuf, WaitError, WaitPolicy};
+use ringbuf_kernel::{
+    Drained, MapOptions, OpenError, RingBuf, RingSet, SetError, UserRingBuf, WaitError, WaitPolicy,
+};
 use ringbuf_tests::{BpfFs, Call, live, live_since, page_size, test_run, watchdog, with_failing};
 
 /// `result` must be an error whose text has each of `parts` in it. The text is whole: nothing is
@@ -227,6 +230,33 @@ fn waiting_says_what_failed() {
     let time = Some(Duration::from_millis(1));
     assert_each_says(&BLOCKS, || ring().with_policy(WaitPolicy::immediate()).wait(time));
     assert_each_says(&WAKERS, || ring().waker());
+}
+
+#[test]
+fn a_set_says_what_failed() {
+    if !live("refusals::a_set") {
+        return;
+    }
+    let ring = || RingBuf::create(page_size() as u64).expect("ring");
+    let set = || RingSet::new(WaitPolicy::immediate()).expect("a set");
+    assert_each_says(&WAKERS, || RingSet::<()>::new(WaitPolicy::immediate()));
+    let (creates, watches, waits) = (&BLOCKS[..3], &BLOCKS[3..6], &BLOCKS[6..]);
+    assert_each_says(creates, || RingSet::<()>::new(WaitPolicy::immediate()));
+    assert_each_says(watches, || RingSet::<()>::new(WaitPolicy::immediate()));
+    let outside = Mutex::new(set());
+    assert_each_says(watches, || outside.lock().expect("no panic").insert(ring(), ()));
+    let handle = set().handle();
+    assert_each_says(watches, || {
+        handle.insert(ring(), ()).map_err(|error| match error {
+            SetError::Wait(error) => error,
+            other => panic!("{other}"),
+        })
+    });
+    assert_each_says(waits, || {
+        let mut set = set();
+        set.insert(ring(), ()).expect("added");
+        set.wait(Some(Duration::from_millis(1)))
+    });
 }
 
 #[test]

@@ -238,3 +238,33 @@ fn what_is_left_is_found_by_the_next_wait() {
     }
     assert!(set.as_fd().try_clone_to_owned().is_ok());
 }
+
+/// Another reader moves the position of one ring. That is reported once, by id and name, and the
+/// other rings go on.
+#[test]
+fn a_ring_that_is_read_by_another_fails_alone() {
+    if !live("set::read_by_another") {
+        return;
+    }
+    let programs = programs(3);
+    let mut set = set(&programs, WaitPolicy::balanced());
+    let mut counts = [0; 3];
+    let mut failed = Vec::new();
+    for round in 0..4 {
+        programs.iter().for_each(|program| emit(program, 0));
+        if round == 1 {
+            programs[1].ring().catch_up();
+        }
+        while set.wait(Some(Duration::from_millis(2))).expect("wait") == Wakeup::Ready {
+            if let Err(error) = set.drain(|&mut number, _| counts[number] += 1) {
+                failed.push(error);
+            }
+        }
+    }
+    let [error] = &failed[..] else { panic!("{failed:?}") };
+    let ring = set.iter().nth(1).expect("the second").0;
+    assert_eq!((error.id, &error.name[..]), (ring.id(), ring.name()));
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("the ring of map {} (ring): ", ring.id())), "{text}");
+    assert_eq!([counts[0], counts[2]], [4, 4]);
+}

@@ -79,7 +79,7 @@ pub(super) struct Shared<T> {
     /// `None`: the set was dropped.
     queue: Mutex<Option<Vec<Change<T>>>>,
     pub(super) changes: Waker,
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
 }
 
 pub(super) enum Change<T> {
@@ -88,7 +88,7 @@ pub(super) enum Change<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(epoll: OwnedFd, changes: Waker) -> Self {
+    pub(super) fn new(epoll: Arc<OwnedFd>, changes: Waker) -> Self {
         Self { queue: Mutex::new(Some(Vec::new())), changes, epoll }
     }
 

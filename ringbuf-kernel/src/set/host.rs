@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringbuf_core::{SetHost, Token, WaitHost, WakeCause};
@@ -15,7 +16,7 @@ use crate::{Mapping, RingBuf, WaitError, Waker};
 /// A clock, an epoll set, and two wakers that end its sleeps.
 #[derive(Debug)]
 pub(crate) struct EpollHost {
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     /// The user's.
     waker: Waker,
     /// Raised when another thread adds or removes a ring.
@@ -45,7 +46,7 @@ impl EpollHost {
     pub(super) fn new(changes: Waker) -> Result<Self, WaitError> {
         let operation = "map the page that tells a child of fork";
         let process = Process::current().map_err(|source| WaitError { operation, source })?;
-        let (epoll, waker) = (sleep::epoll()?, Waker::new()?);
+        let (epoll, waker) = (Arc::new(sleep::epoll()?), Waker::new()?);
         sleep::watch(&epoll, waker.event(), libc::EPOLLIN, WAKER)?;
         sleep::watch(&epoll, changes.event(), libc::EPOLLIN, CHANGES)?;
         let notified =
@@ -54,7 +55,7 @@ impl EpollHost {
         Ok(Self { epoll, waker, changes, process, notified, start })
     }
 
-    pub(super) fn epoll(&self) -> &OwnedFd {
+    pub(super) fn epoll(&self) -> &Arc<OwnedFd> {
         &self.epoll
     }
 

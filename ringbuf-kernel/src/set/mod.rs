@@ -80,15 +80,11 @@ impl<T> RingSet<T> {
     /// Creates an empty set.
     ///
     /// # Errors
-    /// [`WaitError`] if no file descriptor is left: a set needs four.
+    /// [`WaitError`] if no file descriptor is left: a set needs three.
     pub fn new(policy: WaitPolicy) -> Result<Self, WaitError> {
         let changes = Waker::new()?;
         let host = EpollHost::new(changes.clone())?;
-        let epoll = host
-            .epoll()
-            .try_clone()
-            .map_err(|source| WaitError { operation: "duplicate the epoll set", source })?;
-        let shared = Arc::new(Shared::new(epoll, changes));
+        let shared = Arc::new(Shared::new(host.epoll().clone(), changes));
         Ok(Self { rings: Rings::new(host, Vec::new(), policy), shared })
     }
 
