@@ -77,7 +77,7 @@ pub use ringbuf_core::{
     Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost, WaitPolicy, WaitState,
     WakeCause, WakeFlag, Wakeup, Width,
 };
-pub use set::{Callback, Ready, RingError, RingSet, SetError, SetHandle};
+pub use set::{Callback, Ready, RingError, RingSet, SendCallback, SetError, SetHandle};
 pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;

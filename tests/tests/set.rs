@@ -190,33 +190,74 @@ fn ready_rings_lend_batches() {
     assert_eq!(found, [(0, 1), (2, 2)]);
 }
 
-/// A child of fork takes no event from its parent, and every use in it ends with an error.
+/// A child of fork takes no event from its parent, removes nothing of it, and every use in it
+/// ends with an error.
 #[test]
 fn a_child_of_fork_cannot_wait() {
     if !live("set::fork") {
         return;
     }
     let programs = programs(2);
-    let mut set = set(&programs, WaitPolicy::balanced());
-    assert_eq!(set.wait(Some(Duration::ZERO)).expect("wait"), Wakeup::TimedOut);
+    let mut set = set(&programs, WaitPolicy::balanced().max_sleep(Duration::MAX));
+    assert_eq!(set.arm().expect("arm"), Armed::Sleep);
     emit(&programs[1], 0);
+    let (handle, id) = (set.handle(), set.iter().next().expect("a ring").0.id());
     // SAFETY: the child only uses the set, and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let refused = set.wait(None).is_err_and(|error| error.to_string().contains("parent"));
-        let forked = set.drain(|_, _| ()).is_err_and(|error| error.to_string().contains("fork"));
-        let armed = set.arm().is_err();
-        drop(set);
-        process::exit(i32::from(!(refused && forked && armed)));
+        let says = |error: String| error.contains("parent");
+        let refused = set.wait(None).is_err_and(|error| says(error.to_string()));
+        let nothing = set.drain(|_, _| ()).is_ok();
+        let armed = set.arm().is_err_and(|error| says(error.to_string()));
+        handle.remove(id);
+        let gone = set.remove(id);
+        let (ring, _) = gone.expect("the child has a set of its own");
+        let inserted = set.insert(ring, 7).is_err_and(|error| says(error.to_string()));
+        drop((set, handle));
+        process::exit(i32::from(!(refused && nothing && armed && inserted)));
     }
     let mut status = -1;
     // SAFETY: one number to write to.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!(status, 0);
-    assert_eq!(set.wait(LONG).expect("wait"), Wakeup::Ready);
-    let mut count = 0;
-    set.drain(|_, _| count += 1).expect("sound rings");
-    assert_eq!(count, 1);
+    let _hangs = watchdog("set::fork");
+    for number in [1, 0] {
+        assert_eq!(set.wait(None).expect("wait"), Wakeup::Ready);
+        let mut found = Vec::new();
+        set.drain(|&mut number, _| found.push(number)).expect("sound rings");
+        assert_eq!(found, [number]);
+        assert_eq!(set.arm().expect("arm"), Armed::Sleep);
+        emit(&programs[0], 0);
+    }
+}
+
+/// No wake is lost by another call than a wait, and a drain after it reads all.
+#[test]
+fn a_wake_is_left_to_the_next_wait() {
+    if !live("set::a_wake") {
+        return;
+    }
+    let programs = programs(2);
+    let mut rings = RingSet::new(WaitPolicy::balanced()).expect("an epoll set");
+    let waker = rings.waker();
+    for program in &programs {
+        rings.add(program.map(), |_| ControlFlow::Break(())).expect("added");
+    }
+    assert_eq!(rings.poll(Some(Duration::from_millis(2))).expect("poll"), Wakeup::TimedOut);
+    waker.wake();
+    assert_eq!(rings.arm().expect("arm"), Armed::Ready);
+    assert_eq!(rings.poll(None).expect("poll"), Wakeup::Woken);
+    assert_eq!(rings.arm().expect("arm"), Armed::Sleep);
+    waker.wake();
+    assert_eq!(poll_now(&rings).expect("poll") & 1, 1, "a wake makes the descriptor readable");
+    rings.consume().expect("nothing");
+    assert_eq!(rings.poll(None).expect("poll"), Wakeup::Woken);
+    emit(&programs[1], 0);
+    waker.wake();
+    let stopped = rings.poll(None).expect_err("the callback breaks");
+    assert!(matches!(stopped, SetError::Stopped), "{stopped}");
+    assert_eq!(rings.poll(None).expect("poll"), Wakeup::Woken);
+    assert_eq!(rings.poll(Some(Duration::ZERO)).expect("poll"), Wakeup::TimedOut);
 }
 
 /// A ring that is not drained stays ready, whatever its policy: no wait sleeps.

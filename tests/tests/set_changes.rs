@@ -5,10 +5,11 @@ use std::env;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
+use std::time::Duration;
 
 use ringbuf_bpf::vectors::types::op_kind;
-use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy, Wakeup};
-use ringbuf_tests::{Operations, disposable_kernel, live, page_size, watchdog};
+use ringbuf_kernel::{Armed, RingBuf, RingSet, WaitPolicy, Wakeup};
+use ringbuf_tests::{Epoll, Operations, Trigger, disposable_kernel, live, page_size, watchdog};
 
 /// A ring that another thread adds is read without an end of the wait, and one that it removes
 /// can be opened again.
@@ -70,4 +71,54 @@ fn rings_come_and_go_while_the_set_waits() {
     handle.remove(id);
     drop((refused, handle, waker));
     assert_eq!(descriptors(), before, "a descriptor is left");
+}
+
+/// A change is never hidden from an event loop that arms and blocks: it makes the descriptor
+/// readable, or arming says so.
+#[test]
+fn an_armed_set_hears_of_changes() {
+    if !live("set_changes::an_armed_set") {
+        return;
+    }
+    let _hangs = watchdog("set_changes::an_armed_set");
+    let changes = if disposable_kernel() { 100 } else { 10_000 };
+    let done = AtomicU64::new(0);
+    let mut set = RingSet::new(WaitPolicy::balanced().max_sleep(Duration::MAX)).expect("a set");
+    let handle = set.handle();
+    let outer = Epoll::new(&set, Trigger::Level).expect("an epoll set");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for change in 0..changes {
+                while done.load(SeqCst) < change {
+                    thread::yield_now();
+                }
+                for _ in 0..change % 50 {
+                    std::hint::spin_loop();
+                }
+                let tag = Counted(&done);
+                handle
+                    .insert(RingBuf::create(page_size() as u64).expect("ring"), tag)
+                    .expect("added");
+            }
+        });
+        while done.load(SeqCst) < changes {
+            set.wait(Some(Duration::ZERO)).expect("wait");
+            let ids: Vec<_> = set.iter().map(|(ring, _)| ring.id()).collect();
+            ids.into_iter().for_each(|id| drop(set.remove(id)));
+            let armed = set.arm().expect("arm");
+            // Arming makes changes, too.
+            if armed == Armed::Sleep && set.is_empty() && done.load(SeqCst) < changes {
+                outer.wait(Duration::from_secs(1000)).expect("epoll_wait");
+            }
+        }
+    });
+}
+
+/// Counts when it is dropped.
+struct Counted<'a>(&'a AtomicU64);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
 }

@@ -24,7 +24,7 @@ use turns::Tally;
 /// from another.
 ///
 /// A ring in the set is either idle or active. An idle ring is armed: its next commit
-/// notifies. It costs nothing until then. An active ring had records lately. It is looked
+/// notifies. Until then it costs a look now and then. An active ring had records lately. It is looked
 /// at after each rest and held back, so its commits do not notify. A ring becomes idle
 /// when 256 looks in a row and a millisecond brought nothing, and whenever the set
 /// blocks.
@@ -75,6 +75,8 @@ pub struct RingSet<H: SetHost, T, S> {
     unasked: u32,
     silent: u32,
     swept: Duration,
+    /// A wake that arming found. The next wait reports it.
+    woken: bool,
 }
 
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
@@ -99,6 +101,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             unasked: 0,
             silent: 0,
             swept: Duration::ZERO,
+            woken: false,
         }
     }
 
@@ -108,8 +111,8 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 
     /// Sets what one ring may read in one turn.
     ///
-    /// With a limit of time, a record waits no longer than the number of active rings
-    /// times this limit, and the longest nap.
+    /// With a limit of time, a record that notifies waits no longer than this limit times
+    /// the number of active rings, plus the longest nap.
     pub fn set_budget(&mut self, budget: Budget) {
         self.tally.budget = budget;
     }
@@ -155,6 +158,8 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         let silent = u32::from(core::mem::take(&mut slot.turn.silent));
         self.silent = self.silent.saturating_sub(silent);
         self.host.unwatch(&ring, token);
+        // The turn that it had, or will not have.
+        self.unasked = self.unasked.saturating_sub(1);
         self.len = self.len.saturating_sub(1);
         let members = self.slots.as_ref().iter().filter_map(|slot| slot.member.as_ref());
         let sizes = members.map(|member| member.ring.as_ref().memory().capacity().bytes());
@@ -168,6 +173,12 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     pub fn get(&self, token: Token) -> Option<(&H::Ring, &T)> {
         let member = self.slot(token)?.member.as_ref()?;
         Some((&member.ring, &member.tag))
+    }
+
+    /// Returns the tag of a ring.
+    pub fn tag_mut(&mut self, token: Token) -> Option<&mut T> {
+        self.slot(token)?;
+        Some(&mut at_mut(self.slots.as_mut(), token.index)?.member.as_mut()?.tag)
     }
 
     /// Returns the tokens of all rings.

@@ -19,6 +19,9 @@ use crate::{
 /// traced program microseconds.
 const LOOKS: u32 = 256;
 
+/// After this time without a record, a silent ring becomes idle, too.
+const SILENT: Duration = Duration::from_secs(1);
+
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// Reads each active ring once, within the [budget](Self::set_budget). Call it after
     /// [`wait`](Self::wait). Rings take turns: the next call begins after the ring that
@@ -94,7 +97,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         while *left > 0 {
             *left -= 1;
             let index = self.circle.first()?;
-            if self.look(index) {
+            if self.look_at(index) {
                 self.circle.rotate(self.slots.as_ref());
                 return Some(index);
             }
@@ -114,7 +117,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// Looks at the ring whose turn it is. If there is nothing, the next one gets its
     /// turn. After many such looks the ring becomes idle.
     #[inline]
-    pub(super) fn look(&mut self, index: u32) -> bool {
+    pub(super) fn look_at(&mut self, index: u32) -> bool {
         let now = self.tally.pace.now;
         let Some(slot) = at_mut(self.slots.as_mut(), index) else { return false };
         if slot.turn.failed {
@@ -135,14 +138,17 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Arms the ring whose turn it is. Unless that finds something, it becomes idle, and
-    /// the next one gets its turn. A silent ring stays active.
+    /// the next one gets its turn. A silent ring stays active for a while.
     pub(super) fn arm_one(&mut self, index: u32) -> Armed {
+        let now = self.tally.pace.now;
         let Some(consumer) = self.consumer(index) else { return Armed::Sleep };
         let armed = consumer.arm();
         if armed == Armed::Sleep {
-            if at(self.slots.as_ref(), index).is_some_and(|slot| slot.turn.silent) {
+            let turn = at(self.slots.as_ref(), index).map(|slot| slot.turn);
+            if turn.is_some_and(|turn| turn.silent && now.saturating_sub(turn.found) < SILENT) {
                 self.circle.rotate(self.slots.as_ref());
             } else {
+                self.set_silent(index, false);
                 self.circle.leave(self.slots.as_mut(), index, State::Idle);
             }
         }
@@ -180,6 +186,12 @@ impl<H: SetHost, T> Ready<'_, H, T> {
     #[must_use]
     pub fn token(&self) -> Token {
         self.token
+    }
+
+    /// Returns the ring.
+    #[must_use]
+    pub fn ring(&self) -> &H::Ring {
+        &self.member.ring
     }
 
     /// Returns the tag of the ring.
@@ -245,7 +257,7 @@ impl<H: SetHost, T> Drop for Ready<'_, H, T> {
             (turn.empty, turn.found) = (0, tally.pace.now);
             // Capacities are powers of two, and at least the smallest.
             let scaled = bytes / (consumer.memory.capacity().bytes() / tally.smallest).max(1);
-            tally.records += records;
+            tally.records = tally.records.saturating_add(records);
             tally.fullest = tally.fullest.max(scaled.max(1));
         }
         // The batch has reported it.

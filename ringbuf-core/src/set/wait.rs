@@ -18,18 +18,22 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// producers do not notify (`BPF_RB_NO_WAKEUP`) are looked at each
     /// [`max_sleep`](crate::WaitPolicy::max_sleep), and before a wait times out, but at
     /// most once a millisecond. A ring that was found so is then looked at as often as
-    /// [`latency_bound`](crate::WaitPolicy::latency_bound) says, until it notifies.
+    /// [`latency_bound`](crate::WaitPolicy::latency_bound) says, until it notifies, or
+    /// brings nothing for a second.
+    ///
+    /// After [`Wakeup::Woken`], a drain reads everything that was there.
     ///
     /// # Errors
     /// An error of the system's clock or sleeps.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, H::Error> {
-        if self.host.take_wake() {
-            return Ok(Wakeup::Woken);
+        if self.take_wake() {
+            return self.woken_now();
         }
         let mut now = self.account();
         if self.is_any_known_ready() {
             // The others get their turns, too.
             self.collect(Duration::ZERO)?;
+            self.sweep(now, self.state.max_sleep());
             return Ok(self.ready_now());
         }
         let deadline = timeout.map_or(Duration::MAX, |timeout| now.saturating_add(timeout));
@@ -47,10 +51,11 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             }
             now = self.tally.pace.now;
             if cause == WakeCause::Interrupted {
-                let woken = self.host.take_wake();
-                return Ok(if woken { Wakeup::Woken } else { Wakeup::Interrupted });
+                return if self.take_wake() { self.woken_now() } else { Ok(Wakeup::Interrupted) };
             }
-            let found = self.look_at_all() | self.sweep(now, action.is_none());
+            let between = self.state.max_sleep();
+            let between = if action.is_none() { between.min(QUIET) } else { between };
+            let found = self.look_at_all() | self.sweep(now, between);
             if let Some(action) = action {
                 self.state.observe(action, cause, found);
             }
@@ -58,8 +63,8 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             if found {
                 return Ok(self.ready_now());
             }
-            if self.host.take_wake() {
-                return Ok(Wakeup::Woken);
+            if self.take_wake() {
+                return self.woken_now();
             }
             if action.is_none() {
                 return Ok(Wakeup::TimedOut);
@@ -67,20 +72,46 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         }
     }
 
-    /// Arms all rings. [`Armed::Sleep`] promises that the next commit makes the
-    /// descriptor of the set ready, with the exceptions of
+    /// Looks at all rings, without a wait, and returns true if one has something to read.
+    /// A wake is left to the next wait.
+    ///
+    /// # Errors
+    /// The system did not say which rings have notified.
+    pub fn look(&mut self) -> Result<bool, H::Error> {
+        self.collect(Duration::ZERO)?;
+        let now = self.account();
+        let found = self.sweep(now, Duration::ZERO) | self.look_at_all();
+        self.unasked = self.circle.len();
+        Ok(found)
+    }
+
+    /// Looks at all rings and arms them. [`Armed::Sleep`] promises that the next commit
+    /// or wake makes the descriptor of the set ready, with the exceptions of
     /// [`Consumer::arm`](crate::Consumer::arm). Call it before you block in an event
     /// loop of your own.
+    ///
+    /// [`Armed::Ready`]: call [`wait`](Self::wait), which returns at once.
     ///
     /// # Errors
     /// The system did not say which rings have notified.
     pub fn arm(&mut self) -> Result<Armed, H::Error> {
-        self.collect(Duration::ZERO)?;
-        let armed = self.arm_all();
-        if armed == Armed::Ready {
-            self.unasked = self.circle.len();
+        let mut armed = Armed::Ready;
+        if !self.look()? {
+            armed = self.arm_all();
         }
-        Ok(armed)
+        // Collecting has used up the event of a wake.
+        self.woken |= self.host.take_wake();
+        Ok(if self.woken { Armed::Ready } else { armed })
+    }
+
+    fn take_wake(&mut self) -> bool {
+        core::mem::take(&mut self.woken) | self.host.take_wake()
+    }
+
+    /// A drain after a wake reads all that is there, as the last one of a program must.
+    fn woken_now(&mut self) -> Result<Wakeup, H::Error> {
+        self.look()?;
+        Ok(Wakeup::Woken)
     }
 
     fn ready_now(&mut self) -> Wakeup {
@@ -115,7 +146,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     fn look_at_all(&mut self) -> bool {
         for _ in 0..self.circle.len() {
             match self.circle.first() {
-                Some(index) if self.look(index) => return true,
+                Some(index) if self.look_at(index) => return true,
                 Some(_) => {}
                 None => return false,
             }
@@ -153,12 +184,10 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         self.circle.activate(self.slots.as_mut(), token.index, self.tally.pace.now);
     }
 
-    /// Looks at the idle rings, if that was not done for long. One that has something to
-    /// read has not notified.
-    fn sweep(&mut self, now: Duration, before_the_end: bool) -> bool {
-        let pause = self.state.max_sleep();
-        let pause = if before_the_end { pause.min(QUIET) } else { pause };
-        if now.saturating_sub(self.swept) < pause {
+    /// Looks at the idle rings, unless that was done in this time. One that has something
+    /// to read has not notified.
+    fn sweep(&mut self, now: Duration, between: Duration) -> bool {
+        if now.saturating_sub(self.swept) < between {
             return false;
         }
         self.swept = now;
@@ -176,7 +205,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         found
     }
 
-    fn set_silent(&mut self, index: u32, silent: bool) {
+    pub(super) fn set_silent(&mut self, index: u32, silent: bool) {
         if let Some(slot) = super::circle::at_mut(self.slots.as_mut(), index) {
             let was = core::mem::replace(&mut slot.turn.silent, silent);
             self.silent = self.silent.saturating_add(silent.into()).saturating_sub(was.into());

@@ -11,9 +11,13 @@ use crate::{Drained, RingBuf, Wakeup};
 /// [`poll`](RingSet::poll) returns [`SetError::Stopped`].
 pub type Callback<'cb> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + 'cb>;
 
-/// A set of callbacks. A port from libbpf-rs is mechanical: `RingBufferBuilder` and the
-/// built ring buffer are one type, and callbacks return [`ControlFlow`] instead of a
-/// number.
+/// A [`Callback`] that may go to another thread, with its set or through a
+/// [`SetHandle`](super::SetHandle). Box it yourself: `handle.insert(ring, Box::new(..))`.
+pub type SendCallback<'cb> = Box<dyn FnMut(&[u8]) -> ControlFlow<()> + Send + 'cb>;
+
+/// A set of callbacks, as `RingBufferBuilder` of libbpf-rs makes one. Builder and built ring
+/// buffer are one type, callbacks return [`ControlFlow`] instead of a number, and a signal
+/// ends [`poll`](Self::poll) with [`Wakeup::Interrupted`] instead of an error.
 ///
 /// ```no_run
 /// use std::ops::ControlFlow::Continue;
@@ -43,30 +47,39 @@ impl<'cb> RingSet<Callback<'cb>> {
         callback: impl FnMut(&[u8]) -> ControlFlow<()> + 'cb,
     ) -> Result<u32, SetError> {
         let ring = RingBuf::open(map)?;
-        let id = ring.id();
-        self.insert(ring, Box::new(callback))?;
-        Ok(id)
+        Ok(self.insert(ring, Box::new(callback))?)
     }
+}
 
+/// Any tag that can be called with the bytes of a record: a [`Callback`], a
+/// [`SendCallback`], or a type of your own.
+impl<C: FnMut(&[u8]) -> ControlFlow<()>> RingSet<C> {
     /// Waits until a ring has records, but no longer than `timeout`, and calls the
     /// callbacks with them. `None` means no limit.
     ///
     /// # Errors
-    /// As [`wait`](Self::wait) and [`consume`](Self::consume).
+    /// As [`wait`](Self::wait) and [`consume`](Self::consume). A wake that came with such
+    /// an error is reported by the next call.
     pub fn poll(&mut self, timeout: Option<Duration>) -> Result<Wakeup, SetError> {
         let wakeup = self.wait(timeout)?;
-        self.call()?;
+        if let Err(error) = self.call() {
+            if wakeup == Wakeup::Woken {
+                self.waker().wake();
+            }
+            return Err(error);
+        }
         Ok(wakeup)
     }
 
     /// Calls the callbacks with the records that are there now, without waiting. Each
-    /// ring has one turn.
+    /// ring has one turn, within the budget of the set: after [`Drained::Limit`], call it
+    /// again for the rest. A wake is left to the next wait.
     ///
     /// # Errors
     /// [`SetError::Stopped`] if a callback broke: its record is consumed, later ones are
     /// not. [`SetError::Ring`] if one ring is corrupt: call this again for the others.
     pub fn consume(&mut self) -> Result<Drained, SetError> {
-        self.wait(Some(Duration::ZERO))?;
+        self.look()?;
         self.call()
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use ringbuf_core::RingFailed;
 
 use super::Rings;
-use crate::{Corrupt, OpenError, WaitError};
+use crate::{Corrupt, OpenError, RingBuf, WaitError};
 
 /// One ring of a set is corrupt. It gets no more turns. The others go on: read again, or
 /// remove this one first.
@@ -23,10 +23,16 @@ pub struct RingError {
 
 impl RingError {
     #[cold]
+    pub(super) fn new(ring: &RingBuf, corrupt: Corrupt) -> Self {
+        Self { id: ring.id(), name: ring.name().to_owned(), corrupt }
+    }
+
+    #[cold]
     pub(super) fn of<T>(rings: &Rings<T>, RingFailed { token, corrupt, .. }: RingFailed) -> Self {
-        let ring = rings.get(token).map(|(ring, _)| (ring.id(), ring.name().to_owned()));
-        let (id, name) = ring.unwrap_or_default();
-        Self { id, name, corrupt }
+        match rings.get(token) {
+            Some((ring, _)) => Self::new(ring, corrupt),
+            None => Self { id: 0, name: String::new(), corrupt },
+        }
     }
 }
 

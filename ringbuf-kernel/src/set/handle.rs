@@ -1,19 +1,20 @@
 //! Adding and removing rings from another thread.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::SetError;
-use super::host::NEW;
+use super::host::{NEW, check_owner};
+use crate::owner::Process;
 use crate::{RingBuf, Waker, sleep};
 
 /// Adds and removes rings of a [`RingSet`](super::RingSet) from another thread, also
 /// while that set waits. Clones change the same set.
 ///
-/// The thread that waits makes each change, in order, before its next sleep. It does not
-/// return from its wait for that.
+/// The thread that waits makes each change, in order, before its next sleep. Its wait does
+/// not end for that. Until then, records of a removed ring are still delivered.
 ///
 /// ```no_run
 /// use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
@@ -48,6 +49,7 @@ impl<T> SetHandle<T> {
     /// [`SetError::Wait`] if the system refuses to watch it; [`SetError::Closed`] if the
     /// set was dropped. Then the ring is dropped; open it again.
     pub fn insert(&self, ring: RingBuf, tag: T) -> Result<(), SetError> {
+        check_owner(self.shared.process)?;
         // Whatever the system refuses, it refuses here. The set gives the token.
         let events = libc::EPOLLIN | libc::EPOLLET;
         sleep::watch(&self.shared.epoll, ring.as_raw_fd(), events, NEW)?;
@@ -55,10 +57,12 @@ impl<T> SetHandle<T> {
     }
 
     /// Removes the ring of this map and drops it, in the thread of the set. Nothing
-    /// happens if the set does not have it.
+    /// happens if the set does not have it, or in a child of `fork`.
     pub fn remove(&self, id: u32) {
         // A set that was dropped has dropped its rings, too.
-        self.shared.change(Change::Remove(id)).ok();
+        if self.shared.process.is_current() {
+            self.shared.change(Change::Remove(id)).ok();
+        }
     }
 }
 
@@ -77,9 +81,10 @@ impl<T> fmt::Debug for SetHandle<T> {
 /// What the handles of a set share with it.
 pub(super) struct Shared<T> {
     /// `None`: the set was dropped.
-    queue: Mutex<Option<Vec<Change<T>>>>,
+    queue: Mutex<Option<VecDeque<Change<T>>>>,
     pub(super) changes: Waker,
     epoll: Arc<OwnedFd>,
+    process: Process,
 }
 
 pub(super) enum Change<T> {
@@ -88,13 +93,14 @@ pub(super) enum Change<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(epoll: Arc<OwnedFd>, changes: Waker) -> Self {
-        Self { queue: Mutex::new(Some(Vec::new())), changes, epoll }
+    pub(super) fn new(epoll: Arc<OwnedFd>, changes: Waker, process: Process) -> Self {
+        Self { queue: Mutex::new(Some(VecDeque::new())), changes, epoll, process }
     }
 
-    /// All changes since the last call.
-    pub(super) fn take(&self) -> Vec<Change<T>> {
-        self.queue().as_mut().map(mem::take).unwrap_or_default()
+    /// The next change. Changes stay in the queue until then, so that a tag that panics
+    /// when it is dropped loses no other.
+    pub(super) fn next(&self) -> Option<Change<T>> {
+        self.queue().as_mut()?.pop_front()
     }
 
     /// From now on no change is accepted. Rings that were not admitted are dropped.
@@ -104,12 +110,12 @@ impl<T> Shared<T> {
     }
 
     fn change(&self, change: Change<T>) -> Result<(), SetError> {
-        self.queue().as_mut().ok_or(SetError::Closed)?.push(change);
+        self.queue().as_mut().ok_or(SetError::Closed)?.push_back(change);
         self.changes.wake();
         Ok(())
     }
 
-    fn queue(&self) -> MutexGuard<'_, Option<Vec<Change<T>>>> {
+    fn queue(&self) -> MutexGuard<'_, Option<VecDeque<Change<T>>>> {
         // Nothing panics under the lock, except for want of memory.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -65,14 +65,23 @@ impl EpollHost {
 
     /// An error in a child of `fork`.
     pub(super) fn check_owner(&self) -> Result<(), WaitError> {
-        if self.process.is_current() {
-            return Ok(());
-        }
-        let source = io::Error::other(
-            "the parent of this process opened the rings: open them again in this process",
-        );
-        Err(WaitError { operation: "wait for a set of rings", source })
+        check_owner(self.process)
     }
+
+    pub(super) fn process(&self) -> Process {
+        self.process
+    }
+}
+
+/// The epoll set belongs to the process that made it: a child of `fork` must not change it.
+pub(super) fn check_owner(process: Process) -> Result<(), WaitError> {
+    if process.is_current() {
+        return Ok(());
+    }
+    let source = io::Error::other(
+        "the parent of this process opened the rings: open them again in this process",
+    );
+    Err(WaitError { operation: "use a set of rings", source })
 }
 
 impl WaitHost for EpollHost {
@@ -127,10 +136,14 @@ impl SetHost for EpollHost {
 
     /// Edge-triggered, as for a single ring.
     fn watch(&self, ring: &RingBuf, token: Token) -> Result<(), WaitError> {
+        self.check_owner()?;
         sleep::watch(&self.epoll, ring.as_raw_fd(), libc::EPOLLIN | libc::EPOLLET, token.to_bits())
     }
 
     fn unwatch(&self, ring: &RingBuf, _: Token) {
+        if !self.process.is_current() {
+            return;
+        }
         let (epoll, ring) = (self.epoll.as_raw_fd(), ring.as_raw_fd());
         // SAFETY: this operation reads no event. It fails only if the ring is not watched.
         unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_DEL, ring, ptr::null_mut()) };

@@ -5,15 +5,17 @@ mod error;
 mod handle;
 mod host;
 
+use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use ringbuf_core::{Slot, Token, WaitHost};
 
-pub use callback::Callback;
+pub use callback::{Callback, SendCallback};
 pub use error::{RingError, SetError};
 pub use handle::SetHandle;
 
@@ -35,10 +37,11 @@ type Rings<T> = ringbuf_core::RingSet<EpollHost, T, Vec<Slot<RingBuf, T>>>;
 /// [`Callback`]). A ring is named by the id of its map.
 ///
 /// One [`WaitPolicy`] holds for the set. Rings that are sparse alone and dense together
-/// are read like one dense ring: the traced programs rarely notify. An idle ring costs
-/// nothing. A ring with many records gets one turn after another, each within a
-/// [`Budget`] (a millisecond, if you set none). So a record of another ring waits no
-/// longer than all active rings times this budget, and the longest nap.
+/// are read like one dense ring: the traced programs rarely notify. An idle ring costs one
+/// look each [`max_sleep`](WaitPolicy::max_sleep). A ring with many records gets one turn
+/// after another, each within a [`Budget`] (a millisecond, if you set none). So a record of
+/// another ring, if it notifies, waits no longer than this budget times the number of
+/// active rings, plus the longest nap.
 ///
 /// Dropping the set drops the rings, and each publishes its position.
 ///
@@ -47,15 +50,28 @@ type Rings<T> = ringbuf_core::RingSet<EpollHost, T, Vec<Slot<RingBuf, T>>>;
 /// remove rings by a [`handle`](Self::handle), also while it waits.
 ///
 /// # An event loop of your own
-/// The set is a file descriptor. Call [`arm`](Self::arm) before your loop blocks. Then
-/// the descriptor becomes readable (`EPOLLIN`) with the next record of any ring, in
-/// epoll (level- or edge-triggered), poll, select, or io_uring. When it is readable, call
-/// [`wait`](Self::wait) with a timeout of zero, drain, and arm again. Only `wait` naps.
+/// The set is a file descriptor. After [`arm`](Self::arm) says [`Armed::Sleep`], it becomes
+/// readable (`EPOLLIN`) with the next record of any ring, wake, or change by a handle: in
+/// epoll (level- or edge-triggered), poll, select, or io_uring. Only `wait` naps.
+/// ```no_run
+/// # use std::time::Duration;
+/// # use ringbuf_kernel::{Armed, RingBuf, RingSet, WaitPolicy, Wakeup};
+/// # fn block_until_readable(_: std::os::fd::BorrowedFd, _: Duration) {}
+/// # use std::os::fd::AsFd;
+/// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+/// while set.wait(Some(Duration::ZERO))? != Wakeup::Woken {
+///     set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+///     if set.arm()? == Armed::Sleep {
+///         block_until_readable(set.as_fd(), Duration::from_secs(1)); // your loop
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Fork
-/// A child of `fork` owns no ring of the set. Dropping the set there changes nothing.
-/// Waiting is an error, and reading reports
-/// [`CorruptReason::Forked`](crate::CorruptReason::Forked).
+/// A child of `fork` owns no ring of the set. Dropping the set there, or removing a ring,
+/// changes nothing in the parent. Waiting, arming and adding are errors. A drain reads
+/// nothing: it ends, or reports [`CorruptReason::Forked`](crate::CorruptReason::Forked).
 ///
 /// ```no_run
 /// use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
@@ -70,7 +86,6 @@ type Rings<T> = ringbuf_core::RingSet<EpollHost, T, Vec<Slot<RingBuf, T>>>;
 /// # #[allow(unreachable_code)]
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct RingSet<T> {
     rings: Rings<T>,
     shared: Arc<Shared<T>>,
@@ -84,23 +99,35 @@ impl<T> RingSet<T> {
     pub fn new(policy: WaitPolicy) -> Result<Self, WaitError> {
         let changes = Waker::new()?;
         let host = EpollHost::new(changes.clone())?;
-        let shared = Arc::new(Shared::new(host.epoll().clone(), changes));
+        let shared = Arc::new(Shared::new(host.epoll().clone(), changes, host.process()));
         Ok(Self { rings: Rings::new(host, Vec::new(), policy), shared })
     }
 
-    /// Adds a ring. From now on the set's policy holds for it.
+    /// Adds a ring, and returns the id of its map. From now on the set's policy holds for
+    /// it.
     ///
     /// # Errors
-    /// The system refuses to watch it. Then the ring is dropped; open it again.
-    pub fn insert(&mut self, ring: RingBuf, tag: T) -> Result<(), WaitError> {
+    /// The system refuses to watch it, or this is a child of `fork`. Then ring and tag are
+    /// dropped; open the ring again.
+    pub fn insert(&mut self, ring: RingBuf, tag: T) -> Result<u32, WaitError> {
         self.admit();
-        self.rings.insert(ring, tag).map(drop).map_err(|refused| {
+        let id = ring.id();
+        self.rings.insert(ring, tag).map(|_| id).map_err(|refused| {
             let full = || io::Error::other("it has four billion rings");
             refused.error.unwrap_or_else(|| WaitError { operation: FILL, source: full() })
         })
     }
 
     /// Removes the ring of this map, or returns `None` if the set does not have it.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// # let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// let id = set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// let (ring, name) = set.remove(id).expect("it is in the set");
+    /// assert_eq!((ring.id(), name), (id, "exec"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&mut self, id: u32) -> Option<(RingBuf, T)> {
         self.admit();
         self.rings.remove(self.token(id)?)
@@ -110,6 +137,17 @@ impl<T> RingSet<T> {
     #[must_use]
     pub fn get(&self, id: u32) -> Option<(&RingBuf, &T)> {
         self.rings.get(self.token(id)?)
+    }
+
+    /// Returns the tag of the ring of this map.
+    pub fn tag_mut(&mut self, id: u32) -> Option<&mut T> {
+        self.rings.tag_mut(self.token(id)?)
+    }
+
+    /// Returns the policy of the set.
+    #[must_use]
+    pub fn policy(&self) -> &WaitPolicy {
+        self.rings.policy()
     }
 
     /// Returns all rings and their tags.
@@ -138,10 +176,28 @@ impl<T> RingSet<T> {
     /// Waits until a ring has something to read, but no longer than `timeout`. `None`
     /// means no limit; zero only looks. Drain before you call it.
     ///
-    /// It naps, blocks or spins as [`Consumer::wait`](crate::Consumer::wait) does. Records
-    /// that do not notify (`BPF_RB_NO_WAKEUP`) are found within
-    /// [`max_sleep`](WaitPolicy::max_sleep), and later ones of the same ring within
-    /// [`latency_bound`](WaitPolicy::latency_bound).
+    /// It naps, blocks or spins as [`Consumer::wait`](crate::Consumer::wait) does, and is as
+    /// exact: a block ends up to a millisecond after the timeout.
+    ///
+    /// Records that do not notify (`BPF_RB_NO_WAKEUP`) are found within
+    /// [`max_sleep`](WaitPolicy::max_sleep), and before a wait times out, but not more often
+    /// than once a millisecond. Later ones of the same ring are found within
+    /// [`latency_bound`](WaitPolicy::latency_bound), while it has one each second. With such
+    /// a ring the set looks that often: about 1000 times a second by default.
+    ///
+    /// After [`Wakeup::Woken`], a drain reads everything that was there:
+    /// ```no_run
+    /// # use ringbuf_kernel::{Drained, RingSet, WaitPolicy, Wakeup};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// let waker = set.waker(); // for the thread or the signal handler that ends the program
+    /// while set.wait(None)? != Wakeup::Woken {
+    ///     set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// }
+    /// // The programs are detached by now: read the rest.
+    /// while set.drain(|name, record| println!("{name}: {} bytes", record.len()))? == Drained::Limit {}
+    /// # drop(waker);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The system does not let the thread wait, or this is a child of `fork`.
@@ -211,14 +267,25 @@ impl<T> RingSet<T> {
         self.rings.next_ready().map(|ring| Ready { ring })
     }
 
-    /// Arms all rings, and says if you may block: see [the type](Self). Set a timeout for
-    /// records that do not notify.
+    /// Looks at all rings and arms them, and says if you may block: see [the type](Self).
+    ///
+    /// [`Armed::Sleep`]: the next record, wake or change by a handle makes the descriptor
+    /// readable. Set a timeout for records that do not notify. [`Armed::Ready`]: call
+    /// [`wait`](Self::wait) with a timeout of zero, and drain.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn arm(&mut self) -> Result<Armed, WaitError> {
+        self.rings.host().check_owner()?;
         self.admit();
         self.rings.arm()
+    }
+
+    /// Finds the records that are there now, without a wait.
+    fn look(&mut self) -> Result<bool, WaitError> {
+        self.rings.host().check_owner()?;
+        self.admit();
+        self.rings.look()
     }
 
     /// Returns a waker, which ends a wait of this set from another thread or a signal
@@ -239,26 +306,51 @@ impl<T> RingSet<T> {
         if !self.shared.changes.take() {
             return;
         }
-        for change in self.shared.take() {
+        let rest = Rest(&self.shared);
+        while let Some(change) = rest.0.next() {
             match change {
                 // It is watched already, so nothing can be refused.
                 Change::Insert(ring, tag) => drop(self.rings.insert(*ring, tag)),
                 Change::Remove(id) => {
-                    drop(self.token(id).and_then(|token| self.rings.remove(token)))
+                    let token = token(&self.rings, id);
+                    drop(token.and_then(|token| self.rings.remove(token)));
                 }
             }
         }
     }
 
     fn token(&self, id: u32) -> Option<Token> {
-        let mut tokens = self.rings.tokens();
-        tokens.find(|&token| self.rings.get(token).is_some_and(|(ring, _)| ring.id() == id))
+        token(&self.rings, id)
+    }
+}
+
+fn token<T>(rings: &Rings<T>, id: u32) -> Option<Token> {
+    let is_it = |&token: &Token| rings.get(token).is_some_and(|(ring, _)| ring.id() == id);
+    rings.tokens().find(is_it)
+}
+
+/// Changes that are left are made later, even if a tag panics when it is dropped.
+struct Rest<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.changes.wake();
+        }
     }
 }
 
 impl<T> Drop for RingSet<T> {
     fn drop(&mut self) {
         self.shared.close();
+    }
+}
+
+impl<T> fmt::Debug for RingSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.iter().map(|(ring, _)| ring.id()).collect::<Vec<_>>();
+        let policy = self.policy();
+        f.debug_struct("RingSet").field("ids", &ids).field("policy", policy).finish_non_exhaustive()
     }
 }
 
@@ -282,12 +374,45 @@ pub struct Ready<'s, T> {
 }
 
 impl<T> Ready<'_, T> {
+    /// Returns the id of the map.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.ring.ring().id()
+    }
+
     /// Returns the tag of the ring.
     pub fn tag(&mut self) -> &mut T {
         self.ring.tag()
     }
 
-    /// Begins a batch of this ring. The budget of the set does not limit it.
+    /// Reads the ring within the budget of the set.
+    ///
+    /// # Errors
+    /// The ring is corrupt. It gets no more turns.
+    #[inline(always)]
+    pub fn for_each<B>(
+        &mut self,
+        each: impl FnMut(&mut T, Record<'_, Mapping>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B, Drained>, RingError> {
+        let end = self.ring.for_each(each);
+        end.map_err(|failed| RingError::new(self.ring.ring(), failed.corrupt))
+    }
+
+    /// As [`for_each`](Self::for_each), but the callback never breaks.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    #[inline(always)]
+    pub fn drain(
+        &mut self,
+        each: impl FnMut(&mut T, Record<'_, Mapping>),
+    ) -> Result<Drained, RingError> {
+        let end = self.ring.drain(each);
+        end.map_err(|failed| RingError::new(self.ring.ring(), failed.corrupt))
+    }
+
+    /// Begins a batch of this ring. The budget of the set does not limit it. A batch that
+    /// is forgotten (`mem::forget`) delivers its records again.
     pub fn batch(&mut self) -> Batch<'_, Mapping> {
         self.ring.batch()
     }

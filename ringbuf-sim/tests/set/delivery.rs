@@ -110,6 +110,47 @@ fn a_wake_ends_every_rest() {
     }
 }
 
+/// The drain after a wake is the last one of many programs. It reads idle rings, too, also if
+/// they have not notified.
+#[test]
+fn a_drain_after_a_wake_reads_everything() {
+    let rings = Rings::new(3, 4 * KIB);
+    for (flags, late) in
+        [(Flags::ADAPTIVE, true), (Flags::NO_WAKEUP, true), (Flags::NO_WAKEUP, false)]
+    {
+        let time = VirtualTime::new();
+        let mut set = rings.set(&time, WaitPolicy::balanced());
+        assert_eq!(set.wait(Some(ms(20))), Ok(Wakeup::TimedOut));
+        write(&rings.programs[2], time.now(), 0, flags);
+        if late {
+            time.wake();
+        } else {
+            time.at(time.now() + us(10), |time| time.wake());
+        }
+        assert_eq!(set.wait(Some(ms(20))), Ok(Wakeup::Woken));
+        let mut count = 0;
+        set.drain(|_, _| count += 1).unwrap();
+        assert_eq!(count, 1, "{flags:?}, {late}");
+    }
+}
+
+/// A wake that arming finds has used up its event: the caller must not block.
+#[test]
+fn arming_finds_wakes_and_silent_records() {
+    let rings = Rings::new(2, 4 * KIB);
+    let time = VirtualTime::new();
+    let mut set = rings.set(&time, WaitPolicy::balanced());
+    assert_eq!(set.arm(), Ok(ringbuf_core::Armed::Sleep));
+    time.wake();
+    assert_eq!(set.arm(), Ok(ringbuf_core::Armed::Ready));
+    assert_eq!(set.look(), Ok(false), "a look leaves it to the next wait");
+    assert_eq!(set.wait(Some(Duration::ZERO)), Ok(Wakeup::Woken));
+    assert_eq!(set.arm(), Ok(ringbuf_core::Armed::Sleep));
+    write(&rings.programs[1], time.now(), 0, Flags::NO_WAKEUP);
+    assert_eq!(set.arm(), Ok(ringbuf_core::Armed::Ready));
+    assert_eq!(set.look(), Ok(true));
+}
+
 /// The set arms all rings: from then on each commit notifies.
 #[test]
 fn an_armed_set_is_notified_of_each_ring() {

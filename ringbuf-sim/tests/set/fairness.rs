@@ -71,6 +71,28 @@ fn a_flooded_ring_does_not_hide_an_idle_one() {
     assert!(ages.iter().all(|&age| age <= us(100)), "{ages:?}");
 }
 
+/// Also if it has not notified: a set that never rests looks at its idle rings as often as one
+/// that does.
+#[test]
+fn a_flooded_ring_does_not_hide_a_silent_one() {
+    let rings = Rings::new(3, 64 * KIB);
+    let time = VirtualTime::new();
+    time.tick(Duration::from_nanos(20));
+    write_at(&time, ms(30), &rings.programs[2], 0, Flags::NO_WAKEUP);
+    let mut set = rings.set(&time, WaitPolicy::balanced().max_sleep(ms(5)));
+    let mut age = None;
+    while time.now() < ms(100) {
+        while rings.programs[0].output(&[0; 16], Flags::ADAPTIVE).is_ok() {}
+        assert_eq!(set.wait(Some(ms(100))), Ok(Wakeup::Ready));
+        set.drain(|&mut ring, record| match ring {
+            0 => time.pass(us(10)),
+            _ => age = Some(time.now() - stamp(&record).0),
+        })
+        .unwrap();
+    }
+    assert!(age.is_some_and(|age| age <= ms(8)), "{age:?}");
+}
+
 /// A drain within a time ends soon after it, however slow the callback is.
 #[test]
 fn a_budget_of_time_holds_for_any_speed() {

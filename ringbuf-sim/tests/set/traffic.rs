@@ -130,3 +130,21 @@ fn a_ring_that_becomes_idle_notifies() {
     assert!(ages[4_002] <= us(63), "{:?}", ages[4_002]);
     assert_eq!(rings.rings[1].notifications(), 3);
 }
+
+/// One silent record makes the set look often, but not for ever.
+#[test]
+fn a_silent_ring_is_forgotten_after_a_second() {
+    let rings = Rings::new(3, 64 * KIB);
+    let time = VirtualTime::new();
+    time.tick(Duration::ZERO);
+    write_at(&time, ms(150), &rings.programs[1], 0, Flags::NO_WAKEUP);
+    let mut set = rings.set(&time, WaitPolicy::balanced());
+    read_until(1, &mut set, &time);
+    let blocks = [0; 3].map(|_| {
+        let before = time.rests().blocks;
+        assert_eq!(set.wait(Some(ms(2_000))), Ok(Wakeup::TimedOut));
+        time.rests().blocks - before
+    });
+    assert!((900..1_100).contains(&blocks[0]), "{blocks:?}");
+    assert!(blocks[1] <= 25 && blocks[2] <= 25, "{blocks:?}");
+}

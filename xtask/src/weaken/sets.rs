@@ -70,15 +70,15 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "set: no sweep",
         file: WAIT,
-        edits: &[("if now.saturating_sub(self.swept) < pause {", "if true {")],
+        edits: &[("if now.saturating_sub(self.swept) < between {", "if true {")],
         seen: &[SILENT, EACH_ONCE],
     },
     Break {
         name: "set: a wait that times out has not looked at silent rings",
         file: WAIT,
         edits: &[(
-            "let pause = if before_the_end { pause.min(QUIET) } else { pause };",
-            "let pause = if before_the_end { pause } else { pause };",
+            "let between = if action.is_none() { between.min(QUIET) } else { between };",
+            "",
         )],
         seen: &[set("delivery::a_timeout_is_not_reported_while_a_silent_record_is_there")],
     },
@@ -98,10 +98,49 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "set: a wake is not reported",
         file: WAIT,
         edits: &[(
-            "            if self.host.take_wake() {\n                return Ok(Wakeup::Woken);\n            }\n            if action",
+            "            if self.take_wake() {\n                return self.woken_now();\n            }\n            if action",
             "            if action",
         )],
         seen: &[set("delivery::a_wake_ends_every_rest")],
+    },
+    Break {
+        name: "set: a flooded ring hides silent ones",
+        file: WAIT,
+        edits: &[("            self.sweep(now, self.state.max_sleep());\n", "")],
+        seen: &[set("fairness::a_flooded_ring_does_not_hide_a_silent_one")],
+    },
+    Break {
+        name: "set: a silent ring is looked at for ever",
+        file: TURNS,
+        edits: &[("turn.silent && now.saturating_sub(turn.found) < SILENT", "turn.silent")],
+        seen: &[set("traffic::a_silent_ring_is_forgotten_after_a_second")],
+    },
+    Break {
+        name: "set: a drain after a wake misses idle rings",
+        file: WAIT,
+        edits: &[("        self.look()?;\n        Ok(Wakeup::Woken)", "        Ok(Wakeup::Woken)")],
+        seen: &[set("delivery::a_drain_after_a_wake_reads_everything")],
+    },
+    Break {
+        name: "set: arming uses up a wake",
+        file: WAIT,
+        edits: &[("        self.woken |= self.host.take_wake();\n", "")],
+        seen: &[
+            set("delivery::arming_finds_wakes_and_silent_records"),
+            Seen::Test("live/set", "a_wake_is_left_to_the_next_wait"),
+        ],
+    },
+    Break {
+        name: "set: a child of fork removes the watch of its parent",
+        file: "ringbuf-kernel/src/set/host.rs",
+        edits: &[("        if !self.process.is_current() {\n            return;\n        }\n", "")],
+        seen: &[Seen::Test("live/set", "a_child_of_fork_cannot_wait")],
+    },
+    Break {
+        name: "set: a callback that breaks loses a wake",
+        file: "ringbuf-kernel/src/set/callback.rs",
+        edits: &[("                self.waker().wake();\n", "")],
+        seen: &[Seen::Test("live/set", "a_wake_is_left_to_the_next_wait")],
     },
     Break {
         name: "budget: the clock is not read",
@@ -154,7 +193,10 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "set: a child of fork waits",
         file: SET,
-        edits: &[("        self.rings.host().check_owner()?;\n", "")],
+        edits: &[(
+            "        self.rings.host().check_owner()?;\n        let begin",
+            "        let begin",
+        )],
         seen: &[Seen::Test("live/set", "a_child_of_fork_cannot_wait")],
     },
     Break {
