@@ -21,6 +21,8 @@ const EXAMPLE: &str = "ringbuf-kernel/examples/embed.rs";
 const EXAMPLE_LINES: usize = 60;
 const PORT_LINES: usize = 42;
 const PORT: &str = "examples/from_libbpf_rs.rs";
+/// The comparison with other libraries, which names a test for each claim of ours.
+const PEERS: &str = "docs/peers.md";
 // The needles are put together so that this file does not contain them.
 const IGNORED: &str = concat!("#[", "ignore");
 const MARKS: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), STUB];
@@ -38,6 +40,13 @@ impl File {
     fn lines_where(&self, test: impl Fn(&str) -> bool) -> Vec<String> {
         let hits = self.text.lines().enumerate().filter(|(_, line)| test(line));
         hits.map(|(n, line)| format!("{}:{}: {}", self.path, n + 1, line.trim())).collect()
+    }
+
+    /// Whether the file has this test: `#[test]`, and its function in the next line.
+    fn has_test(&self, name: &str) -> bool {
+        let function = format!("fn {name}(");
+        let mut lines = self.text.lines().zip(self.text.lines().skip(1));
+        lines.any(|(mark, line)| mark.trim() == "#[test]" && line.trim().starts_with(&function))
     }
 
     fn is(&self, endings: &[&str]) -> bool {
@@ -64,6 +73,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("each example is as short as promised", every(too_long_an_example)),
         ("README.md shows the two commands", readme(&files)),
         ("README.md shows the example that is compiled", example(&files)),
+        ("docs/peers.md names tests that exist", named_tests(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
     ]
 }
@@ -173,6 +183,21 @@ fn example(files: &[File]) -> Vec<String> {
     }
 }
 
+/// Each `path.rs::test` in docs/peers.md must be a test in that file.
+fn named_tests(files: &[File]) -> Vec<String> {
+    let file = |path: &str| files.iter().find(|file| file.path == path);
+    let text = file(PEERS).map_or("", |peers| &peers.text);
+    let named: Vec<_> = text.split('`').filter(|word| word.contains(".rs::")).collect();
+    if named.is_empty() {
+        return vec![format!("{PEERS}: no test is named")];
+    }
+    let missing = |name: &&str| {
+        let found = name.split_once("::").and_then(|(path, test)| Some(file(path)?.has_test(test)));
+        found != Some(true)
+    };
+    named.into_iter().filter(missing).map(|name| format!("{PEERS}: no test {name}")).collect()
+}
+
 fn core(files: &[File]) -> Vec<String> {
     let ours = files.iter().filter(|f| f.path.starts_with("ringbuf-core/src/") && f.is(&[".rs"]));
     let mut broken: Vec<_> = ours.flat_map(|file| file.lines_where(has_cfg)).collect();
@@ -245,6 +270,20 @@ mod tests {
         let stale = file("README.md", "```rust\nuse a::c;\n\nfn main() {}\n```\n");
         assert_eq!(example(&[file(EXAMPLE, program), stale]).len(), 1);
         assert_eq!(example(&[]).len(), 1);
+    }
+
+    #[test]
+    fn each_test_that_the_comparison_names_exists() {
+        let tests = file("a/b.rs", "    #[test]\n    fn holds() {}\nfn helper() {}\n");
+        let broken = |text: &str| named_tests(&[file(PEERS, text), file("a/b.rs", &tests.text)]);
+        assert!(broken("| `a/b.rs::holds` | `a::b` |").is_empty());
+        for wrong in ["a/b.rs::hold", "a/b.rs::helper", "b.rs::holds", "a/c.rs::holds"] {
+            let found = broken(&format!("`a/b.rs::holds`, `{wrong}`"));
+            assert_eq!(found, [format!("docs/peers.md: no test {wrong}")]);
+        }
+        assert_eq!((broken("none").len(), named_tests(&[]).len()), (1, 1));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        assert_eq!(named_tests(&files(root).unwrap()), [""; 0]);
     }
 
     #[test]
