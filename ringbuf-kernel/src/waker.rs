@@ -9,8 +9,8 @@ use ringbuf_core::WakeFlag;
 use crate::WaitError;
 use crate::sleep::check;
 
-/// Ends the wait of one ring, from any thread or from a signal handler. Clones wake the
-/// same ring.
+/// Ends the wait of one ring, or of one [`RingSet`](crate::RingSet), from any thread or from
+/// a signal handler. Clones end the same wait.
 ///
 /// [`wake`](Self::wake) ends a nap and a block at once, and a spin after its current
 /// pause. The wait returns [`Wakeup::Woken`](crate::Wakeup::Woken). If no wait is under way, the next one returns
