@@ -125,7 +125,7 @@ fn poll<const N: usize>(fds: [&OwnedFd; N], time: Duration) -> io::Result<[bool;
     let mut polled =
         fds.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 });
     let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
-    let time = libc::timespec { tv_sec: seconds, tv_nsec: time.subsec_nanos().into() };
+    let time = libc::timespec { tv_sec: seconds, tv_nsec: time.subsec_nanos() as libc::c_long };
     // SAFETY: N descriptors and one timespec, alive for the call; no signal mask.
     check(unsafe {
         libc::ppoll(polled.as_mut_ptr(), N as libc::nfds_t, &raw const time, ptr::null())
