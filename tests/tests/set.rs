@@ -191,44 +191,55 @@ fn ready_rings_lend_batches() {
 }
 
 /// A child of fork takes no event from its parent, removes nothing of it, and every use in it
-/// ends with an error.
+/// ends with an error, whether the rings are idle or active.
 #[test]
 fn a_child_of_fork_cannot_wait() {
     if !live("set::fork") {
         return;
     }
+    let _hangs = watchdog("set::fork");
     let programs = programs(2);
     let mut set = set(&programs, WaitPolicy::balanced().max_sleep(Duration::MAX));
-    assert_eq!(set.arm().expect("arm"), Armed::Sleep);
-    emit(&programs[1], 0);
+    for idle in [false, true] {
+        assert_eq!(set.wait(Some(Duration::ZERO)).expect("wait"), Wakeup::TimedOut);
+        if idle {
+            assert_eq!(set.arm().expect("arm"), Armed::Sleep);
+        }
+        emit(&programs[1], 0);
+        assert_eq!(in_a_child(&mut set, idle), 0, "idle: {idle}");
+        for number in [1, 0] {
+            assert_eq!(set.wait(None).expect("wait"), Wakeup::Ready);
+            let mut found = Vec::new();
+            set.drain(|&mut number, _| found.push(number)).expect("sound rings");
+            assert_eq!(found, [number]);
+            assert_eq!(set.arm().expect("arm"), Armed::Sleep);
+            emit(&programs[0], 0);
+        }
+        assert_eq!(set.wait(None).expect("wait"), Wakeup::Ready);
+        set.drain(|_, _| ()).expect("sound rings");
+    }
+}
+
+/// The status of a child that uses the set in every way.
+fn in_a_child(set: &mut RingSet<usize>, idle: bool) -> i32 {
     let (handle, id) = (set.handle(), set.iter().next().expect("a ring").0.id());
     // SAFETY: the child only uses the set, and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let says = |error: String| error.contains("parent");
         let refused = set.wait(None).is_err_and(|error| says(error.to_string()));
-        let nothing = set.drain(|_, _| ()).is_ok();
+        let nothing = set.drain(|_, _| ()).is_ok() == idle;
         let armed = set.arm().is_err_and(|error| says(error.to_string()));
         handle.remove(id);
-        let gone = set.remove(id);
-        let (ring, _) = gone.expect("the child has a set of its own");
+        let (ring, _) = set.remove(id).expect("the child has a set of its own");
         let inserted = set.insert(ring, 7).is_err_and(|error| says(error.to_string()));
-        drop((set, handle));
+        drop(handle);
         process::exit(i32::from(!(refused && nothing && armed && inserted)));
     }
     let mut status = -1;
     // SAFETY: one number to write to.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(status, 0);
-    let _hangs = watchdog("set::fork");
-    for number in [1, 0] {
-        assert_eq!(set.wait(None).expect("wait"), Wakeup::Ready);
-        let mut found = Vec::new();
-        set.drain(|&mut number, _| found.push(number)).expect("sound rings");
-        assert_eq!(found, [number]);
-        assert_eq!(set.arm().expect("arm"), Armed::Sleep);
-        emit(&programs[0], 0);
-    }
+    status
 }
 
 /// No wake is lost by another call than a wait, and a drain after it reads all.

@@ -80,6 +80,8 @@ fn a_flooded_ring_does_not_hide_a_silent_one() {
     time.tick(Duration::from_nanos(20));
     write_at(&time, ms(30), &rings.programs[2], 0, Flags::NO_WAKEUP);
     let mut set = rings.set(&time, WaitPolicy::balanced().max_sleep(ms(5)));
+    // It becomes idle after 256 turns of the other one.
+    set.set_budget(Budget::unlimited().time(us(30)));
     let mut age = None;
     while time.now() < ms(100) {
         while rings.programs[0].output(&[0; 16], Flags::ADAPTIVE).is_ok() {}
