@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ringbuf_core::{
     Armed, Budget, Capacity, Consumer, Header, MappedConsumer, MappedProducer, Next, Producer,
-    SampleLen, WaitHost, WakeCause, Width,
+    SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 
 const PAGE: usize = 4096;
@@ -111,8 +111,12 @@ impl WaitHost for Kept {
         Ok(WakeCause::TimeUp)
     }
 
-    fn take_wake(&self) -> bool {
-        false
+    fn take_wakes(&self) -> Wakes {
+        Wakes::NONE
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::MAX
     }
 }
 

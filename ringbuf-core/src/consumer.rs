@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering::{Release, SeqCst};
 
 use crate::budget::Pace;
 use crate::release::Hold;
+use crate::wait::Asked;
 use crate::walk::{self, Head, Walk};
 use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position, WaitState};
 
@@ -46,6 +47,7 @@ pub struct Consumer<M: ConsumerMemory> {
     pub(crate) published: Position,
     pub(crate) hold: Hold,
     pub(crate) waiting: Option<WaitState>,
+    pub(crate) asked: Asked,
     /// The speed at which drains within a budget of time read.
     pub(crate) pace: Pace,
 }
@@ -76,6 +78,7 @@ impl<M: ConsumerMemory> Consumer<M> {
             published: start,
             hold: Hold::default(),
             waiting: None,
+            asked: Asked::default(),
             pace: Pace::new(),
         })
     }

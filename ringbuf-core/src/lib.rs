@@ -105,7 +105,10 @@ pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{Producer, RawReservation, Reservation};
 pub use set::{Ready, Refused, RingFailed, RingSet, SetHost, Slot, Slots, Token};
-pub use wait::{WaitAction, WaitHost, WaitPolicy, WaitState, WakeCause, WakeFlag, Wakeup};
+pub use wait::{
+    WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,
+    Wakeup,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

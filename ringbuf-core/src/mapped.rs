@@ -15,7 +15,7 @@ use self::pages::{Pages, acquired};
 
 use crate::{
     AlignedBytes, Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory,
-    RingMemory, SampleLen, WaitHost, WakeCause, Width,
+    RingMemory, SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 
 /// A consumer's view of mapped memory. The consumer page is writable, the rest
@@ -99,8 +99,12 @@ macro_rules! new_view {
                 self.keep.nap(time)
             }
 
-            fn take_wake(&self) -> bool {
-                self.keep.take_wake()
+            fn take_wakes(&self) -> Wakes {
+                self.keep.take_wakes()
+            }
+
+            fn deadline(&self) -> Duration {
+                self.keep.deadline()
             }
 
             fn block(&self, time: Duration) -> Result<WakeCause, K::Error> {

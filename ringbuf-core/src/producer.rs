@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::{
     Corrupt, CorruptReason, Header, Offset, PageOffset, Position, ProducerMemory, ReserveError,
-    SampleLen, WaitHost, WakeCause, Wakeup,
+    SampleLen, WaitHost, WakeCause, Wakes, Wakeup,
 };
 
 /// The only writer of a user ring (`BPF_MAP_TYPE_USER_RINGBUF`). It owns the
@@ -231,23 +231,34 @@ impl<M: ProducerMemory + WaitHost> Producer<M> {
         let start = self.memory.now();
         // A deadline too far to represent means no limit.
         let deadline = timeout.map_or(Duration::MAX, |timeout| start.saturating_add(timeout));
-        let mut left = deadline.saturating_sub(start);
+        let left = |now| deadline.min(self.memory.deadline()).saturating_sub(now);
+        let mut now = start;
         loop {
-            if self.memory.take_wake() {
-                return Ok(Wakeup::Woken);
+            if let Some(wakeup) = self.asked() {
+                return Ok(wakeup);
             }
             if self.has_room(len) {
                 return Ok(Wakeup::Ready);
             }
+            let left = left(now);
             if left.is_zero() {
                 return Ok(Wakeup::TimedOut);
             }
             if self.memory.block(left.min(Self::MAX_SLEEP))? == WakeCause::Interrupted {
-                let woken = self.memory.take_wake();
-                return Ok(if woken { Wakeup::Woken } else { Wakeup::Interrupted });
+                return Ok(self.asked().unwrap_or(Wakeup::Interrupted));
             }
-            left = deadline.saturating_sub(self.memory.now());
+            now = self.memory.now();
         }
+    }
+
+    /// A producer has nothing to flush: a flush is a wake.
+    fn asked(&self) -> Option<Wakeup> {
+        let wakes = self.memory.take_wakes();
+        if wakes.contains(Wakes::CLOSE) {
+            return Some(Wakeup::Closed);
+        }
+        let ends = wakes.contains(Wakes::WAKE) || wakes.contains(Wakes::FLUSH);
+        ends.then_some(Wakeup::Woken)
     }
 }
 

@@ -75,7 +75,7 @@ pub use ringbuf_core::{
     AlignedBytes, Armed, Backend, Batch, Budget, Capacity, CapacityError, Consumer, ConsumerMemory,
     Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer, ProducerMemory, Record,
     Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost, WaitPolicy, WaitState,
-    WakeCause, WakeFlag, Wakeup, Width,
+    WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup, Width,
 };
 pub use set::{Callback, Ready, RingError, RingSet, SendCallback, SetError, SetHandle};
 pub use sleep::WaitError;

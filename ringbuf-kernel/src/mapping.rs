@@ -9,7 +9,7 @@ use std::time::Duration;
 use ringbuf_core::{
     AlignedBytes, Capacity, ConsumerMemory, DataStart, Header, MappedConsumer, MappedProducer,
     Offset, PageOffset, Position, ProducerMemory, RingMemory, SampleLen, WaitHost, WakeCause,
-    Width,
+    Wakes, Width,
 };
 
 use crate::door::{self, Kind};
@@ -180,8 +180,12 @@ macro_rules! of_a_map {
                 self.view.keep().sleeper.block(time)
             }
 
-            fn take_wake(&self) -> bool {
-                self.view.keep().sleeper.take_wake()
+            fn take_wakes(&self) -> Wakes {
+                self.view.keep().sleeper.take_wakes()
+            }
+
+            fn deadline(&self) -> Duration {
+                self.view.keep().sleeper.deadline()
             }
         }
     };

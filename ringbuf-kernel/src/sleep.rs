@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use ringbuf_core::{WaitHost, WakeCause};
+use ringbuf_core::{WaitHost, WakeCause, Wakes};
 
 use crate::Waker;
 
@@ -47,7 +47,7 @@ impl Sleeper {
         if let Some(waker) = self.waker.get() {
             return Ok(waker.clone());
         }
-        let waker = Waker::new()?;
+        let waker = Waker::new(self.start)?;
         if let Some(epoll) = self.epoll.get() {
             watch_waker(epoll, &waker)?;
         }
@@ -149,8 +149,12 @@ impl WaitHost for Sleeper {
         }))
     }
 
-    fn take_wake(&self) -> bool {
-        self.waker.get().is_some_and(Waker::take)
+    fn take_wakes(&self) -> Wakes {
+        self.waker.get().map_or(Wakes::NONE, Waker::take)
+    }
+
+    fn deadline(&self) -> Duration {
+        self.waker.get().map_or(Duration::MAX, Waker::deadline)
     }
 }
 
@@ -339,11 +343,11 @@ mod tests {
             waker.wake();
             assert_eq!(sleeper.nap(Duration::MAX).unwrap(), WakeCause::Woken);
             assert_eq!(sleeper.nap(time).unwrap(), WakeCause::TimeUp);
-            assert!(sleeper.take_wake() && !sleeper.take_wake());
+            assert_eq!((sleeper.take_wakes(), sleeper.take_wakes()), (Wakes::WAKE, Wakes::NONE));
             waker.wake();
             assert_eq!(sleeper.block(Duration::MAX).unwrap(), WakeCause::Woken);
             assert_eq!(sleeper.block(time).unwrap(), WakeCause::TimeUp);
-            assert!(sleeper.take_wake() && !sleeper.take_wake());
+            assert_eq!((sleeper.take_wakes(), sleeper.take_wakes()), (Wakes::WAKE, Wakes::NONE));
         }
     }
 

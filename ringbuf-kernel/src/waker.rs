@@ -1,10 +1,11 @@
 //! [`Waker`]: ends a wait from another thread.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use ringbuf_core::WakeFlag;
+use ringbuf_core::{WakeFlag, Wakes};
 
 use crate::WaitError;
 use crate::sleep::check;
@@ -41,35 +42,99 @@ pub struct Waker {
 
 #[derive(Debug)]
 struct Shared {
-    raised: AtomicBool,
+    asked: AtomicU32,
+    /// Nanoseconds since the start; the largest number means none.
+    deadline: AtomicU64,
+    start: Instant,
     /// An eventfd. Readable: a sleep must end.
     event: OwnedFd,
 }
 
 impl Waker {
-    pub(crate) fn new() -> Result<Self, WaitError> {
+    /// `start` is the zero of the clock of the waits.
+    pub(crate) fn new(start: Instant) -> Result<Self, WaitError> {
         let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
         // SAFETY: no memory of ours is touched.
         let fd =
             check("make an eventfd for a waker of the ring", unsafe { libc::eventfd(0, flags) })?;
         // SAFETY: just created, owned by nobody else.
         let event = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { shared: Arc::new(Shared { raised: AtomicBool::new(false), event }) })
+        let (asked, deadline) = (AtomicU32::new(0), AtomicU64::new(u64::MAX));
+        Ok(Self { shared: Arc::new(Shared { asked, deadline, start, event }) })
     }
 
     /// Ends the wait that is under way, or else the next one. Does not block, takes no
     /// lock and allocates nothing: a signal handler may call it.
     pub fn wake(&self) {
-        self.shared.raise();
+        self.shared.raise(Wakes::WAKE);
     }
 
-    pub(crate) fn take(&self) -> bool {
+    /// Asks for all that is committed now. It is delivered up to the first busy record,
+    /// also if its program did not notify (`BPF_RB_NO_WAKEUP`). Then a wait returns
+    /// [`Wakeup::Flushed`](crate::Wakeup::Flushed), even if later records are there.
+    /// A signal handler may call this.
+    ///
+    /// Of a user ring, it only ends the wait ([`Wakeup::Woken`](crate::Wakeup::Woken)).
+    ///
+    /// ```no_run
+    /// use ringbuf_kernel::{RingBuf, Wakeup};
+    ///
+    /// let mut ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// ring.waker()?.flush();
+    /// while ring.wait(None)? == Wakeup::Ready {
+    ///     ring.drain(|record| println!("{} bytes", record.len()))?;
+    /// }
+    /// println!("nothing older is left");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flush(&self) {
+        self.shared.raise(Wakes::FLUSH);
+    }
+
+    /// Ends the wait that is under way and all later ones, at once
+    /// ([`Wakeup::Closed`](crate::Wakeup::Closed)). It cannot be undone. You may still
+    /// read. A signal handler may call this.
+    pub fn close(&self) {
+        self.shared.raise(Wakes::CLOSE);
+    }
+
+    /// Ends the wait that is under way and later ones at this time
+    /// ([`Wakeup::TimedOut`](crate::Wakeup::TimedOut)). It replaces the deadline before;
+    /// `None` means no deadline. A wait has a timeout of its own as well; the earlier one
+    /// counts. If the time is over, a wait only looks.
+    ///
+    /// A block ends up to a millisecond after the deadline.
+    ///
+    /// ```no_run
+    /// use std::time::{Duration, Instant};
+    /// use ringbuf_kernel::RingBuf;
+    ///
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// ring.waker()?.set_deadline(Some(Instant::now() + Duration::from_secs(10)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        let since = |deadline: Instant| deadline.saturating_duration_since(self.shared.start);
+        let nanos = deadline.and_then(|deadline| u64::try_from(since(deadline).as_nanos()).ok());
+        self.shared.deadline.store(nanos.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.shared.raise(Wakes::DEADLINE);
+    }
+
+    /// The deadline, on the clock of the waits.
+    pub(crate) fn deadline(&self) -> Duration {
+        match self.shared.deadline.load(Ordering::Relaxed) {
+            u64::MAX => Duration::MAX,
+            nanos => Duration::from_nanos(nanos),
+        }
+    }
+
+    pub(crate) fn take(&self) -> Wakes {
         self.shared.take()
     }
 
-    /// Whether a wake waits to be reported.
+    /// Whether something was asked for that nobody has taken.
     pub(crate) fn is_raised(&self) -> bool {
-        self.shared.load(Ordering::Relaxed)
+        self.shared.load(Ordering::Relaxed) != 0
     }
 
     /// What a sleep watches.
@@ -85,13 +150,25 @@ impl Waker {
     }
 }
 
+impl AsFd for Waker {
+    /// An eventfd, for event loops that take a wait [step by step](crate::WaitSteps). Each
+    /// request makes it readable. Register it edge-triggered.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.event.as_fd()
+    }
+}
+
 impl WakeFlag for Shared {
-    fn swap(&self, raised: bool, order: Ordering) -> bool {
-        self.raised.swap(raised, order)
+    fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+        self.asked.fetch_or(bits, order)
     }
 
-    fn load(&self, order: Ordering) -> bool {
-        self.raised.load(order)
+    fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
+        self.asked.fetch_and(bits, order)
+    }
+
+    fn load(&self, order: Ordering) -> u32 {
+        self.asked.load(order)
     }
 
     fn end_sleep(&self) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringbuf_core::{
     Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
-    SampleLen, WaitHost, WakeCause, Width,
+    SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 
 use crate::KernelMemory;
@@ -94,8 +94,12 @@ impl<M: WaitHost> WaitHost for ByteOrdered<M> {
         self.memory.nap(time)
     }
 
-    fn take_wake(&self) -> bool {
-        self.memory.take_wake()
+    fn take_wakes(&self) -> Wakes {
+        self.memory.take_wakes()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.memory.deadline()
     }
 
     fn block(&self, time: Duration) -> Result<WakeCause, M::Error> {

@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ringbuf_core::{WaitHost, WakeCause};
+use ringbuf_core::{WaitHost, WakeCause, Wakes};
 
 use crate::SimWaker;
 use crate::mirror::check;
@@ -24,8 +24,9 @@ pub(crate) struct Event {
 
 impl Event {
     pub(crate) fn new() -> io::Result<Self> {
-        let (fd, waker) = (eventfd()?, SimWaker::new()?);
-        Ok(Self { fd, waker, notifications: AtomicU64::new(0), start: Instant::now() })
+        let start = Instant::now();
+        let (fd, waker) = (eventfd()?, SimWaker::new(start)?);
+        Ok(Self { fd, waker, notifications: AtomicU64::new(0), start })
     }
 
     /// A waker of these sleeps.
@@ -95,8 +96,12 @@ impl WaitHost for Event {
         Event::block(self, time)
     }
 
-    fn take_wake(&self) -> bool {
+    fn take_wakes(&self) -> Wakes {
         self.waker.take()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.waker.deadline()
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use ringbuf_core::{Consumer, Producer, WaitHost, WakeCause};
+use ringbuf_core::{Consumer, Producer, WaitHost, WakeCause, Wakes};
 
 use crate::mirror::{ConsumerSide, Mirror, ProducerSide};
 use crate::user_ring::without_open;
@@ -67,8 +67,12 @@ impl<C> WaitHost for InVirtualTime<'_, C> {
         Ok(cause)
     }
 
-    fn take_wake(&self) -> bool {
-        self.time.take_wake()
+    fn take_wakes(&self) -> Wakes {
+        self.time.take_wakes()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.time.deadline()
     }
 }
 

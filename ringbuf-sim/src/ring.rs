@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ringbuf_core::{
     Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt, Position, ProducerMemory, WaitHost,
-    WakeCause,
+    WakeCause, Wakes,
 };
 
 use crate::event::Event;
@@ -157,6 +157,23 @@ impl SimRing {
     }
 }
 
+impl SimRing {
+    /// The ring that this consumer reads.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let consumer = ring.consumer()?;
+    /// assert_eq!(SimRing::of(&consumer).capacity(), ring.capacity());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of(consumer: &Consumer<SimMemory>) -> &Self {
+        consumer.memory().inner().keep().ring()
+    }
+}
+
 impl AsFd for SimRing {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.kernel.host().event.as_fd()
@@ -256,8 +273,12 @@ impl WaitHost for Claim {
         self.ring.shared.kernel.host().event.block(time)
     }
 
-    fn take_wake(&self) -> bool {
-        self.ring.shared.kernel.host().event.take_wake()
+    fn take_wakes(&self) -> Wakes {
+        self.ring.shared.kernel.host().event.take_wakes()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.ring.shared.kernel.host().event.deadline()
     }
 }
 

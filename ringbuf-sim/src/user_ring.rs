@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use ringbuf_core::{
-    ConsumerMemory, Position, Producer, ProducerMemory, RingMemory, WaitHost, WakeCause,
+    ConsumerMemory, Position, Producer, ProducerMemory, RingMemory, WaitHost, WakeCause, Wakes,
 };
 
 use crate::event::Event;
@@ -277,8 +277,12 @@ impl WaitHost for UserClaim {
         self.shared.kernel.host().event.block(time)
     }
 
-    fn take_wake(&self) -> bool {
-        self.shared.kernel.host().event.take_wake()
+    fn take_wakes(&self) -> Wakes {
+        self.shared.kernel.host().event.take_wakes()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.shared.kernel.host().event.deadline()
     }
 }
 

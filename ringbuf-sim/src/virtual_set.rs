@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use ringbuf_core::{Consumer, RingSet, SetHost, Slot, Token, WaitHost, WaitPolicy, WakeCause};
+use ringbuf_core::{
+    Consumer, RingSet, SetHost, Slot, Token, WaitHost, WaitPolicy, WakeCause, Wakes,
+};
 
 use crate::virtual_time::whole_millis;
 use crate::{SimMemory, SimRing, VirtualTime};
@@ -94,8 +96,12 @@ impl WaitHost for VirtualSetHost<'_> {
         Ok(cause)
     }
 
-    fn take_wake(&self) -> bool {
-        self.time.take_wake()
+    fn take_wakes(&self) -> Wakes {
+        self.time.take_wakes()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.time.deadline()
     }
 }
 
@@ -110,7 +116,7 @@ impl SetHost for VirtualSetHost<'_> {
     type Ring = Consumer<SimMemory>;
 
     fn watch(&self, ring: &Self::Ring, token: Token) -> Result<(), Infallible> {
-        let ring = ring.memory().inner().keep().ring().clone();
+        let ring = SimRing::of(ring).clone();
         let seen = Cell::new(ring.notifications());
         self.watched.borrow_mut().push(Watched { token, ring, seen });
         Ok(())

@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringbuf_core::WakeCause;
+use ringbuf_core::{WakeCause, Wakes};
 
 /// A clock that moves only while somebody waits, and a list of timed events. Clones
 /// share both.
@@ -65,8 +65,9 @@ struct Shared<'t> {
     wakeup: Cell<Duration>,
     end: Cell<Duration>,
     signals: Cell<u64>,
-    /// A wake that no wait has reported yet.
-    woken: Cell<bool>,
+    /// What wakers have asked for, as in a flag.
+    asked: Cell<Wakes>,
+    deadline: Cell<Duration>,
     rests: Cell<Rests>,
     /// The time of the last reading of the clock, and how many readings in a row
     /// gave it.
@@ -84,7 +85,8 @@ impl Default for Shared<'_> {
             wakeup: Cell::default(),
             end: Cell::new(Duration::from_secs(24 * 60 * 60)),
             signals: Cell::default(),
-            woken: Cell::default(),
+            asked: Cell::default(),
+            deadline: Cell::new(Duration::MAX),
             rests: Cell::default(),
             standstill: Cell::default(),
         }
@@ -154,7 +156,42 @@ impl<'t> VirtualTime<'t> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wake(&self) {
-        self.shared.woken.set(true);
+        self.ask(Wakes::WAKE);
+    }
+
+    /// Asks the waits to deliver all that is committed now, and then to say
+    /// [`Wakeup::Flushed`](ringbuf_core::Wakeup::Flushed), as a waker does.
+    pub fn flush(&self) {
+        self.ask(Wakes::FLUSH);
+    }
+
+    /// Ends all waits from now on, as a waker does.
+    pub fn close(&self) {
+        self.ask(Wakes::CLOSE);
+    }
+
+    /// Sets the time at which waits end, as a waker does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::{SimRing, VirtualTime};
+    ///
+    /// let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// let mut consumer = ring.consumer_in(&time)?;
+    /// time.set_deadline(Duration::from_secs(60));
+    /// time.at(Duration::from_secs(5), |time| time.set_deadline(Duration::from_secs(10)));
+    /// assert_eq!(consumer.wait(None)?, Wakeup::TimedOut);
+    /// assert_eq!(time.now().as_secs(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_deadline(&self, deadline: Duration) {
+        self.shared.deadline.set(deadline);
+        self.ask(Wakes::DEADLINE);
+    }
+
+    fn ask(&self, requests: Wakes) {
+        self.shared.asked.set(self.shared.asked.get() | requests);
     }
 
     /// Delivers a signal, which ends the current sleep, if there is one. Call it
@@ -259,17 +296,18 @@ impl<'t> VirtualTime<'t> {
     /// Sleeps until the timer fires, with its lateness, or until there is a
     /// notification, a wake or a signal.
     pub(crate) fn sleep(&self, time: Duration, is_notified: impl Fn() -> bool) -> WakeCause {
-        let Shared { signals, woken, lateness, wakeup, .. } = &*self.shared;
+        let Shared { signals, asked, lateness, wakeup, .. } = &*self.shared;
+        let woken = || asked.get() != Wakes::NONE;
         let before = signals.get();
         let timer = time.saturating_add(lateness.get());
         let deadline = self.now().saturating_add(timer);
-        let over = || is_notified() || woken.get() || signals.get() != before;
+        let over = || is_notified() || woken() || signals.get() != before;
         let ended = over() || self.pass_until(deadline, over);
         if is_notified() {
             // More notifications may arrive before the reader runs.
             self.pass(wakeup.get());
             WakeCause::Notified
-        } else if woken.get() {
+        } else if woken() {
             WakeCause::Woken
         } else if ended {
             WakeCause::Interrupted
@@ -289,8 +327,14 @@ impl<'t> VirtualTime<'t> {
         });
     }
 
-    pub(crate) fn take_wake(&self) -> bool {
-        self.shared.woken.replace(false)
+    pub(crate) fn take_wakes(&self) -> Wakes {
+        let wakes = self.shared.asked.get();
+        self.shared.asked.set(Wakes::from_bits(wakes.bits() & Wakes::CLOSE.bits()));
+        wakes
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.shared.deadline.get()
     }
 
     fn rested(&self, count: impl FnOnce(&mut Rests)) {

@@ -1,11 +1,12 @@
 //! [`SimWaker`]: ends a wait of a simulated ring.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use ringbuf_core::WakeFlag;
+use ringbuf_core::{WakeFlag, Wakes};
 
 use crate::event::{eventfd, make_readable, make_unreadable};
 
@@ -31,20 +32,65 @@ pub struct SimWaker {
 
 #[derive(Debug)]
 struct Shared {
-    raised: AtomicBool,
+    asked: AtomicU32,
+    /// Nanoseconds since the start; the largest number means none.
+    deadline: AtomicU64,
+    start: Instant,
     /// An eventfd. Readable: a sleep must end.
     event: OwnedFd,
 }
 
 impl SimWaker {
-    pub(crate) fn new() -> io::Result<Self> {
-        let (raised, event) = (AtomicBool::new(false), eventfd()?);
-        Ok(Self { shared: Arc::new(Shared { raised, event }) })
+    /// `start` is the zero of the clock of the waits.
+    pub(crate) fn new(start: Instant) -> io::Result<Self> {
+        let (asked, deadline, event) = (AtomicU32::new(0), AtomicU64::new(u64::MAX), eventfd()?);
+        Ok(Self { shared: Arc::new(Shared { asked, deadline, start, event }) })
     }
 
     /// Ends the wait that is under way, or else the next one.
     pub fn wake(&self) {
-        self.shared.raise();
+        self.shared.raise(Wakes::WAKE);
+    }
+
+    /// Asks for all that is committed now. The wait that has nothing more of it to deliver
+    /// returns [`Wakeup::Flushed`](ringbuf_core::Wakeup::Flushed).
+    pub fn flush(&self) {
+        self.shared.raise(Wakes::FLUSH);
+    }
+
+    /// Ends the wait that is under way and all later ones.
+    pub fn close(&self) {
+        self.shared.raise(Wakes::CLOSE);
+    }
+
+    /// Ends the wait that is under way and later ones at this time, or never. Replaces
+    /// the deadline before.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::{Duration, Instant};
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// let waker = ring.waker();
+    /// thread::spawn(move || waker.set_deadline(Some(Instant::now())));
+    /// assert_eq!(consumer.wait(None)?, Wakeup::TimedOut);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        let since = |deadline: Instant| deadline.saturating_duration_since(self.shared.start);
+        let nanos = deadline.and_then(|deadline| u64::try_from(since(deadline).as_nanos()).ok());
+        self.shared.deadline.store(nanos.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.shared.raise(Wakes::DEADLINE);
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        match self.shared.deadline.load(Ordering::Relaxed) {
+            u64::MAX => Duration::MAX,
+            nanos => Duration::from_nanos(nanos),
+        }
     }
 
     pub(crate) fn fd(&self) -> &OwnedFd {
@@ -56,19 +102,30 @@ impl SimWaker {
         make_unreadable(&self.shared.event);
     }
 
-    /// Returns true if somebody has called [`wake`](Self::wake) since the last call.
-    pub(crate) fn take(&self) -> bool {
+    /// What was asked for since the last call.
+    pub(crate) fn take(&self) -> Wakes {
         self.shared.take()
     }
 }
 
+impl AsFd for SimWaker {
+    /// An eventfd. Each request makes it readable.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.event.as_fd()
+    }
+}
+
 impl WakeFlag for Shared {
-    fn swap(&self, raised: bool, order: Ordering) -> bool {
-        self.raised.swap(raised, order)
+    fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+        self.asked.fetch_or(bits, order)
     }
 
-    fn load(&self, order: Ordering) -> bool {
-        self.raised.load(order)
+    fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
+        self.asked.fetch_and(bits, order)
+    }
+
+    fn load(&self, order: Ordering) -> u32 {
+        self.asked.load(order)
     }
 
     fn end_sleep(&self) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ringbuf_core::{
     Armed, Batch, Capacity, Consumer, ConsumerMemory, Header, Next, Offset, Position, RingMemory,
-    SampleLen, WaitHost, WaitPolicy, WakeCause, Wakeup, Width,
+    SampleLen, WaitHost, WaitPolicy, WakeCause, Wakes, Wakeup, Width,
 };
 use ringbuf_sim::{Flags, SimMemory, SimRing};
 
@@ -182,8 +182,12 @@ impl WaitHost for Counted<'_> {
         panic!("it naps")
     }
 
-    fn take_wake(&self) -> bool {
-        false
+    fn take_wakes(&self) -> Wakes {
+        Wakes::NONE
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::MAX
     }
 
     fn block(&self, _: Duration) -> Result<WakeCause, Infallible> {

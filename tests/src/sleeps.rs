@@ -7,7 +7,7 @@ use std::time::Duration;
 use ringbuf_core::{Header, Offset, PageOffset};
 use ringbuf_kernel::{
     Capacity, ConsumerMemory, Position, ProducerMemory, RingMemory, SampleLen, WaitHost, WakeCause,
-    Width,
+    Wakes, Width,
 };
 
 /// A ring's memory that writes down each of its blocks.
@@ -50,8 +50,12 @@ impl<M: WaitHost> WaitHost for Sleeps<M> {
         self.memory.nap(time)
     }
 
-    fn take_wake(&self) -> bool {
-        self.memory.take_wake()
+    fn take_wakes(&self) -> Wakes {
+        self.memory.take_wakes()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.memory.deadline()
     }
 
     fn block(&self, time: Duration) -> Result<WakeCause, M::Error> {

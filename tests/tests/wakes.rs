@@ -5,7 +5,7 @@ use std::env;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringbuf_kernel::{RingBuf, UserRingBuf, WaitPolicy, Waker, Wakeup};
 use ringbuf_tests::{disposable_kernel, is_blocked, live, live_since, page_size, watchdog};
@@ -81,6 +81,54 @@ fn no_wake_is_lost_against_a_wait() {
         });
         assert_eq!(ring.wait(Some(Duration::ZERO)).expect("wait"), Wakeup::TimedOut);
         println!("{rounds} wakes, none lost, none reported twice: {policy:?}");
+    }
+}
+
+#[test]
+fn a_close_ends_all_waits() {
+    if !live("wakes::a_close_ends_all_waits") {
+        return;
+    }
+    for policy in policies() {
+        let mut ring = ring(policy);
+        let waker = ring.waker().expect("an eventfd");
+        thread::spawn(move || waker.close());
+        for _ in 0..3 {
+            assert_eq!(ring.wait(None).expect("wait"), Wakeup::Closed);
+        }
+    }
+}
+
+/// The reader sleeps without an end. Each request is made by another thread, at any moment of
+/// the wait.
+#[test]
+fn a_deadline_moves_and_a_flush_ends_while_a_wait_is_under_way() {
+    if !live("wakes::a_deadline_moves_and_a_flush_ends") {
+        return;
+    }
+    let _hangs = watchdog("wakes::a_deadline_moves_and_a_flush_ends");
+    for policy in policies() {
+        let mut ring = ring(policy.clone());
+        let waker = ring.waker().expect("an eventfd");
+        for round in 0..200 {
+            let mover = waker.clone();
+            let mover = thread::spawn(move || {
+                (0..round * 40).for_each(|_| std::hint::spin_loop());
+                if round % 2 == 0 {
+                    mover.flush()
+                } else {
+                    mover.set_deadline(Some(Instant::now()))
+                }
+            });
+            let wanted = if round % 2 == 0 { Wakeup::Flushed } else { Wakeup::TimedOut };
+            assert_eq!(ring.wait(None).expect("wait"), wanted, "{policy:?}");
+            mover.join().expect("it moves the deadline");
+            waker.set_deadline(None);
+        }
+        let far = Instant::now() + Duration::from_millis(3);
+        waker.set_deadline(Some(far));
+        assert_eq!(ring.wait(None).expect("wait"), Wakeup::TimedOut);
+        assert!(Instant::now() >= far, "{policy:?}: too early");
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod claims;
 mod list;
+mod requests;
 mod sets;
 mod waits;
 
@@ -38,7 +39,12 @@ pub(crate) struct Options {
 
 /// All of them.
 fn breaks() -> impl Iterator<Item = &'static Break> {
-    list::BREAKS.iter().chain(waits::BREAKS).chain(claims::BREAKS).chain(sets::BREAKS)
+    list::BREAKS
+        .iter()
+        .chain(waits::BREAKS)
+        .chain(claims::BREAKS)
+        .chain(sets::BREAKS)
+        .chain(requests::BREAKS)
 }
 
 /// Tries them. Returns the exit code.

@@ -3,6 +3,7 @@
 mod circle;
 mod host;
 mod slot;
+mod steps;
 mod turns;
 mod wait;
 
@@ -15,6 +16,7 @@ pub use slot::{Slot, Slots, Token};
 pub use turns::Ready;
 
 use crate::budget::Pace;
+use crate::wait::Asked;
 use crate::{Budget, Consumer, Corrupt, RingMemory, WaitPolicy, WaitState};
 use circle::{Circle, at, at_mut};
 use slot::{Member, State, Turn};
@@ -75,8 +77,10 @@ pub struct RingSet<H: SetHost, T, S> {
     unasked: u32,
     silent: u32,
     swept: Duration,
-    /// A wake that arming found. The next wait reports it.
-    woken: bool,
+    /// What wakers have asked for, and no wait has reported yet.
+    asked: Asked,
+    /// A flush is under way: the slots say up to where.
+    flushing: bool,
 }
 
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
@@ -101,7 +105,8 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             unasked: 0,
             silent: 0,
             swept: Duration::ZERO,
-            woken: false,
+            asked: Asked::default(),
+            flushing: false,
         }
     }
 

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::Position;
+
 /// The name of a ring in a set. It stays unique: a ring that is added later never has
 /// the token of one that was removed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +63,8 @@ pub(super) struct Turn {
     pub(super) silent: bool,
     /// It is corrupt, and that was reported.
     pub(super) failed: bool,
+    /// A flush is not over before this position.
+    pub(super) flush: Option<Position>,
 }
 
 /// What a set does with a ring.
@@ -87,6 +91,7 @@ impl<R, T> Slot<R, T> {
             found: Duration::ZERO,
             silent: false,
             failed: false,
+            flush: None,
         };
         Self { member: None, generation: 0, turn }
     }

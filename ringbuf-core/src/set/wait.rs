@@ -1,13 +1,11 @@
 //! One wait for many rings.
 
-use core::hint;
 use core::time::Duration;
 
 use super::circle::at;
 use super::slot::State;
 use super::{RingSet, SetHost, Slots, Token};
-use crate::wait::QUIET;
-use crate::{Armed, WaitAction, WakeCause, Wakeup};
+use crate::{Armed, WaitStep, WaitSteps, WakeCause, Wakes, Wakeup};
 
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// Waits until a ring has something to read, but no longer than `timeout`. `None`
@@ -26,49 +24,19 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// # Errors
     /// An error of the system's clock or sleeps.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, H::Error> {
-        if self.take_wake() {
-            return self.woken_now();
-        }
-        let mut now = self.account();
-        if self.is_any_known_ready() {
-            // The others get their turns, too.
-            self.collect(Duration::ZERO)?;
-            self.sweep(now, self.state.max_sleep());
-            return Ok(self.ready_now());
-        }
-        let deadline = timeout.map_or(Duration::MAX, |timeout| now.saturating_add(timeout));
+        let (mut wait, mut cause) = (WaitSteps::new(timeout), WakeCause::TimeUp);
         loop {
-            let left = deadline.saturating_sub(now);
-            self.state.set_active(self.circle.len());
-            let (action, cause) = match self.state.action(now) {
-                _ if left.is_zero() => (None, self.collect(Duration::ZERO)?),
-                action => (Some(action), self.rest(action, left)?),
+            cause = match self.step(&mut wait, cause)? {
+                WaitStep::Over(wakeup) => return Ok(wakeup),
+                WaitStep::Spin(time) => {
+                    if !time.is_zero() {
+                        self.host.pause(time);
+                    }
+                    WakeCause::TimeUp
+                }
+                WaitStep::Nap(time) => self.host.nap(time)?,
+                WaitStep::Block(time) => self.collect(time)?,
             };
-            self.tally.pace.now = self.host.now();
-            if let Some(WaitAction::Nap(time)) = action {
-                self.state.napped(time.min(left), self.tally.pace.now.saturating_sub(now));
-                self.collect(Duration::ZERO)?;
-            }
-            now = self.tally.pace.now;
-            if cause == WakeCause::Interrupted {
-                return if self.take_wake() { self.woken_now() } else { Ok(Wakeup::Interrupted) };
-            }
-            let between = self.state.max_sleep();
-            let between = if action.is_none() { between.min(QUIET) } else { between };
-            let found = self.look_at_all() | self.sweep(now, between);
-            if let Some(action) = action {
-                self.state.observe(action, cause, found);
-            }
-            self.state.set_silent(self.silent > 0);
-            if found {
-                return Ok(self.ready_now());
-            }
-            if self.take_wake() {
-                return self.woken_now();
-            }
-            if action.is_none() {
-                return Ok(Wakeup::TimedOut);
-            }
         }
     }
 
@@ -99,28 +67,19 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         if !self.look()? {
             armed = self.arm_all();
         }
-        // Collecting has used up the event of a wake.
-        self.woken |= self.host.take_wake();
-        Ok(if self.woken { Armed::Ready } else { armed })
+        // Collecting has used up the event of a waker.
+        let wakes = self.take_wakes();
+        let asked = self.asked.woken || self.flushing || wakes != Wakes::NONE;
+        Ok(if asked { Armed::Ready } else { armed })
     }
 
-    fn take_wake(&mut self) -> bool {
-        core::mem::take(&mut self.woken) | self.host.take_wake()
-    }
-
-    /// A drain after a wake reads all that is there, as the last one of a program must.
-    fn woken_now(&mut self) -> Result<Wakeup, H::Error> {
-        self.look()?;
-        Ok(Wakeup::Woken)
-    }
-
-    fn ready_now(&mut self) -> Wakeup {
+    pub(super) fn ready_now(&mut self) -> Wakeup {
         self.unasked = self.begin_pass();
         Wakeup::Ready
     }
 
     /// Tells the state what was read since the last wait, and returns the time.
-    fn account(&mut self) -> Duration {
+    pub(super) fn account(&mut self) -> Duration {
         self.begin_pass();
         let tally = &mut self.tally;
         self.state.drained(tally.pace.now, tally.records, tally.bytes);
@@ -128,7 +87,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         tally.pace.now
     }
 
-    fn is_any_known_ready(&self) -> bool {
+    pub(super) fn is_any_known_ready(&self) -> bool {
         let slots = self.slots.as_ref();
         let mut next = self.circle.first();
         for _ in 0..self.circle.len() {
@@ -143,7 +102,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Looks until one is found. It is the next in turn.
-    fn look_at_all(&mut self) -> bool {
+    pub(super) fn look_at_all(&mut self) -> bool {
         for _ in 0..self.circle.len() {
             match self.circle.first() {
                 Some(index) if self.look_at(index) => return true,
@@ -156,7 +115,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 
     /// Arms all active rings. Those that notify become idle. Stops at one that has
     /// something to read.
-    fn arm_all(&mut self) -> Armed {
+    pub(super) fn arm_all(&mut self) -> Armed {
         for _ in 0..self.circle.len() {
             match self.circle.first() {
                 Some(index) if self.arm_one(index) == Armed::Ready => return Armed::Ready,
@@ -168,7 +127,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Sleeps for this time at most. Rings that have notified become active.
-    fn collect(&mut self, time: Duration) -> Result<WakeCause, H::Error> {
+    pub(super) fn collect(&mut self, time: Duration) -> Result<WakeCause, H::Error> {
         let cause = self.host.block(time)?;
         while let Some(token) = self.host.next_notified() {
             self.notified(token);
@@ -186,7 +145,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 
     /// Looks at the idle rings, unless that was done in this time. One that has something
     /// to read has not notified.
-    fn sweep(&mut self, now: Duration, between: Duration) -> bool {
+    pub(super) fn sweep(&mut self, now: Duration, between: Duration) -> bool {
         if now.saturating_sub(self.swept) < between {
             return false;
         }
@@ -209,31 +168,6 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         if let Some(slot) = super::circle::at_mut(self.slots.as_mut(), index) {
             let was = core::mem::replace(&mut slot.turn.silent, silent);
             self.silent = self.silent.saturating_add(silent.into()).saturating_sub(was.into());
-        }
-    }
-
-    /// Performs one action, but no longer than `left`.
-    fn rest(&mut self, action: WaitAction, left: Duration) -> Result<WakeCause, H::Error> {
-        match action {
-            WaitAction::Spin { pause, looks } => {
-                let pause = pause.min(left);
-                if !pause.is_zero() {
-                    self.host.pause(pause);
-                }
-                // The caller makes the last look.
-                for _ in 1..looks {
-                    if self.look_at_all() {
-                        break;
-                    }
-                    hint::spin_loop();
-                }
-                self.collect(Duration::ZERO)
-            }
-            WaitAction::Nap(time) => self.host.nap(time.min(left)),
-            WaitAction::Block(time) => match self.arm_all() {
-                Armed::Ready => Ok(WakeCause::Found),
-                Armed::Sleep => self.collect(time.min(left)),
-            },
         }
     }
 }

@@ -1,9 +1,8 @@
 //! The wait loop, and the trait that it needs from the system: [`WaitHost`].
 
-use core::hint;
 use core::time::Duration;
 
-use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
+use crate::{Consumer, ConsumerMemory, WaitPolicy, WaitState, WaitStep, WaitSteps, Wakes};
 
 /// A clock and ways to sleep: everything that waiting needs from the system.
 ///
@@ -11,11 +10,11 @@ use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 /// kernel's map uses epoll and timers. The simulator uses an eventfd. Virtual time
 /// uses a number.
 ///
-/// To wait on your own system, implement these four methods:
+/// To wait on your own system, implement these six methods:
 /// ```
 /// use std::convert::Infallible;
 /// use std::time::{Duration, Instant};
-/// use ringbuf_core::{WaitHost, WakeCause};
+/// use ringbuf_core::{WaitHost, WakeCause, Wakes};
 ///
 /// struct Polling(Instant);
 ///
@@ -38,8 +37,12 @@ use crate::{Armed, Consumer, ConsumerMemory, WaitAction, WaitPolicy, WaitState};
 ///         Ok(WakeCause::TimeUp)
 ///     }
 ///
-///     fn take_wake(&self) -> bool {
-///         false
+///     fn take_wakes(&self) -> Wakes {
+///         Wakes::NONE
+///     }
+///
+///     fn deadline(&self) -> Duration {
+///         Duration::MAX
 ///     }
 ///
 ///     // Nobody notifies here, so the wait loop looks every millisecond.
@@ -77,24 +80,17 @@ pub trait WaitHost {
     /// As for [`nap`](Self::nap).
     fn block(&self, time: Duration) -> Result<WakeCause, Self::Error>;
 
-    /// Returns true if a waker asked the wait to end, and forgets the request. A wake
-    /// also ends a nap or a block. See [`WakeFlag`](crate::WakeFlag).
+    /// Returns what wakers have asked for since the last call. A request also ends a nap
+    /// or a block. See [`WakeFlag`](crate::WakeFlag).
     ///
-    /// A host without wakers returns false. There is no default, because a wrapper that
-    /// forgets to forward this would lose every wake.
-    fn take_wake(&self) -> bool;
-}
+    /// A host without wakers returns [`Wakes::NONE`]. There is no default, because a
+    /// wrapper that forgets to forward this would lose every wake.
+    fn take_wakes(&self) -> Wakes;
 
-/// Restores the state, even if the host panics.
-struct Waiting<'c, M: ConsumerMemory> {
-    consumer: &'c mut Consumer<M>,
-    state: Option<WaitState>,
-}
-
-impl<M: ConsumerMemory> Drop for Waiting<'_, M> {
-    fn drop(&mut self) {
-        self.consumer.waiting = self.state.take();
-    }
+    /// Returns the time at which every wait ends, on the clock of [`now`](Self::now).
+    /// Another thread may move it during a wait: it stores the new time, then asks for
+    /// [`Wakes::DEADLINE`]. A host without a deadline returns [`Duration::MAX`].
+    fn deadline(&self) -> Duration;
 }
 
 /// Why a [`WaitAction`] ended.
@@ -119,10 +115,17 @@ pub enum WakeCause {
 pub enum Wakeup {
     /// There is something to read, or space to write.
     Ready,
-    /// The timeout is over, and there is nothing to read, or no space to write.
+    /// The timeout or the deadline is over, and there is nothing to read, or no space to
+    /// write.
     TimedOut,
     /// A waker asked the wait to end. There may be something to read as well.
     Woken,
+    /// A waker asked for a flush, and all that was committed at that time is delivered,
+    /// up to the first busy record.
+    Flushed,
+    /// A waker closed the waits: this one and all later ones end at once. There may be
+    /// something to read.
+    Closed,
     /// A signal arrived (`EINTR`), or the process was stopped and continued, by a
     /// shell or a debugger. Look at what your signal handlers set, and wait again.
     Interrupted,
@@ -208,90 +211,19 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
     /// # Errors
     /// An error of the system's clock or sleeps.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, M::Error> {
-        if self.waiting.is_none() {
-            self.set_policy(WaitPolicy::default());
-        }
-        // Taken out of `self` during the call, so that both can be borrowed.
-        let state = self.waiting.take();
-        let mut waiting = Waiting { consumer: self, state };
-        let Waiting { consumer, state } = &mut waiting;
-        let Some(state) = state else { return Ok(Wakeup::TimedOut) };
-        consumer.wait_by(state, timeout)
-    }
-
-    fn wait_by(
-        &mut self,
-        state: &mut WaitState,
-        timeout: Option<Duration>,
-    ) -> Result<Wakeup, M::Error> {
-        if self.memory.take_wake() {
-            return Ok(Wakeup::Woken);
-        }
-        if self.known_ready() {
-            return Ok(Wakeup::Ready);
-        }
-        let mut now = self.memory.now();
-        state.account(now, self.counts, self.consumed, self.memory.width());
-        // A deadline too far to represent means no limit.
-        let deadline = timeout.map_or(Duration::MAX, |timeout| now.saturating_add(timeout));
+        let (mut wait, mut cause) = (WaitSteps::new(timeout), WakeCause::TimeUp);
         loop {
-            let left = deadline.saturating_sub(now);
-            let (action, cause) = match state.action(now) {
-                _ if left.is_zero() => (None, WakeCause::TimeUp),
-                action => (Some(action), self.rest(action, left)?),
-            };
-            if let Some(WaitAction::Nap(time)) = action {
-                state.napped(time.min(left), self.memory.now().saturating_sub(now));
-            }
-            if cause == WakeCause::Interrupted {
-                let woken = self.memory.take_wake();
-                return Ok(if woken { Wakeup::Woken } else { Wakeup::Interrupted });
-            }
-            // A notification is only a hint (a busy record at the consumer position
-            // causes one, too): look.
-            let found = self.look();
-            if let Some(action) = action {
-                state.observe(action, cause, found);
-                now = self.memory.now();
-            }
-            if found {
-                return Ok(Wakeup::Ready);
-            }
-            if self.memory.take_wake() {
-                return Ok(Wakeup::Woken);
-            }
-            // Producers may be waiting for this space.
-            if state.is_quiet(now) {
-                self.publish();
-            }
-            if action.is_none() {
-                return Ok(Wakeup::TimedOut);
-            }
-        }
-    }
-
-    /// Performs one action, but no longer than `left`.
-    fn rest(&mut self, action: WaitAction, left: Duration) -> Result<WakeCause, M::Error> {
-        match action {
-            WaitAction::Spin { pause, looks } => {
-                let pause = pause.min(left);
-                if !pause.is_zero() {
-                    self.memory.pause(pause);
-                }
-                // The caller makes the last look.
-                for _ in 1..looks {
-                    if self.look() {
-                        break;
+            cause = match self.wait_step(&mut wait, cause) {
+                WaitStep::Over(wakeup) => return Ok(wakeup),
+                WaitStep::Spin(time) => {
+                    if !time.is_zero() {
+                        self.memory.pause(time);
                     }
-                    hint::spin_loop();
+                    WakeCause::TimeUp
                 }
-                Ok(WakeCause::TimeUp)
-            }
-            WaitAction::Nap(time) => self.memory.nap(time.min(left)),
-            WaitAction::Block(time) => match self.arm() {
-                Armed::Ready => Ok(WakeCause::Found),
-                Armed::Sleep => self.memory.block(time.min(left)),
-            },
+                WaitStep::Nap(time) => self.memory.nap(time)?,
+                WaitStep::Block(time) => self.memory.block(time)?,
+            };
         }
     }
 }

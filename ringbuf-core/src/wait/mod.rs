@@ -15,10 +15,13 @@
 mod host;
 mod policy;
 mod state;
+mod steps;
 mod wake;
 
 pub use host::{WaitHost, WakeCause, Wakeup};
 pub use policy::WaitPolicy;
 pub(crate) use state::QUIET;
 pub use state::{WaitAction, WaitState};
-pub use wake::WakeFlag;
+pub(crate) use steps::Asked;
+pub use steps::{WaitStep, WaitSteps};
+pub use wake::{WakeFlag, Wakes};

@@ -1,13 +1,13 @@
 //! The system below a set: one epoll set for all rings.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringbuf_core::{SetHost, Token, WaitHost, WakeCause};
+use ringbuf_core::{SetHost, Token, WaitHost, WakeCause, Wakes};
 
 use crate::owner::Process;
 use crate::sleep::{self, check, interrupted};
@@ -21,6 +21,8 @@ pub(crate) struct EpollHost {
     waker: Waker,
     /// Raised when another thread adds or removes a ring.
     changes: Waker,
+    /// The user's waker asked for the end of a wait that was not reported yet.
+    woken: Cell<bool>,
     /// A child of `fork` shares the epoll set, and must leave its events to the parent.
     process: Process,
     notified: RefCell<Notified>,
@@ -43,16 +45,18 @@ struct Notified {
 }
 
 impl EpollHost {
-    pub(super) fn new(changes: Waker) -> Result<Self, WaitError> {
+    pub(super) fn new() -> Result<Self, WaitError> {
         let operation = "map the page that tells a child of fork";
         let process = Process::current().map_err(|source| WaitError { operation, source })?;
-        let (epoll, waker) = (Arc::new(sleep::epoll()?), Waker::new()?);
+        let start = Instant::now();
+        let (epoll, waker) = (Arc::new(sleep::epoll()?), Waker::new(start)?);
+        let changes = Waker::new(start)?;
         sleep::watch(&epoll, waker.event(), libc::EPOLLIN, WAKER)?;
         sleep::watch(&epoll, changes.event(), libc::EPOLLIN, CHANGES)?;
         let notified =
             Notified { events: [libc::epoll_event { events: 0, u64: 0 }; EVENTS], left: 0 };
-        let (notified, start) = (RefCell::new(notified), Instant::now());
-        Ok(Self { epoll, waker, changes, process, notified, start })
+        let (notified, woken) = (RefCell::new(notified), Cell::new(false));
+        Ok(Self { epoll, waker, changes, woken, process, notified, start })
     }
 
     pub(super) fn epoll(&self) -> &Arc<OwnedFd> {
@@ -61,6 +65,15 @@ impl EpollHost {
 
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    pub(super) fn changes(&self) -> &Waker {
+        &self.changes
+    }
+
+    /// Whether the user's waker ended the wait that said so last.
+    pub(super) fn take_woken(&self) -> bool {
+        self.woken.take()
     }
 
     /// An error in a child of `fork`.
@@ -125,8 +138,18 @@ impl WaitHost for EpollHost {
         }))
     }
 
-    fn take_wake(&self) -> bool {
-        self.waker.is_raised() || self.changes.is_raised()
+    /// A change ends the wait as a wake does. The set then makes the change, and waits on
+    /// unless the user's waker was raised, too.
+    fn take_wakes(&self) -> Wakes {
+        let wakes = self.waker.take();
+        if wakes.contains(Wakes::WAKE) {
+            self.woken.set(true);
+        }
+        if self.changes.is_raised() { wakes | Wakes::WAKE } else { wakes }
+    }
+
+    fn deadline(&self) -> Duration {
+        self.waker.deadline()
     }
 }
 

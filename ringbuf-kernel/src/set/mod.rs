@@ -4,6 +4,7 @@ mod callback;
 mod error;
 mod handle;
 mod host;
+mod ready;
 
 use std::fmt;
 use std::io;
@@ -13,14 +14,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ringbuf_core::{Slot, Token, WaitHost};
+use ringbuf_core::{Slot, Token, WaitHost, Wakes};
 
 pub use callback::{Callback, SendCallback};
 pub use error::{RingError, SetError};
 pub use handle::SetHandle;
+pub use ready::Ready;
 
 use crate::{
-    Armed, Batch, Budget, Drained, Mapping, Record, RingBuf, WaitError, WaitPolicy, Waker, Wakeup,
+    Armed, Budget, Drained, Mapping, Record, RingBuf, WaitError, WaitPolicy, WaitStep, WaitSteps,
+    WakeCause, Waker, Wakeup,
 };
 use handle::{Change, Shared};
 use host::EpollHost;
@@ -97,8 +100,8 @@ impl<T> RingSet<T> {
     /// # Errors
     /// [`WaitError`] if no file descriptor is left: a set needs three.
     pub fn new(policy: WaitPolicy) -> Result<Self, WaitError> {
-        let changes = Waker::new()?;
-        let host = EpollHost::new(changes.clone())?;
+        let host = EpollHost::new()?;
+        let changes = host.changes().clone();
         let shared = Arc::new(Shared::new(host.epoll().clone(), changes, host.process()));
         Ok(Self { rings: Rings::new(host, Vec::new(), policy), shared })
     }
@@ -210,13 +213,38 @@ impl<T> RingSet<T> {
             match self.rings.wait(left)? {
                 Wakeup::Woken => {
                     self.admit();
-                    if self.rings.host().waker().take() {
+                    if self.rings.host().take_woken() {
                         return Ok(Wakeup::Woken);
                     }
                 }
                 wakeup => return Ok(wakeup),
             }
         }
+    }
+
+    /// Takes one step of a wait, for executors. See [`WaitSteps`]; nothing sleeps here.
+    ///
+    /// [`WaitStep::Block`]: all rings are armed. Wait until the descriptor of the set is
+    /// readable, or the time is over. A wake, and a change by a handle, make it readable as
+    /// well, also during a [`WaitStep::Nap`].
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn wait_step(
+        &mut self,
+        wait: &mut WaitSteps,
+        cause: WakeCause,
+    ) -> Result<WaitStep, WaitError> {
+        self.rings.host().check_owner()?;
+        let mut step = self.rings.wait_step(wait, cause)?;
+        while step == WaitStep::Over(Wakeup::Woken) {
+            self.admit();
+            if self.rings.host().take_woken() {
+                break;
+            }
+            step = self.rings.wait_step(wait, WakeCause::TimeUp)?;
+        }
+        Ok(step)
     }
 
     /// Reads each ring that has records once, within the budget, in turns. Call it after
@@ -303,7 +331,7 @@ impl<T> RingSet<T> {
 
     /// Makes the changes that handles have asked for.
     fn admit(&mut self) {
-        if !self.shared.changes.take() {
+        if self.shared.changes.take() == Wakes::NONE {
             return;
         }
         let rest = Rest(&self.shared);
@@ -364,56 +392,5 @@ impl<T> AsFd for RingSet<T> {
 impl<T> AsRawFd for RingSet<T> {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
-    }
-}
-
-/// A ring of a set that has something to read, for one turn.
-#[derive(Debug)]
-pub struct Ready<'s, T> {
-    ring: ringbuf_core::Ready<'s, EpollHost, T>,
-}
-
-impl<T> Ready<'_, T> {
-    /// Returns the id of the map.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.ring.ring().id()
-    }
-
-    /// Returns the tag of the ring.
-    pub fn tag(&mut self) -> &mut T {
-        self.ring.tag()
-    }
-
-    /// Reads the ring within the budget of the set.
-    ///
-    /// # Errors
-    /// The ring is corrupt. It gets no more turns.
-    #[inline(always)]
-    pub fn for_each<B>(
-        &mut self,
-        each: impl FnMut(&mut T, Record<'_, Mapping>) -> ControlFlow<B>,
-    ) -> Result<ControlFlow<B, Drained>, RingError> {
-        let end = self.ring.for_each(each);
-        end.map_err(|failed| RingError::new(self.ring.ring(), failed.corrupt))
-    }
-
-    /// As [`for_each`](Self::for_each), but the callback never breaks.
-    ///
-    /// # Errors
-    /// As [`for_each`](Self::for_each).
-    #[inline(always)]
-    pub fn drain(
-        &mut self,
-        each: impl FnMut(&mut T, Record<'_, Mapping>),
-    ) -> Result<Drained, RingError> {
-        let end = self.ring.drain(each);
-        end.map_err(|failed| RingError::new(self.ring.ring(), failed.corrupt))
-    }
-
-    /// Begins a batch of this ring. The budget of the set does not limit it. A batch that
-    /// is forgotten (`mem::forget`) delivers its records again.
-    pub fn batch(&mut self) -> Batch<'_, Mapping> {
-        self.ring.batch()
     }
 }

@@ -83,11 +83,14 @@ mod holds {
         wait_block WAIT_BLOCK
         wait_block_busy WAIT_BLOCK_BUSY
         wait_block_two WAIT_BLOCK_TWO
+        wait_cancelled WAIT_CANCELLED
         wait_naps WAIT_NAPS
         wait_naps_two WAIT_NAPS_TWO
         wait_quiet WAIT_QUIET
         wake WAKE
         wake_two WAKE_TWO
+        wake_flush WAKE_FLUSH
+        wake_deadline WAKE_DEADLINE
         hold_back_spares HOLD_BACK_SPARES
         hold_back_reuse HOLD_BACK_REUSE
         user_hand_over USER_HAND_OVER

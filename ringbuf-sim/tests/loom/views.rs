@@ -12,7 +12,7 @@ use std::time::Duration;
 use loom::cell::UnsafeCell;
 use ringbuf_core::{
     Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
-    SampleLen, WaitHost, WakeCause, WakeFlag, Width,
+    SampleLen, WaitHost, WakeCause, WakeFlag, Wakes, Width,
 };
 use ringbuf_sim::KernelMemory;
 
@@ -212,8 +212,12 @@ impl WaitHost for ConsumerView {
         if notified > heard { Ok(WakeCause::Notified) } else { Err(Asleep) }
     }
 
-    fn take_wake(&self) -> bool {
-        self.waker.borrow().as_ref().is_some_and(|waker| waker.take())
+    fn take_wakes(&self) -> Wakes {
+        self.waker.borrow().as_ref().map_or(Wakes::NONE, |waker| waker.take())
+    }
+
+    fn deadline(&self) -> Duration {
+        self.waker.borrow().as_ref().map_or(Duration::MAX, |waker| waker.deadline())
     }
 }
 
@@ -337,8 +341,12 @@ impl WaitHost for ProducerView {
         Ok(WakeCause::TimeUp)
     }
 
-    fn take_wake(&self) -> bool {
-        false
+    fn take_wakes(&self) -> Wakes {
+        Wakes::NONE
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::MAX
     }
 
     fn block(&self, _: Duration) -> Result<WakeCause, Asleep> {

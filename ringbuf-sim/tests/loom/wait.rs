@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loom::thread;
-use ringbuf_core::{Consumer, ConsumerMemory, WaitPolicy, Wakeup};
+use ringbuf_core::{Consumer, ConsumerMemory, WaitPolicy, WaitStep, WaitSteps, WakeCause, Wakeup};
 
 use crate::backing::{Shared, Variant};
 use crate::explore::Model;
@@ -52,6 +52,30 @@ pub(crate) const WAIT_BLOCK_TWO: Model = Model {
         });
         let finish = || threads.into_iter().for_each(|thread| thread.join().unwrap());
         wait_until_asleep(&mut consumer, drain, &[1, 2, 3], finish, &shared)
+    },
+};
+
+/// A wait that is taken step by step is cancelled wherever it would sleep, as a task that
+/// is dropped. The next wait blocks, and misses nothing.
+pub(crate) const WAIT_CANCELLED: Model = Model {
+    name: "wait_cancelled",
+    outcomes: &["all read at once", "found when armed", "woken, all read", "asleep, notified"],
+    floor: 100,
+    execution: |variant| {
+        let (shared, kernel, mut consumer) = prompt(variant);
+        let producer = kernel.clone();
+        let thread = thread::spawn(move || assert!(submit(&producer, &[2])));
+        let mut seen = drain(&mut consumer);
+        let mut cancelled = WaitSteps::new(None);
+        match consumer.wait_step(&mut cancelled, WakeCause::TimeUp) {
+            WaitStep::Over(Wakeup::Ready) => seen.extend(drain(&mut consumer)),
+            // Never taken on.
+            WaitStep::Block(_) => {}
+            other => panic!("{other:?}"),
+        }
+        let left: Vec<_> =
+            [1, 2].into_iter().filter(|&value| !seen.contains(&vec![value])).collect();
+        wait_until_asleep(&mut consumer, drain, &left, || thread.join().unwrap(), &shared)
     },
 };
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use loom::thread;
-use ringbuf_core::{WakeFlag, Wakeup};
+use ringbuf_core::{WakeFlag, Wakes, Wakeup};
 
 use crate::backing::Variant;
 use crate::explore::Model;
@@ -30,9 +32,27 @@ pub(crate) const WAKE_TWO: Model = Model {
     execution: |variant| wake(variant, 2),
 };
 
+/// A wake and a flush at once. Both are reported, each once.
+pub(crate) const WAKE_FLUSH: Model = Model {
+    name: "wake_flush",
+    outcomes: &["Woken, Flushed", "Flushed, Woken", "asleep, to be woken"],
+    floor: 20,
+    execution: wake_and_flush,
+};
+
+/// The deadline moves to now while a wait is under way.
+pub(crate) const WAKE_DEADLINE: Model = Model {
+    name: "wake_deadline",
+    outcomes: &["over before it blocks", "over after a block", "asleep, to be woken"],
+    floor: 4,
+    execution: deadline,
+};
+
 /// The flag and the eventfd of a waker: a counter, which orders as a system call does.
 pub(crate) struct LoomFlag {
-    raised: AtomicBool,
+    asked: AtomicU32,
+    /// The deadline has moved to zero, which is now.
+    due: AtomicBool,
     count: AtomicUsize,
     /// What each waker writes before it wakes.
     written: [UnsafeCell<u64>; 2],
@@ -47,17 +67,38 @@ impl LoomFlag {
     pub(crate) fn ends_sleep(&self) -> bool {
         self.count.swap(0, Ordering::AcqRel) > 0
     }
+
+    /// The kernel's waker stores it in the same way.
+    pub(crate) fn deadline(&self) -> Duration {
+        if self.due.load(Ordering::Relaxed) { Duration::ZERO } else { Duration::MAX }
+    }
+
+    fn new(weak: Option<Site>) -> Arc<Self> {
+        Arc::new(Self {
+            asked: AtomicU32::new(0),
+            due: AtomicBool::new(false),
+            count: AtomicUsize::new(0),
+            written: [0, 0].map(UnsafeCell::new),
+            weak,
+        })
+    }
+
+    fn order(&self, site: Site, order: Ordering) -> Ordering {
+        if self.weak == Some(site) { Ordering::Relaxed } else { order }
+    }
 }
 
 impl WakeFlag for LoomFlag {
-    fn swap(&self, raised: bool, order: Ordering) -> bool {
-        let site = if raised { Site::WakeRaise } else { Site::WakeTake };
-        let order = if self.weak == Some(site) { Ordering::Relaxed } else { order };
-        self.raised.swap(raised, order)
+    fn fetch_or(&self, bits: u32, order: Ordering) -> u32 {
+        self.asked.fetch_or(bits, self.order(Site::WakeRaise, order))
     }
 
-    fn load(&self, order: Ordering) -> bool {
-        self.raised.load(order)
+    fn fetch_and(&self, bits: u32, order: Ordering) -> u32 {
+        self.asked.fetch_and(bits, self.order(Site::WakeTake, order))
+    }
+
+    fn load(&self, order: Ordering) -> u32 {
+        self.asked.load(order)
     }
 
     fn end_sleep(&self) {
@@ -67,12 +108,7 @@ impl WakeFlag for LoomFlag {
 
 fn wake(variant: Variant, wakers: usize) -> &'static str {
     let (_shared, _kernel, mut consumer) = prompt(variant);
-    let flag = Arc::new(LoomFlag {
-        raised: AtomicBool::new(false),
-        count: AtomicUsize::new(0),
-        written: [0, 0].map(UnsafeCell::new),
-        weak: variant.weak,
-    });
+    let flag = LoomFlag::new(variant.weak);
     consumer.memory().wake_by(&flag);
     drain(&mut consumer);
     let threads: Vec<_> = (0..wakers)
@@ -81,7 +117,7 @@ fn wake(variant: Variant, wakers: usize) -> &'static str {
             thread::spawn(move || {
                 // SAFETY: loom checks that nothing else touches the cell meanwhile.
                 flag.written[waker].with_mut(|cell| unsafe { *cell = 1 });
-                flag.raise();
+                flag.raise(Wakes::WAKE);
             })
         })
         .collect();
@@ -105,10 +141,65 @@ fn wake(variant: Variant, wakers: usize) -> &'static str {
     if how == "asleep, to be woken" {
         assert!(flag.ends_sleep(), "lost wakeup");
         assert_eq!(consumer.wait(None), Ok(Wakeup::Woken), "lost wakeup");
-    } else if flag.load(Ordering::Relaxed) {
+    } else if flag.load(Ordering::Relaxed) != 0 {
         assert_eq!(wakers, 2);
         assert_eq!(consumer.wait(None), Ok(Wakeup::Woken), "lost wakeup");
     }
-    assert!(!flag.load(Ordering::Relaxed), "reported twice");
+    assert_eq!(flag.load(Ordering::Relaxed), 0, "reported twice");
+    how
+}
+
+fn wake_and_flush(variant: Variant) -> &'static str {
+    let (_shared, _kernel, mut consumer) = prompt(variant);
+    let flag = LoomFlag::new(variant.weak);
+    consumer.memory().wake_by(&flag);
+    drain(&mut consumer);
+    let threads = [Wakes::WAKE, Wakes::FLUSH].map(|request| {
+        let flag = flag.clone();
+        thread::spawn(move || flag.raise(request))
+    });
+    let (mut seen, mut threads) = (Vec::new(), Some(threads));
+    while seen.len() < 2 {
+        match consumer.wait(None) {
+            Ok(wakeup) => seen.push(wakeup),
+            Err(Asleep) => {
+                let threads = threads.take().expect("lost wakeup");
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
+                assert!(flag.ends_sleep(), "lost wakeup");
+            }
+        }
+    }
+    let slept = threads.is_none();
+    threads.into_iter().flatten().for_each(|thread| thread.join().unwrap());
+    assert_eq!(flag.load(Ordering::Relaxed), 0, "reported twice");
+    match (seen.as_slice(), slept) {
+        (_, true) => "asleep, to be woken",
+        ([Wakeup::Woken, Wakeup::Flushed], _) => "Woken, Flushed",
+        ([Wakeup::Flushed, Wakeup::Woken], _) => "Flushed, Woken",
+        other => panic!("{other:?}"),
+    }
+}
+
+fn deadline(variant: Variant) -> &'static str {
+    let (_shared, _kernel, mut consumer) = prompt(variant);
+    let flag = LoomFlag::new(variant.weak);
+    consumer.memory().wake_by(&flag);
+    drain(&mut consumer);
+    let mover = flag.clone();
+    let thread = thread::spawn(move || {
+        mover.due.store(true, Ordering::Relaxed);
+        mover.raise(Wakes::DEADLINE);
+    });
+    let how = match consumer.wait(None) {
+        Ok(Wakeup::TimedOut) if consumer.memory().did() == Did::Block => "over after a block",
+        Ok(Wakeup::TimedOut) => "over before it blocks",
+        Err(Asleep) => "asleep, to be woken",
+        other => panic!("{other:?}"),
+    };
+    thread.join().unwrap();
+    if how == "asleep, to be woken" {
+        assert!(flag.ends_sleep(), "lost wakeup");
+    }
+    assert_eq!(consumer.wait(None), Ok(Wakeup::TimedOut), "lost wakeup");
     how
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ringbuf_core::{
     Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
-    SampleLen, WaitHost, WakeCause, Width,
+    SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 use ringbuf_sim::KernelMemory;
 
@@ -151,8 +151,12 @@ impl WaitHost for ConsumerView<'_> {
         Ok(if self.signal_came() { WakeCause::Interrupted } else { WakeCause::TimeUp })
     }
 
-    fn take_wake(&self) -> bool {
-        false
+    fn take_wakes(&self) -> Wakes {
+        Wakes::NONE
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::MAX
     }
 
     /// Like edge-triggered epoll, which uses up all notifications since the last

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod fairness;
+mod requests;
 mod traffic;
 
 #[path = "../watchdog/mod.rs"]

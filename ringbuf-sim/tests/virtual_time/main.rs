@@ -5,6 +5,7 @@
 mod ends;
 mod host;
 mod policy;
+mod requests;
 mod room;
 mod space;
 mod timeouts;

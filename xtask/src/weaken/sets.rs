@@ -4,6 +4,7 @@ use super::list::{Break, Seen};
 
 const TURNS: &str = "ringbuf-core/src/set/turns.rs";
 const WAIT: &str = "ringbuf-core/src/set/wait.rs";
+const STEPS: &str = "ringbuf-core/src/set/steps.rs";
 const STATE: &str = "ringbuf-core/src/wait/state.rs";
 const BUDGET: &str = "ringbuf-core/src/budget.rs";
 const EACH: &str = "ringbuf-core/src/each.rs";
@@ -21,10 +22,10 @@ const SILENT: Seen = set("traffic::silent_rings_are_read_within_the_bounds");
 pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "set: it blocks without arming",
-        file: WAIT,
+        file: STEPS,
         edits: &[(
-            "WaitAction::Block(time) => match self.arm_all() {",
-            "WaitAction::Block(time) => match Armed::Sleep {",
+            "WaitAction::Block(_) => self.arm_all(),",
+            "WaitAction::Block(_) => Armed::Sleep,",
         )],
         seen: &[set("traffic::rings_that_are_sparse_together_notify_and_are_read_at_once")],
     },
@@ -60,7 +61,7 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "set: rings that notify get no turn while one is flooded",
-        file: WAIT,
+        file: STEPS,
         edits: &[(
             "            // The others get their turns, too.\n            self.collect(Duration::ZERO)?;\n",
             "",
@@ -75,10 +76,10 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "set: a wait that times out has not looked at silent rings",
-        file: WAIT,
+        file: STEPS,
         edits: &[(
-            "let between = if action.is_none() { between.min(QUIET) } else { between };",
-            "",
+            "self.sweep(now, self.state.max_sleep().min(QUIET))",
+            "self.sweep(now, self.state.max_sleep())",
         )],
         seen: &[set("delivery::a_timeout_is_not_reported_while_a_silent_record_is_there")],
     },
@@ -96,17 +97,35 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "set: a wake is not reported",
-        file: WAIT,
+        file: STEPS,
         edits: &[(
-            "            if self.take_wake() {\n                return self.woken_now();\n            }\n            if action",
-            "            if action",
+            "        if let Some(wakeup) = self.asked()? {\n            return Ok(Some(wakeup));\n        }\n        Ok(self.flushed(now))",
+            "        Ok(self.flushed(now))",
         )],
         seen: &[set("delivery::a_wake_ends_every_rest")],
     },
     Break {
+        name: "set: a flush misses idle rings",
+        file: STEPS,
+        edits: &[("                self.circle.activate(self.slots.as_mut(), index, now);\n", "")],
+        seen: &[set("requests::a_flush_of_a_set_is_reported_after_all_that_was_there")],
+    },
+    Break {
+        name: "set: a flush waits for what comes later",
+        file: STEPS,
+        edits: &[(
+            "consumer.is_before(end) && consumer.look()",
+            "{ let _ = end; consumer.look() }",
+        )],
+        seen: &[set("requests::a_flush_of_a_set_is_reported_after_all_that_was_there")],
+    },
+    Break {
         name: "set: a flooded ring hides silent ones",
-        file: WAIT,
-        edits: &[("            self.sweep(now, self.state.max_sleep());\n", "")],
+        file: STEPS,
+        edits: &[(
+            "            self.sweep(now, self.state.max_sleep());\n            return",
+            "            return",
+        )],
         seen: &[set("fairness::a_flooded_ring_does_not_hide_a_silent_one")],
     },
     Break {
@@ -117,14 +136,14 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "set: a drain after a wake misses idle rings",
-        file: WAIT,
-        edits: &[("        self.look()?;\n        Ok(Wakeup::Woken)", "        Ok(Wakeup::Woken)")],
+        file: STEPS,
+        edits: &[("        self.look()?;\n        Ok(Some(wakeup))", "        Ok(Some(wakeup))")],
         seen: &[set("delivery::a_drain_after_a_wake_reads_everything")],
     },
     Break {
         name: "set: arming uses up a wake",
         file: WAIT,
-        edits: &[("        self.woken |= self.host.take_wake();\n", "")],
+        edits: &[("        Ok(if asked { Armed::Ready } else { armed })", "        Ok(armed)")],
         seen: &[
             set("delivery::arming_finds_wakes_and_silent_records"),
             Seen::Test("live/set", "a_wake_is_left_to_the_next_wait"),

@@ -2,8 +2,8 @@
 
 use super::list::{Break, Seen};
 
+const STEPS: &str = "ringbuf-core/src/wait/steps.rs";
 const HOST: &str = "ringbuf-core/src/wait/host.rs";
-const WAKE: &str = "ringbuf-core/src/wait/wake.rs";
 const STATE: &str = "ringbuf-core/src/wait/state.rs";
 const CONSUMER: &str = "ringbuf-core/src/consumer.rs";
 const PRODUCER: &str = "ringbuf-core/src/producer.rs";
@@ -24,88 +24,37 @@ const fn live(target: &'static str, test: &'static str) -> Seen {
 pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "wait: no look when no time is left",
-        file: HOST,
+        file: STEPS,
         edits: &[(
-            "let found = self.look();\n            if let Some(action)",
-            "let found = action.is_some() && self.look();\n            if let Some(action)",
+            "let found = self.look();\n        self.looked(state, now, found)",
+            "let found = false;\n        self.looked(state, now, found)",
         )],
         seen: &[virtual_time("timeouts::a_timeout_of_zero_looks_and_never_sleeps")],
     },
     Break {
-        name: "wait: a wake that ends a sleep is not reported",
-        file: HOST,
-        edits: &[(
-            "            if self.memory.take_wake() {\n                return",
-            "            if false {\n                return",
-        )],
-        seen: &[
-            virtual_time("wakes::a_wake_ends_a_block_at_once"),
-            virtual_time("wakes::a_wake_ends_a_nap_at_once"),
-        ],
-    },
-    Break {
-        name: "wait: a wake by a signal handler is not reported",
-        file: HOST,
-        edits: &[("if woken { Wakeup::Woken }", "if woken { Wakeup::Interrupted }")],
-        seen: &[live("live/wakes", "a_signal_handler_may_wake")],
-    },
-    Break {
-        name: "wait: records that are always there hide a wake",
-        file: HOST,
-        edits: &[(
-            "        if self.memory.take_wake() {\n            return Ok(Wakeup::Woken);\n        }\n        if self.known_ready()",
-            "        if self.known_ready()",
-        )],
-        seen: &[virtual_time("wakes::a_wake_stays_until_a_wait_reports_it")],
-    },
-    Break {
-        name: "wake: the sleep ends before the flag is raised",
-        file: WAKE,
-        edits: &[(
-            "if !self.swap(true, Release) {\n            self.end_sleep();\n        }",
-            "self.end_sleep();\n        self.swap(true, Release);",
-        )],
-        seen: &[Seen::Test("loom", "holds::wake")],
-    },
-    Break {
-        name: "sleep: a wake is not cleared",
-        file: SLEEP,
-        edits: &[(
-            "            waker.clear();\n        }\n        WakeCause::Woken",
-            "            let _ = waker;\n        }\n        WakeCause::Woken",
-        )],
-        seen: &[Seen::Test("kernel", "sleep::tests::a_wake_ends_one_sleep")],
-    },
-    Break {
         name: "wait: a nap overshoots the timeout",
-        file: HOST,
-        edits: &[(
-            "WaitAction::Nap(time) => self.memory.nap(time.min(left)),",
-            "WaitAction::Nap(time) => self.memory.nap(time),",
-        )],
+        file: STEPS,
+        edits: &[("WaitStep::Nap(time.min(left))", "WaitStep::Nap(time)")],
         seen: &[virtual_time("timeouts::no_timeout_is_missed_and_none_is_cut_short")],
     },
     Break {
         name: "wait: a block overshoots the timeout",
-        file: HOST,
-        edits: &[(
-            "Armed::Sleep => self.memory.block(time.min(left)),",
-            "Armed::Sleep => self.memory.block(time),",
-        )],
+        file: STEPS,
+        edits: &[("WaitStep::Block(time.min(left))", "WaitStep::Block(time)")],
         seen: &[virtual_time("timeouts::no_timeout_is_missed_and_none_is_cut_short")],
     },
     Break {
         name: "wait: a notification counts as a record",
-        file: HOST,
+        file: STEPS,
         edits: &[(
-            "let found = self.look();\n            if let Some(action)",
-            "let found = self.look() || cause == WakeCause::Notified;\n            if let Some(action)",
+            "let found = self.look();\n        state.observe",
+            "let found = self.look() || cause == WakeCause::Notified;\n        state.observe",
         )],
         seen: &[virtual_time("ends::a_busy_head_alone_is_not_ready")],
     },
     Break {
         name: "wait: a signal does not end it",
-        file: HOST,
+        file: STEPS,
         edits: &[("if cause == WakeCause::Interrupted {", "if false {")],
         seen: &[
             virtual_time("ends::a_signal_ends_a_nap_at_once"),
@@ -114,43 +63,43 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "wait: a signal ends blocks only",
-        file: HOST,
+        file: STEPS,
         edits: &[(
             "if cause == WakeCause::Interrupted {",
-            "if cause == WakeCause::Interrupted && matches!(action, Some(WaitAction::Block(_))) {",
+            "if cause == WakeCause::Interrupted && matches!(action, WaitAction::Block(_)) {",
         )],
         seen: &[virtual_time("ends::a_signal_ends_a_nap_at_once")],
     },
     Break {
         name: "wait: no space is given back when it is quiet",
-        file: HOST,
+        file: STEPS,
         edits: &[(
-            "if state.is_quiet(now) {\n                self.publish();",
-            "if false {\n                self.publish();",
+            "if state.is_quiet(now) {\n            self.publish();",
+            "if false {\n            self.publish();",
         )],
         seen: &[virtual_time("space::polling_gives_space_back_after_a_millisecond")],
     },
     Break {
         name: "wait: space is given back only if the wait goes on",
-        file: HOST,
-        edits: &[("if state.is_quiet(now) {", "if action.is_some() && state.is_quiet(now) {")],
+        file: STEPS,
+        edits: &[(
+            "self.looked(state, now, found).unwrap_or(Wakeup::TimedOut)",
+            "if found { Wakeup::Ready } else { self.asked().unwrap_or(Wakeup::TimedOut) }",
+        )],
         seen: &[virtual_time("space::polling_gives_space_back_after_a_millisecond")],
     },
     Break {
         name: "wait: it blocks without arming",
-        file: HOST,
-        edits: &[(
-            "WaitAction::Block(time) => match self.arm() {",
-            "WaitAction::Block(time) => match Armed::Sleep {",
-        )],
+        file: STEPS,
+        edits: &[("WaitAction::Block(_) => self.arm(),", "WaitAction::Block(_) => Armed::Sleep,")],
         seen: &[virtual_time("ends::no_sleep_misses_a_record")],
     },
     Break {
         name: "wait: a record that arming found is ignored",
-        file: HOST,
+        file: STEPS,
         edits: &[(
-            "Armed::Ready => Ok(WakeCause::Found),",
-            "Armed::Ready => self.memory.block(time.min(left)),",
+            "Armed::Sleep => return wait.rest(action, left),",
+            "Armed::Sleep => return wait.rest(action, left),\n                Armed::Ready if !left.is_zero() => return wait.rest(action, left),",
         )],
         seen: &[virtual_time("ends::no_sleep_misses_a_record")],
     },
@@ -162,11 +111,8 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "wait: the lateness of naps is not measured",
-        file: HOST,
-        edits: &[(
-            "state.napped(time.min(left), self.memory.now().saturating_sub(now));",
-            "let _ = time;",
-        )],
+        file: STEPS,
+        edits: &[("state.napped(time.min(left), took);", "let _ = (time, left, took);")],
         seen: &[virtual_time("traffic::late_timers_lengthen_the_naps")],
     },
     Break {
@@ -241,7 +187,7 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "wait_for_room: a signal counts as room",
         file: PRODUCER,
-        edits: &[("Wakeup::Interrupted });", "Wakeup::Ready });")],
+        edits: &[("unwrap_or(Wakeup::Interrupted)", "unwrap_or(Wakeup::Ready)")],
         seen: &[virtual_time("room::a_signal_is_reported_and_is_not_space")],
     },
     Break {
@@ -357,7 +303,7 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "wait: the policy is lost when the host panics",
-        file: HOST,
+        file: STEPS,
         edits: &[("        self.consumer.waiting = self.state.take();\n", "")],
         seen: &[virtual_time("policy::a_panic_of_the_host_keeps_the_policy")],
     },

@@ -1,0 +1,58 @@
+//! [`Ready`]: the turn of one ring.
+
+use std::ops::ControlFlow;
+
+use super::RingError;
+use super::host::EpollHost;
+use crate::{Batch, Drained, Mapping, Record};
+
+/// A ring of a set that has something to read, for one turn.
+#[derive(Debug)]
+pub struct Ready<'s, T> {
+    pub(super) ring: ringbuf_core::Ready<'s, EpollHost, T>,
+}
+
+impl<T> Ready<'_, T> {
+    /// Returns the id of the map.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.ring.ring().id()
+    }
+
+    /// Returns the tag of the ring.
+    pub fn tag(&mut self) -> &mut T {
+        self.ring.tag()
+    }
+
+    /// Reads the ring within the budget of the set.
+    ///
+    /// # Errors
+    /// The ring is corrupt. It gets no more turns.
+    #[inline(always)]
+    pub fn for_each<B>(
+        &mut self,
+        each: impl FnMut(&mut T, Record<'_, Mapping>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B, Drained>, RingError> {
+        let end = self.ring.for_each(each);
+        end.map_err(|failed| RingError::new(self.ring.ring(), failed.corrupt))
+    }
+
+    /// As [`for_each`](Self::for_each), but the callback never breaks.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    #[inline(always)]
+    pub fn drain(
+        &mut self,
+        each: impl FnMut(&mut T, Record<'_, Mapping>),
+    ) -> Result<Drained, RingError> {
+        let end = self.ring.drain(each);
+        end.map_err(|failed| RingError::new(self.ring.ring(), failed.corrupt))
+    }
+
+    /// Begins a batch of this ring. The budget of the set does not limit it. A batch that
+    /// is forgotten (`mem::forget`) delivers its records again.
+    pub fn batch(&mut self) -> Batch<'_, Mapping> {
+        self.ring.batch()
+    }
+}
