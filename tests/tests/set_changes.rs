@@ -1,8 +1,10 @@
 //! Rings come and go while a set waits for them. RINGBUF_SET_CHANGES says how many (400 without
-//! it, 40 in a guest of the matrix). Alone in its process, because it counts descriptors.
+//! it, 40 in a guest of the matrix). Alone in its process, because it counts
+//! descriptors.
 
 use std::env;
 use std::fs;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +13,9 @@ use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_kernel::{Armed, RingBuf, RingSet, WaitPolicy, Wakeup};
 use ringbuf_tests::{Epoll, Operations, Trigger, disposable_kernel, live, page_size, watchdog};
 
+/// One test counts the descriptors of the process: the other must not open any meanwhile.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A ring that another thread adds is read without an end of the wait, and one that it removes
 /// can be opened again.
 #[test]
@@ -18,6 +23,7 @@ fn rings_come_and_go_while_the_set_waits() {
     if !live("set_changes::rings_come_and_go") {
         return;
     }
+    let _alone = ALONE.lock();
     let _hangs = watchdog("set_changes::rings_come_and_go");
     let changes = if disposable_kernel() { 40 } else { 400 };
     let changes = env::var("RINGBUF_SET_CHANGES").map_or(changes, |n| n.parse().expect("a number"));
@@ -80,6 +86,7 @@ fn an_armed_set_hears_of_changes() {
     if !live("set_changes::an_armed_set") {
         return;
     }
+    let _alone = ALONE.lock();
     let _hangs = watchdog("set_changes::an_armed_set");
     let changes = if disposable_kernel() { 100 } else { 10_000 };
     let done = AtomicU64::new(0);
