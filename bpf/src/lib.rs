@@ -105,6 +105,16 @@ pub mod load {
 /// tracepoints.
 pub mod tasks {
     skeleton!("tasks.skel.rs");
+
+    /// The compiled object, for other loaders than libbpf.
+    pub static OBJECT: &[u8] = &ALIGNED.0;
+
+    /// A loader reads words of it in place.
+    #[repr(C, align(8))]
+    struct Aligned<T>(T);
+
+    static ALIGNED: Aligned<[u8; include_bytes!(concat!(env!("OUT_DIR"), "/tasks.bpf.o")).len()]> =
+        Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/tasks.bpf.o")));
 }
 
 /// Drains a user ring and keeps what it saw. `user_drain.bpf.c`, Linux 6.1.

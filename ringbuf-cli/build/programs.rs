@@ -36,21 +36,23 @@ fn build_all(folders: &[&str], purpose: &str) -> Result<()> {
             println!("cargo::rerun-if-changed={}", source.display());
             let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if let Some(stem) = name.strip_suffix(".bpf.c") {
-                compile(&source, &clang, &arguments, &out.join(format!("{stem}.skel.rs")))?;
+                compile(&source, &clang, &arguments, &out.join(stem))?;
             }
         }
     }
     Ok(())
 }
 
-fn compile(source: &Path, clang: &Path, arguments: &[OsString], skeleton: &Path) -> Result<()> {
+/// Makes `out`.bpf.o and `out`.skel.rs.
+fn compile(source: &Path, clang: &Path, arguments: &[OsString], out: &Path) -> Result<()> {
     SkeletonBuilder::new()
         .source(source)
+        .obj(out.with_extension("bpf.o"))
         .clang(clang)
         .clang_args(["-Wall", "-Werror"].map(OsString::from).iter().chain(arguments))
         // By path, not as text: the template of load.bpf.c alone is 128 KiB.
         .reference_obj(true)
-        .build_and_generate(skeleton)
+        .build_and_generate(out.with_extension("skel.rs"))
 }
 
 /// A missing compiler is the one thing that most people meet here: one message for it.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
@@ -12,6 +12,13 @@ use ringbuf_tests::{live, skip, watchdog};
 
 /// Runs an example until it has printed that a process of ours began and ended.
 fn prints_both(name: &str) {
+    prints_both_then(name, |mut example| {
+        example.kill().expect("it runs");
+        example.wait().expect("it ends");
+    });
+}
+
+fn prints_both_then(name: &str, end: impl FnOnce(Child)) {
     let test = format!("examples::{name}");
     if !live(&test) {
         return;
@@ -50,8 +57,21 @@ fn prints_both(name: &str) {
         over.store(true, SeqCst);
     });
     assert!(example.try_wait().expect("ours").is_none(), "{name} ended");
-    example.kill().expect("it runs");
-    example.wait().expect("it ends");
+    end(example);
+}
+
+#[test]
+fn a_task_with_aya_and_tokio() {
+    prints_both_then("aya_tokio", |mut example| {
+        // SAFETY: a child of ours that has not been waited for.
+        assert_eq!(unsafe { libc::kill(example.id() as i32, libc::SIGTERM) }, 0);
+        assert!(example.wait().expect("it ends").success(), "SIGTERM ends it in order");
+    });
+}
+
+#[test]
+fn another_executor() {
+    prints_both("smol");
 }
 
 #[test]

@@ -79,6 +79,8 @@ enum Part {
     Frontier,
     /// Sets of up to 1000 rings beside one ring: about a minute.
     Sets,
+    /// A tokio task beside a thread that blocks: some seconds.
+    Tokio,
     /// How soon a wake ends a wait: some seconds.
     Wakes,
 }
@@ -106,6 +108,7 @@ fn compare(options: &Options) -> Result<()> {
     }
     match options.only {
         Some(Part::Sets) => return say(&sets::run(&plan.setup, plan.repetitions)?),
+        Some(Part::Tokio) => return say(&sets::tasks(&plan.setup, plan.repetitions)?),
         Some(Part::Wakes) => return say(&wakes::run(&plan.setup)?),
         Some(Part::Frontier) | None => {}
     }

@@ -1,11 +1,14 @@
 //! What a set of rings costs, beside one ring without a set, in one run: the same records at the
 //! same total rate.
 
+mod scenes;
+
 use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use ringbuf_kernel::{Budget, MapOptions, RingBuf, RingSet, WaitPolicy};
+use ringbuf_kernel::{Budget, MapOptions, RingBuf, RingSet};
+use ringbuf_tokio::AsyncRing;
 
 use crate::meter::{self, Thread, Usage};
 use crate::producer::{Produced, Rig};
@@ -14,6 +17,7 @@ use crate::seen::now;
 use crate::statistics::{median, percentile};
 use crate::trial::Setup;
 use crate::work::Phase;
+use scenes::{How, Load, Reader, SCENES, Scene, TASKS};
 
 const RING: u32 = 256 << 10;
 const SIZE: u32 = 64;
@@ -25,60 +29,6 @@ const GAP: u64 = 10_000;
 const CALLBACK: u64 = 200;
 const BUDGET: Duration = Duration::from_micros(200);
 const TIMEOUT: Duration = Duration::from_millis(100);
-
-/// A load, and who reads it.
-struct Scene {
-    title: &'static str,
-    load: Load,
-    readers: &'static [Reader],
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Load {
-    /// As fast as it goes, `TURN` records for each ring in turn.
-    Saturating,
-    /// One record each `GAP`, for each ring in turn.
-    Paced,
-    /// The first ring is always full, a record each `GAP` for the others in turn.
-    Flooded,
-}
-
-/// How many rings have records, how many have none, and whether they are in a set.
-struct Reader {
-    name: &'static str,
-    busy: usize,
-    idle: usize,
-    set: bool,
-}
-
-const ALONE: Reader = Reader { name: "one ring, no set", busy: 1, idle: 0, set: false };
-const ONE: Reader = Reader { name: "set of 1", busy: 1, idle: 0, set: true };
-const BUSY_64: Reader = Reader { name: "set of 64", busy: 64, idle: 0, set: true };
-const IDLE_999: Reader = Reader { name: "set of 1000, 1 busy", busy: 1, idle: 999, set: true };
-
-const SCENES: [Scene; 4] = [
-    Scene {
-        title: "saturating, 32 records of a ring in turn",
-        load: Load::Saturating,
-        readers: &[ALONE, ONE, IDLE_999, BUSY_64],
-    },
-    Scene {
-        title: "a record each 10 us in all",
-        load: Load::Paced,
-        readers: &[ALONE, ONE, IDLE_999, BUSY_64],
-    },
-    Scene {
-        title: "as before, and one ring of the 64 always full; callback 200 ns, turns of 200 us; \
-                latency of the others",
-        load: Load::Flooded,
-        readers: &[BUSY_64],
-    },
-    Scene {
-        title: "a record each 10 us in all, again",
-        load: Load::Paced,
-        readers: &[ALONE, BUSY_64],
-    },
-];
 
 /// What one run came to, in nanoseconds.
 struct Outcome {
@@ -97,13 +47,25 @@ struct Outcome {
 /// # Errors
 /// If the kernel refuses a program or a ring, and if a record is lost or out of order.
 pub fn run(setup: &Setup, repetitions: usize) -> Result<String> {
-    let mut rigs = (0..64).map(|_| Rig::load(RING)).collect::<Result<Vec<_>>>()?;
+    Ok(format!("sets of rings: {}", scenes(&SCENES, 64, setup, repetitions)?))
+}
+
+/// The same for tokio tasks: each is compared with a thread that blocks.
+///
+/// # Errors
+/// As [`run`].
+pub fn tasks(setup: &Setup, repetitions: usize) -> Result<String> {
+    Ok(format!("tokio tasks: {}", scenes(&TASKS, 1, setup, repetitions)?))
+}
+
+fn scenes(scenes: &[Scene], rings: usize, setup: &Setup, repetitions: usize) -> Result<String> {
+    let mut rigs = (0..rings).map(|_| Rig::load(RING)).collect::<Result<Vec<_>>>()?;
     let mut text = String::from(
-        "sets of rings: 64 B, rings of 256K, adaptive wakeups, ordinary threads, balanced\n  \
+        "64 B, rings of 256K, adaptive wakeups, ordinary threads\n  \
          call ns: a run of the program, for 32 records if saturating, for one otherwise\n  \
-         CPU ns: of the reader, a record; x alone: to one ring without a set in the same repetition\n",
+         CPU ns: of the reader, a record; x first: to the first line in the same repetition\n",
     );
-    for scene in &SCENES {
+    for scene in scenes {
         let mut all = Vec::new();
         for _ in 0..repetitions {
             let runs =
@@ -125,8 +87,8 @@ fn table(scene: &Scene, all: &[Vec<Outcome>]) -> String {
         "p50 us",
         "p99 us",
         "max us",
-        "call x alone",
-        "CPU x alone",
+        "call x first",
+        "CPU x first",
     ];
     let mut rows = vec![titles.map(str::to_owned).to_vec()];
     for (at, reader) in scene.readers.iter().enumerate() {
@@ -211,10 +173,10 @@ fn trial(rigs: &mut [Rig], load: Load, reader: &Reader, setup: &Setup) -> Result
                 let _pinned = ringbuf_tests::pin_to_cpu(setup.cpus[1])?;
                 meter::ordinary()?;
                 let seen = Seen { load, records: 0, latencies: Vec::with_capacity(1 << 20) };
-                if reader.set {
-                    read_set(rings, tags, reader, &phase, seen)
-                } else {
-                    read_one(rings, tags, &phase, seen)
+                match reader.how {
+                    How::Ring => read_one(rings, tags, reader, &phase, seen),
+                    How::Set => read_set(rings, tags, reader, &phase, seen),
+                    How::Task => read_in_task(rings, tags, reader, &phase, seen),
                 }
             })();
             if result.is_err() {
@@ -292,17 +254,46 @@ fn produce(rigs: &mut [Rig], load: Load, setup: &Setup) -> Result<Produced> {
 fn read_one(
     rings: Vec<RingBuf>,
     tags: Vec<Tag>,
+    reader: &Reader,
     phase: &Phase,
     mut seen: Seen,
 ) -> Result<(Usage, Seen)> {
     let (mut ring, mut tag) = rings.into_iter().zip(tags).next().context("a ring")?;
-    ring.set_policy(WaitPolicy::balanced());
+    ring.set_policy((reader.policy)());
     let usage = drive(phase, |wait| {
         ring.drain(|record| seen.look(&mut tag, &record))?;
         if wait {
             ring.wait(Some(TIMEOUT))?;
         }
         Ok(())
+    })?;
+    ensure!(!tag.disorder, "records are out of order");
+    Ok((usage, seen))
+}
+
+/// On a runtime of this thread alone. The last record notifies.
+fn read_in_task(
+    rings: Vec<RingBuf>,
+    tags: Vec<Tag>,
+    reader: &Reader,
+    phase: &Phase,
+    mut seen: Seen,
+) -> Result<(Usage, Seen)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut ring, mut tag) = rings.into_iter().zip(tags).next().context("a ring")?;
+    ring.set_policy((reader.policy)());
+    let usage = runtime.block_on(async {
+        let mut ring = AsyncRing::new(ring)?;
+        phase.wait(Phase::SETTLED);
+        let before = Thread::now()?;
+        phase.set(Phase::READY);
+        while phase.get() < Phase::LAST {
+            ring.drain(|record| seen.look(&mut tag, &record))?;
+            ring.ready().await?;
+        }
+        phase.wait(Phase::DONE);
+        ring.drain(|record| seen.look(&mut tag, &record))?;
+        anyhow::Ok(before.until_now()?)
     })?;
     ensure!(!tag.disorder, "records are out of order");
     Ok((usage, seen))
@@ -315,7 +306,7 @@ fn read_set(
     phase: &Phase,
     mut seen: Seen,
 ) -> Result<(Usage, Seen)> {
-    let mut set = RingSet::new(WaitPolicy::balanced())?;
+    let mut set = RingSet::new((reader.policy)())?;
     for (ring, tag) in rings.into_iter().zip(tags) {
         set.insert(ring, tag)?;
     }
