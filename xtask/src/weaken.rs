@@ -183,8 +183,7 @@ impl Scratch<'_> {
         Ok(tests.iter().copied().filter(|seen| !passed(seen)).collect())
     }
 
-    /// Builds a test target of ringbuf-sim, of ringbuf-fuzz or of the live tests, or the unit tests
-    /// of ringbuf-core.
+    /// Builds a test target of a crate, or the unit tests of ringbuf-core or ringbuf-kernel.
     fn program(&self, target: &str) -> Result<String> {
         let mut cargo = self.cargo();
         cargo.args(["test", "--no-run", "--profile", "mutants", "--locked", "--offline"]);
@@ -193,6 +192,7 @@ impl Scratch<'_> {
             _ if target.starts_with("live/") => {
                 cargo.args(["-p", "ringbuf-tests", "--test", target.trim_start_matches("live/")])
             }
+            "tokio/sim" => cargo.args(["-p", "ringbuf-tokio", "--test", "sim"]),
             "corpus" | "oracle" => cargo.args(["-p", "ringbuf-fuzz", "--test", target]),
             _ => cargo.args(["-p", "ringbuf-sim", "--test", target]),
         };

@@ -14,6 +14,12 @@ const fn live(target: &'static str, test: &'static str) -> Seen {
     Seen::Test(target, test)
 }
 
+const TASK: &str = "ringbuf-tokio/src/ring.rs";
+
+const fn task(test: &'static str) -> Seen {
+    Seen::Test("tokio/sim", test)
+}
+
 pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "wait: a wake that ends a sleep is not reported",
@@ -113,5 +119,23 @@ pub(crate) const BREAKS: &[Break] = &[
             "            let _ = waker;\n        }\n        WakeCause::Woken",
         )],
         seen: &[Seen::Test("kernel", "sleep::tests::a_wake_ends_one_sleep")],
+    },
+    Break {
+        name: "task: a notification does not end a block",
+        file: TASK,
+        edits: &[("(notified || self.wakes.is_none())", "(!notified && self.wakes.is_none())")],
+        seen: &[task("a_record_wakes_the_task")],
+    },
+    Break {
+        name: "task: a waker does not end a block",
+        file: TASK,
+        edits: &[("if wakes.poll(cx)?.is_ready() {", "if false && wakes.poll(cx)?.is_ready() {")],
+        seen: &[task("a_waker_ends_a_sleep_that_has_no_end")],
+    },
+    Break {
+        name: "task: a flooded ring keeps the thread",
+        file: TASK,
+        edits: &[("        tokio::task::consume_budget().await;\n", "")],
+        seen: &[task("other_tasks_run_while_the_ring_is_never_empty")],
     },
 ];
