@@ -143,17 +143,47 @@ impl<T> RingSet<T> {
     }
 
     /// Returns the tag of the ring of this map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// let id = set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, 0)?;
+    /// // A tag that counts the records of its ring:
+    /// set.drain(|count, _| *count += 1)?;
+    /// if let Some(count) = set.tag_mut(id) {
+    ///     println!("{} records", std::mem::take(count));
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tag_mut(&mut self, id: u32) -> Option<&mut T> {
         self.rings.tag_mut(self.token(id)?)
     }
 
     /// Returns the policy of the set.
+    ///
+    /// ```
+    /// use ringbuf_kernel::{RingSet, WaitPolicy};
+    ///
+    /// let set = RingSet::<()>::new(WaitPolicy::low_cost())?;
+    /// assert_eq!(set.policy(), &WaitPolicy::low_cost());
+    /// # Ok::<(), ringbuf_kernel::WaitError>(())
+    /// ```
     #[must_use]
     pub fn policy(&self) -> &WaitPolicy {
         self.rings.policy()
     }
 
     /// Returns all rings and their tags.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// # let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// for (ring, name) in set.iter() {
+    ///     println!("{name}: {} bytes unread", ring.lag()?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&RingBuf, &T)> {
         self.rings.tokens().filter_map(|token| self.rings.get(token))
     }

@@ -7,6 +7,18 @@ use super::host::EpollHost;
 use crate::{Batch, Drained, Mapping, Record};
 
 /// A ring of a set that has something to read, for one turn.
+///
+/// ```no_run
+/// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+/// # let mut set = RingSet::new(WaitPolicy::balanced())?;
+/// set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+/// set.wait(None)?;
+/// while let Some(mut ring) = set.next_ready() {
+///     println!("map {}:", ring.id());
+///     ring.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Ready<'s, T> {
     pub(super) ring: ringbuf_core::Ready<'s, EpollHost, T>,
