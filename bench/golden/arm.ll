@@ -1,11 +1,11 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define noundef zeroext i1 @arm(ptr noalias noundef align 8 captures(none) dereferenceable(480) initializes((24, 28)) %v1) unnamed_addr personality ptr @rust_eh_personality {
+define noundef zeroext i1 @arm(ptr noalias noundef align 8 captures(none) dereferenceable(512) initializes((24, 28)) %v1) unnamed_addr personality ptr @rust_eh_personality {
 b0:
   %v2 = getelementptr inbounds nuw i8, ptr %v1, i64 24
   store i32 0, ptr %v2, align 8
   %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 336
   %v4 = load i64, ptr %v3, align 8
-  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v4)
+  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v4)
   fence seq_cst
   %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 304
   %v6 = load ptr, ptr %v5, align 8

@@ -1,5 +1,5 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define noundef i64 @drain_rust(ptr noalias noundef align 8 captures(none) dereferenceable(480) initializes((432, 472)) %v1) unnamed_addr personality ptr @rust_eh_personality {
+define noundef i64 @drain_rust(ptr noalias noundef align 8 captures(none) dereferenceable(512) initializes((432, 472)) %v1) unnamed_addr personality ptr @rust_eh_personality {
 b0:
   %v2 = alloca [56 x i8], align 8
   %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 368
@@ -116,6 +116,6 @@ b9:
   tail call void @on_sample(ptr noundef nonnull %v83, i64 noundef %v80)
   br label %b1
 b10:
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v72, i64 noundef %v73, i64 noundef %v41)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v72, i64 noundef %v73, i64 noundef %v41)
   ret i64 %v41
 }

@@ -1,5 +1,5 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define void @end_batch(ptr noalias noundef align 8 captures(none) dereferenceable(480) %v1, i64 noundef %v2, i64 noundef %v3, i64 noundef %v4) unnamed_addr {
+define void @end_batch(ptr noalias noundef align 8 captures(none) dereferenceable(512) %v1, i64 noundef %v2, i64 noundef %v3, i64 noundef %v4) unnamed_addr {
 b0:
   %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 336
   %v6 = load i64, ptr %v5, align 8
@@ -22,7 +22,7 @@ b3:
   br i1 %v14, label %b4, label %b5
 b4:
   store i32 0, ptr %v11, align 8
-  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v2)
+  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v2)
   br label %b5
 b5:
   store i64 %v2, ptr %v5, align 8
@@ -47,7 +47,7 @@ b5:
   %v29 = icmp eq i64 %v28, 0
   br i1 %v29, label %b6, label %b7
 b6:
-  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1)
+  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1)
   br label %b8
 b7:
   %v30 = getelementptr inbounds nuw i8, ptr %v1, i64 472
@@ -89,9 +89,9 @@ b9:
   %v62 = and i1 %v60, %v61
   br i1 %v62, label %b11, label %b10
 b10:
-  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1)
+  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1)
   br label %b8
 b11:
-  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v55)
+  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v55)
   br label %b8
 }

@@ -1,5 +1,5 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define void @give_back(ptr noalias noundef align 8 captures(none) dereferenceable(480) %v1) unnamed_addr {
+define void @give_back(ptr noalias noundef align 8 captures(none) dereferenceable(512) %v1) unnamed_addr {
 b0:
   %v2 = load i64, ptr %v1, align 8
   %v3 = icmp eq i64 %v2, 0
@@ -30,7 +30,7 @@ b3:
   br i1 %v20, label %b7, label %b6
 b4:
   %v21 = phi i64 [ %v5, %b18 ], [ %v5, %b6 ], [ %v17, %b2 ], [ %v22, %b17 ]
-  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(480) %v1, i64 noundef %v21)
+  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v21)
   br label %b5
 b5:
   ret void

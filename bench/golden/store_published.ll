@@ -1,5 +1,5 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define void @store_published(ptr noalias noundef align 8 captures(none) dereferenceable(480) %v1, i64 noundef %v2) unnamed_addr {
+define void @store_published(ptr noalias noundef align 8 captures(none) dereferenceable(512) %v1, i64 noundef %v2) unnamed_addr {
 b0:
   %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 332
   %v4 = load i8, ptr %v3, align 4

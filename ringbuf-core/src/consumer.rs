@@ -7,6 +7,7 @@ use crate::budget::Pace;
 use crate::release::Hold;
 use crate::wait::Asked;
 use crate::walk::{self, Head, Walk};
+use crate::watch::Stall;
 use crate::{Batch, ConsumerMemory, Corrupt, CorruptReason, Position, WaitState};
 
 /// The only reader of a ring. It owns the consumer position.
@@ -50,6 +51,7 @@ pub struct Consumer<M: ConsumerMemory> {
     pub(crate) asked: Asked,
     /// The speed at which drains within a budget of time read.
     pub(crate) pace: Pace,
+    pub(crate) stall: Stall,
 }
 
 impl<M: ConsumerMemory> Consumer<M> {
@@ -80,6 +82,7 @@ impl<M: ConsumerMemory> Consumer<M> {
             waiting: None,
             asked: Asked::default(),
             pace: Pace::new(),
+            stall: Stall::default(),
         })
     }
 

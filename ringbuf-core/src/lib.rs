@@ -92,6 +92,7 @@ mod set;
 mod tail;
 mod wait;
 mod walk;
+mod watch;
 
 pub use batch::{Batch, Next, Record};
 pub use budget::Budget;
@@ -109,6 +110,7 @@ pub use wait::{
     WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,
     Wakeup,
 };
+pub use watch::BusyHead;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -195,6 +195,11 @@ pub struct KernelProducer {
 impl KernelProducer {
     /// `bpf_ringbuf_reserve`: reserves `len` bytes.
     ///
+    /// The record is busy while you keep the reservation. Keep it to play a program that
+    /// stands still ([`Consumer::busy_head`] then reports it), or until a
+    /// [timed event](crate::VirtualTime::at). Dropping it discards the record. Forget it
+    /// (`mem::forget`) to play one that never goes on.
+    ///
     /// # Errors
     /// [`Refused`]. A BPF program gets NULL for every reason.
     pub fn reserve(

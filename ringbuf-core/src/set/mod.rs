@@ -4,6 +4,7 @@ mod circle;
 mod host;
 mod slot;
 mod steps;
+mod stuck;
 mod turns;
 mod wait;
 

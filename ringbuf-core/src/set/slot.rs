@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::Position;
+use crate::watch::Stall;
 
 /// The name of a ring in a set. It stays unique: a ring that is added later never has
 /// the token of one that was removed.
@@ -50,7 +51,7 @@ pub(super) struct Member<R, T> {
 }
 
 /// What a set knows about one of its rings.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Turn {
     pub(super) state: State,
     /// The neighbours in the circle of active rings.
@@ -65,6 +66,7 @@ pub(super) struct Turn {
     pub(super) failed: bool,
     /// A flush is not over before this position.
     pub(super) flush: Option<Position>,
+    pub(super) stall: Stall,
 }
 
 /// What a set does with a ring.
@@ -92,6 +94,7 @@ impl<R, T> Slot<R, T> {
             silent: false,
             failed: false,
             flush: None,
+            stall: Stall::new(),
         };
         Self { member: None, generation: 0, turn }
     }

@@ -183,7 +183,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     fn is_unflushed(&mut self, index: u32) -> bool {
-        let Some(turn) = at(self.slots.as_ref(), index).map(|slot| slot.turn) else {
+        let Some(turn) = at(self.slots.as_ref(), index).map(|slot| &slot.turn) else {
             return false;
         };
         let Some(end) = turn.flush.filter(|_| !turn.failed && turn.state != State::Failed) else {

@@ -144,7 +144,8 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         let Some(consumer) = self.consumer(index) else { return Armed::Sleep };
         let armed = consumer.arm();
         if armed == Armed::Sleep {
-            let turn = at(self.slots.as_ref(), index).map(|slot| slot.turn);
+            self.note_stall(index, now);
+            let turn = at(self.slots.as_ref(), index).map(|slot| &slot.turn);
             if turn.is_some_and(|turn| turn.silent && now.saturating_sub(turn.found) < SILENT) {
                 self.circle.rotate(self.slots.as_ref());
             } else {

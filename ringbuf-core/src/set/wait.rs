@@ -159,6 +159,8 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
                 self.set_silent(index, true);
                 self.circle.activate(self.slots.as_mut(), index, now);
                 found = true;
+            } else {
+                self.note_stall(index, now);
             }
         }
         found

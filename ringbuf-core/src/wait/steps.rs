@@ -191,6 +191,7 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
 
     fn next_step(&mut self, state: &mut WaitState, wait: &mut WaitSteps) -> WaitStep {
         loop {
+            self.note_stall(wait.now);
             let left = wait.left(self.memory.deadline());
             if left.is_zero() {
                 return WaitStep::Over(self.time_is_up(state, wait.now));

@@ -3,6 +3,7 @@
 mod delivery;
 mod fairness;
 mod requests;
+mod stuck;
 mod traffic;
 
 #[path = "../watchdog/mod.rs"]

@@ -8,6 +8,7 @@ mod policy;
 mod requests;
 mod room;
 mod space;
+mod stuck;
 mod timeouts;
 mod traffic;
 mod wakes;
