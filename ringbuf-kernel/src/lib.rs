@@ -52,11 +52,13 @@ mod claim;
 mod door;
 mod error;
 mod exhausted;
+mod ids;
 mod left_open;
 mod mapping;
 mod maps;
 mod options;
 mod owner;
+mod programs;
 mod ringbuf;
 mod set;
 mod sleep;
@@ -70,12 +72,13 @@ pub use exhausted::Exhausted;
 pub use left_open::LeftOpen;
 pub use mapping::{Mapping, UserMapping};
 pub use options::MapOptions;
+pub use programs::{Program, ProgramsError};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
-    AlignedBytes, Armed, Backend, Batch, Budget, Capacity, CapacityError, Consumer, ConsumerMemory,
-    Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer, ProducerMemory, Record,
-    Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost, WaitPolicy, WaitState,
-    WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup, Width,
+    AlignedBytes, Armed, Backend, Batch, Budget, BusyHead, Capacity, CapacityError, Consumer,
+    ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer,
+    ProducerMemory, Record, Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost,
+    WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup, Width,
 };
 pub use set::{Callback, Ready, RingError, RingSet, SendCallback, SetError, SetHandle};
 pub use sleep::WaitError;

@@ -12,6 +12,8 @@ use crate::door::Kind;
 /// Map types, with the kernel's numbers (include/uapi/linux/bpf.h).
 pub(crate) const MAP_TYPE_RINGBUF: u32 = 27;
 pub(crate) const MAP_TYPE_USER_RINGBUF: u32 = 31;
+pub(crate) const MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+pub(crate) const MAP_TYPE_HASH_OF_MAPS: u32 = 13;
 /// `BPF_F_RB_OVERWRITE` (6.19): producers write over unread records.
 pub(crate) const F_RB_OVERWRITE: u32 = 1 << 19;
 
@@ -146,22 +148,30 @@ pub(crate) fn get_by_id(id: u32) -> io::Result<OwnedFd> {
 /// `BPF_OBJ_GET_INFO_BY_FD`. Of a program, link or BTF it gives the beginning
 /// of another struct: ask [`is_map`] as well.
 pub(crate) fn info(fd: impl AsFd) -> io::Result<MapInfo> {
+    let mut info = MapInfo::default();
+    info_into(fd, &mut info)?;
+    Ok(info)
+}
+
+/// `BPF_OBJ_GET_INFO_BY_FD`: `info` is the beginning of the struct of its kind. All of its
+/// bits may change; the kernel takes some of them as a question.
+pub(crate) fn info_into<I>(fd: impl AsFd, info: &mut I) -> io::Result<()> {
     #[repr(C)]
     struct Attr {
         bpf_fd: u32,
         info_len: u32,
         info: u64,
     }
-    let mut info = MapInfo::default();
     let attr = Attr {
         bpf_fd: fd.as_fd().as_raw_fd() as u32,
-        info_len: size_of::<MapInfo>() as u32,
-        info: (&raw mut info).addr() as u64,
+        info_len: size_of::<I>() as u32,
+        info: (&raw mut *info).addr() as u64,
     };
     // The kernel writes through the address; the compiler must not know better.
-    std::hint::black_box(&raw mut info);
+    std::hint::black_box(&raw mut *info);
     bpf(OBJ_GET_INFO_BY_FD, &attr)?;
-    Ok(std::hint::black_box(info))
+    std::hint::black_box(info);
+    Ok(())
 }
 
 /// What a file descriptor is good for, found with a command that only maps
@@ -227,15 +237,22 @@ pub fn page_size() -> usize {
 
 /// bpf(2) with `attr` as the beginning of its `union bpf_attr`; the kernel
 /// takes the rest as zero.
-fn bpf<A>(command: libc::c_int, attr: &A) -> io::Result<libc::c_long> {
+pub(crate) fn bpf<A>(command: libc::c_int, attr: &A) -> io::Result<libc::c_long> {
     // SAFETY: `attr` is a readable struct of the size given, laid out as the
     // command wants it; the addresses in it are of live memory, large enough.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attr, size_of::<A>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
+/// As [`bpf`], for a command that answers in `attr`, which is plain numbers.
+pub(crate) fn bpf_updating<A>(command: libc::c_int, attr: &mut A) -> io::Result<libc::c_long> {
+    // SAFETY: as in `bpf`, and the kernel may write the struct.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, size_of::<A>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
 /// A descriptor that the kernel has just given to us.
-fn owned(fd: libc::c_long) -> OwnedFd {
+pub(crate) fn owned(fd: libc::c_long) -> OwnedFd {
     // SAFETY: returned by bpf(2) as a new descriptor, owned by nobody else.
     unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) }
 }

@@ -5,6 +5,7 @@ mod error;
 mod handle;
 mod host;
 mod ready;
+mod stuck;
 
 use std::fmt;
 use std::io;
