@@ -99,6 +99,19 @@ pub mod load {
     }
 }
 
+/// A record that stays busy while its program sleeps. `stall.bpf.c`, Linux 5.14.
+///
+/// Map `ring` (4 KiB), programs `stall` with arguments `types::stall` and `emit` with arguments
+/// `types::emit`, of type syscall.
+pub mod stall {
+    skeleton!("stall.skel.rs");
+
+    // SAFETY: one u64 in C layout: no padding, no invalid value.
+    unsafe impl super::Arguments for types::stall {}
+    // SAFETY: u64, u64 in C layout: no padding, no invalid value.
+    unsafe impl super::Arguments for types::emit {}
+}
+
 /// Programs that begin and tasks that end. `tasks.bpf.c`, Linux 5.8.
 ///
 /// Maps `execs` and `exits` (256 KiB each), programs `on_exec` and `on_exit`, attached to raw
@@ -115,6 +128,13 @@ pub mod tasks {
 
     static ALIGNED: Aligned<[u8; include_bytes!(concat!(env!("OUT_DIR"), "/tasks.bpf.o")).len()]> =
         Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/tasks.bpf.o")));
+}
+
+/// A ring in a map of maps. `through.bpf.c`, Linux 5.10.
+///
+/// Map `rings` (4 places), program `through`, which writes the ring in place 2.
+pub mod through {
+    skeleton!("through.skel.rs");
 }
 
 /// Drains a user ring and keeps what it saw. `user_drain.bpf.c`, Linux 6.1.

@@ -17,6 +17,7 @@ mod epoll;
 mod gate;
 mod globals;
 mod held;
+mod late_page;
 mod maps;
 mod operations;
 mod ring;
@@ -32,6 +33,7 @@ pub use epoll::{Epoll, Trigger, poll_now};
 pub use gate::{has_dynptr, has_pending_pos, has_tracepoint, live, live_since, refusal};
 pub use globals::Globals;
 pub use held::{gave_up, until_seen};
+pub use late_page::{Accessed, LatePage};
 pub use maps::{create_map, map_by_id};
 pub use operations::Operations;
 pub use ring::{BUSY, DISCARD, Header, RawRing};
@@ -41,7 +43,7 @@ pub use ringbuf_portable::{
 pub use run::test_run;
 pub use seccomp::{Call, with_failing};
 pub use sleeps::Sleeps;
-pub use tasks::{is_blocked, task_state};
+pub use tasks::{is_blocked, task_state, times_slept};
 pub use user_drain::{Drained, UserDrain};
 
 /// `BPF_RB_NO_WAKEUP`: the commit notifies nobody.

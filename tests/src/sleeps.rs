@@ -1,6 +1,6 @@
 //! What a wait slept for, and why each sleep ended: the cause instead of the time that it took.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -10,18 +10,21 @@ use ringbuf_kernel::{
     Wakes, Width,
 };
 
-/// A ring's memory that writes down each of its blocks.
+/// A ring's memory that writes down each of its blocks, and counts naps and looks.
 #[derive(Debug)]
 pub struct Sleeps<M> {
     memory: M,
     bounded: bool,
     blocks: RefCell<Vec<(Duration, WakeCause)>>,
+    naps: Cell<u64>,
+    looks: Cell<u64>,
 }
 
 impl<M> Sleeps<M> {
     /// Blocks for as long as it is asked to.
     pub fn new(memory: M) -> Self {
-        Self { memory, bounded: true, blocks: RefCell::default() }
+        let (naps, looks) = <(Cell<u64>, Cell<u64>)>::default();
+        Self { memory, bounded: true, blocks: RefCell::default(), naps, looks }
     }
 
     /// Blocks until a notification, whatever the bound: without one, a wait never ends.
@@ -32,6 +35,20 @@ impl<M> Sleeps<M> {
     /// How long the blocks since the last call were asked to last, and what ended them.
     pub fn blocks(&self) -> Vec<(Duration, WakeCause)> {
         self.blocks.take()
+    }
+
+    /// The naps since the last call.
+    pub fn naps(&self) -> u64 {
+        self.naps.take()
+    }
+
+    /// The loads of a consumer since the last call, of positions and headers.
+    pub fn looks(&self) -> u64 {
+        self.looks.take()
+    }
+
+    fn count(counter: &Cell<u64>) {
+        counter.set(counter.get() + 1);
     }
 }
 
@@ -47,6 +64,7 @@ impl<M: WaitHost> WaitHost for Sleeps<M> {
     }
 
     fn nap(&self, time: Duration) -> Result<WakeCause, M::Error> {
+        Self::count(&self.naps);
         self.memory.nap(time)
     }
 
@@ -102,6 +120,7 @@ unsafe impl<M: ConsumerMemory> ConsumerMemory for Sleeps<M> {
     }
 
     fn load_producer_pos(&self, order: Ordering) -> Position {
+        Self::count(&self.looks);
         self.memory.load_producer_pos(order)
     }
 
@@ -111,6 +130,7 @@ unsafe impl<M: ConsumerMemory> ConsumerMemory for Sleeps<M> {
     }
 
     unsafe fn load_header(&self, data: M::Data, at: Offset, order: Ordering) -> Header {
+        Self::count(&self.looks);
         // SAFETY: as the caller vouches.
         unsafe { self.memory.load_header(data, at, order) }
     }

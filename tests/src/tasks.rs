@@ -1,6 +1,7 @@
 //! What a thread does now, as proc(5) shows it.
 
 use std::fs;
+use std::mem::MaybeUninit;
 
 /// The system calls that a C library may make for `epoll_wait`. Only some machines have the older
 /// one.
@@ -21,4 +22,13 @@ pub fn is_blocked(task: &str) -> bool {
 pub fn task_state(task: &str) -> Option<char> {
     let stat = fs::read_to_string(format!("{task}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
+}
+
+/// How often this thread has gone to sleep.
+pub fn times_slept() -> i64 {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: room for one rusage.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    // SAFETY: zeroed, then filled: plain numbers.
+    unsafe { usage.assume_init() }.ru_nvcsw
 }

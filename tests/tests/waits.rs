@@ -11,8 +11,8 @@ use ringbuf_bpf::wakeup::types::emit;
 use ringbuf_bpf::wakeup::{WakeupSkel, WakeupSkelBuilder};
 use ringbuf_kernel::{Consumer, Drained, Mapping, Next, RingBuf, WaitPolicy, Wakeup};
 use ringbuf_tests::{
-    NO_WAKEUP, Operations, Sleeps, Watchdog, live, live_since, page_size, test_run, until_seen,
-    watchdog,
+    NO_WAKEUP, Operations, Sleeps, Watchdog, live, live_since, page_size, test_run, times_slept,
+    until_seen, watchdog,
 };
 
 #[test]
@@ -24,11 +24,11 @@ fn a_busy_head_is_slept_on() {
         let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
         let mut ring = RingBuf::open(operations.map()).expect("the ring opens");
         operations.while_held(false, 0, || {
-            let before = sleeps();
+            let before = times_slept();
             let wait = ring.wait(Some(Duration::from_millis(300))).expect("wait");
             assert_eq!(wait, Wakeup::TimedOut);
             // Level-triggered, epoll would answer at once, again and again, and never sleep.
-            assert!(sleeps() > before, "spun for 300 ms");
+            assert!(times_slept() > before, "spun for 300 ms");
         });
     });
 }
@@ -163,13 +163,4 @@ fn load(test: &'static str) -> Option<(WakeupSkel<'static>, Watchdog)> {
 fn produce(load: &WakeupSkel<'_>, flags: u64) {
     let arguments = emit { count: 1, delay: 0, flags };
     assert_eq!(test_run(&load.progs.emit, &arguments).expect("emit"), 0);
-}
-
-/// How often this thread has gone to sleep.
-fn sleeps() -> i64 {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: room for one rusage.
-    unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
-    // SAFETY: zeroed, then filled: plain numbers.
-    unsafe { usage.assume_init() }.ru_nvcsw
 }
