@@ -8,6 +8,7 @@ mod claims;
 mod list;
 mod requests;
 mod sets;
+mod stuck;
 mod waits;
 
 use std::fs;
@@ -39,12 +40,15 @@ pub(crate) struct Options {
 
 /// All of them.
 fn breaks() -> impl Iterator<Item = &'static Break> {
-    list::BREAKS
-        .iter()
-        .chain(waits::BREAKS)
-        .chain(claims::BREAKS)
-        .chain(sets::BREAKS)
-        .chain(requests::BREAKS)
+    let lists = [
+        list::BREAKS,
+        waits::BREAKS,
+        claims::BREAKS,
+        sets::BREAKS,
+        requests::BREAKS,
+        stuck::BREAKS,
+    ];
+    lists.into_iter().flatten()
 }
 
 /// Tries them. Returns the exit code.
