@@ -58,15 +58,6 @@ pub(crate) const BREAKS: &[Break] = &[
         seen: &[Seen::Test("loom", "holds::wake")],
     },
     Break {
-        name: "wake: a deadline that was stored before is not seen",
-        file: WAKE,
-        edits: &[(
-            "self.fetch_or(requests.0, Release) == 0",
-            "self.fetch_or(requests.0, Relaxed) == 0",
-        )],
-        seen: &[Seen::Test("loom", "holds::wake"), Seen::Test("loom", "holds::wake_deadline")],
-    },
-    Break {
         name: "wake: a second request is not noticed",
         file: WAKE,
         edits: &[(
