@@ -62,6 +62,8 @@
 //!
 //! In your own event loop, read to the end before you block. A consumer without a
 //! policy then arms by itself.
+//!
+//! At the end of your program, detach the programs and call [`Consumer::finish`].
 #![no_std]
 #![warn(clippy::must_use_candidate)]
 #![cfg_attr(
@@ -81,6 +83,7 @@ mod bytes;
 mod consumer;
 mod each;
 mod error;
+mod finish;
 mod header;
 mod left_open;
 mod mapped;
@@ -100,6 +103,7 @@ pub use bytes::AlignedBytes;
 pub use consumer::{Armed, Consumer, Counts};
 pub use each::Drained;
 pub use error::{CapacityError, Corrupt, CorruptReason, ReserveError};
+pub use finish::{FinishError, Finished};
 pub use header::{Header, PageOffset, SampleLen};
 pub use mapped::{DataStart, MappedConsumer, MappedProducer};
 pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};

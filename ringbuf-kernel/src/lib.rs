@@ -31,6 +31,9 @@
 //!
 //! [`RingSet`] reads many rings on one thread.
 //!
+//! At the end, detach the programs and call [`finish`](Consumer::finish): it reads the rest, waits
+//! a bounded time for records in flight, and says what it left.
+//!
 //! [`UserRingBuf`] is the other role: core's [`Producer`] over a map that BPF
 //! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
 //!
@@ -76,11 +79,15 @@ pub use programs::{Program, ProgramsError};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
     AlignedBytes, Armed, Backend, Batch, Budget, BusyHead, Capacity, CapacityError, Consumer,
-    ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, Next, Position, Producer,
-    ProducerMemory, Record, Reservation, ReserveError, RingMemory, SampleLen, WaitAction, WaitHost,
-    WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup, Width,
+    ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, FinishError, Finished, Next, Position,
+    Producer, ProducerMemory, Record, Reservation, ReserveError, RingMemory, SampleLen, WaitAction,
+    WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup,
+    Width,
 };
-pub use set::{Callback, Ready, RingError, RingSet, SendCallback, SetError, SetHandle};
+pub use set::{
+    Callback, Ready, RingError, RingFinished, RingSet, SendCallback, SetError, SetFinished,
+    SetHandle,
+};
 pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;

@@ -68,6 +68,8 @@ struct Shared<'t> {
     /// What wakers have asked for, as in a flag.
     asked: Cell<Wakes>,
     deadline: Cell<Duration>,
+    /// A request that no sleep has noticed yet.
+    ends_sleep: Cell<bool>,
     rests: Cell<Rests>,
     /// The time of the last reading of the clock, and how many readings in a row
     /// gave it.
@@ -87,6 +89,7 @@ impl Default for Shared<'_> {
             signals: Cell::default(),
             asked: Cell::default(),
             deadline: Cell::new(Duration::MAX),
+            ends_sleep: Cell::default(),
             rests: Cell::default(),
             standstill: Cell::default(),
         }
@@ -191,7 +194,12 @@ impl<'t> VirtualTime<'t> {
     }
 
     fn ask(&self, requests: Wakes) {
-        self.shared.asked.set(self.shared.asked.get() | requests);
+        let before = self.shared.asked.get();
+        self.shared.asked.set(before | requests);
+        if before == Wakes::NONE {
+            self.shared.ends_sleep.set(true);
+        }
+        self.shared.ends_sleep.set(true);
     }
 
     /// Delivers a signal, which ends the current sleep, if there is one. Call it
@@ -296,18 +304,18 @@ impl<'t> VirtualTime<'t> {
     /// Sleeps until the timer fires, with its lateness, or until there is a
     /// notification, a wake or a signal.
     pub(crate) fn sleep(&self, time: Duration, is_notified: impl Fn() -> bool) -> WakeCause {
-        let Shared { signals, asked, lateness, wakeup, .. } = &*self.shared;
-        let woken = || asked.get() != Wakes::NONE;
+        let Shared { signals, ends_sleep, lateness, wakeup, .. } = &*self.shared;
         let before = signals.get();
         let timer = time.saturating_add(lateness.get());
         let deadline = self.now().saturating_add(timer);
-        let over = || is_notified() || woken() || signals.get() != before;
+        let over = || is_notified() || ends_sleep.get() || signals.get() != before;
         let ended = over() || self.pass_until(deadline, over);
+        let woken = ends_sleep.take();
         if is_notified() {
             // More notifications may arrive before the reader runs.
             self.pass(wakeup.get());
             WakeCause::Notified
-        } else if woken() {
+        } else if woken {
             WakeCause::Woken
         } else if ended {
             WakeCause::Interrupted

@@ -1,6 +1,7 @@
 //! [`RingSet`]: many rings, one wait.
 
 mod circle;
+mod finish;
 mod host;
 mod slot;
 mod steps;

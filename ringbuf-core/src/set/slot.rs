@@ -3,8 +3,9 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::Position;
+use crate::finish::Goal;
 use crate::watch::Stall;
+use crate::{Corrupt, Position};
 
 /// The name of a ring in a set. It stays unique: a ring that is added later never has
 /// the token of one that was removed.
@@ -41,6 +42,8 @@ pub struct Slot<R, T> {
     pub(super) member: Option<Member<R, T>>,
     pub(super) generation: u32,
     pub(super) turn: Turn,
+    /// What the last call of `finish` had to read.
+    pub(super) goal: Option<Result<Goal, Corrupt>>,
 }
 
 /// A ring and its tag.
@@ -96,7 +99,7 @@ impl<R, T> Slot<R, T> {
             flush: None,
             stall: Stall::new(),
         };
-        Self { member: None, generation: 0, turn }
+        Self { member: None, generation: 0, turn, goal: None }
     }
 }
 

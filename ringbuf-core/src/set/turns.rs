@@ -106,7 +106,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     fn ready(&mut self, index: u32) -> Option<Ready<'_, H, T>> {
-        let Slot { member, generation, turn } = at_mut(self.slots.as_mut(), index)?;
+        let Slot { member, generation, turn, .. } = at_mut(self.slots.as_mut(), index)?;
         let member = member.as_mut()?;
         let before = Before::of(member.ring.as_mut());
         let token = Token { index, generation: *generation };

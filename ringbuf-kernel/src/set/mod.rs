@@ -2,6 +2,7 @@
 
 mod callback;
 mod error;
+mod finish;
 mod handle;
 mod host;
 mod ready;
@@ -19,6 +20,7 @@ use ringbuf_core::{Slot, Token, WaitHost, Wakes};
 
 pub use callback::{Callback, SendCallback};
 pub use error::{RingError, SetError};
+pub use finish::{RingFinished, SetFinished};
 pub use handle::SetHandle;
 pub use ready::Ready;
 
@@ -221,14 +223,15 @@ impl<T> RingSet<T> {
     ///
     /// After [`Wakeup::Woken`], a drain reads everything that was there:
     /// ```no_run
-    /// # use ringbuf_kernel::{Drained, RingSet, WaitPolicy, Wakeup};
+    /// # use std::time::Duration;
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy, Wakeup};
     /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
     /// let waker = set.waker(); // for the thread or the signal handler that ends the program
     /// while set.wait(None)? != Wakeup::Woken {
     ///     set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
     /// }
-    /// // The programs are detached by now: read the rest.
-    /// while set.drain(|name, record| println!("{name}: {} bytes", record.len()))? == Drained::Limit {}
+    /// // Detach the programs here. Then read the rest:
+    /// set.finish(Duration::from_millis(100), |name, record| println!("{name}: {} bytes", record.len()))?;
     /// # drop(waker);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod fairness;
+mod finish;
 mod requests;
 mod stuck;
 mod traffic;

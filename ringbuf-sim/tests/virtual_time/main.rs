@@ -3,6 +3,7 @@
 //! the same in each run.
 
 mod ends;
+mod finish;
 mod host;
 mod policy;
 mod requests;
