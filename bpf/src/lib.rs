@@ -65,6 +65,14 @@ pub mod conformance {
     unsafe impl super::Arguments for types::run {}
 }
 
+/// Programs that take their time, to be detached meanwhile. `detach.bpf.c`, Linux 5.17.
+///
+/// Map `ring` (64 KiB), programs `raw_tracepoint`, `btf_tracepoint`, `perf_tracepoint`, `iterator`
+/// and `on_demand`. `types::bss`: `task`, `duration`, `begun`, `ended`, `failed`.
+pub mod detach {
+    skeleton!("detach.skel.rs");
+}
+
 /// One record per execve(2): who, when, which file. `exec.bpf.c`, Linux 5.8.
 ///
 /// Map `events` (256 KiB), program `on_execve`, which `attach()` attaches. On Linux 7.1 it takes

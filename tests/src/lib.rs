@@ -20,6 +20,7 @@ mod held;
 mod late_page;
 mod maps;
 mod operations;
+pub mod restarts;
 mod ring;
 mod run;
 mod seccomp;

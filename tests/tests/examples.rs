@@ -10,6 +10,21 @@ use std::thread;
 
 use ringbuf_tests::{live, skip, watchdog};
 
+/// An example that can run here.
+fn example(name: &str) -> Option<Command> {
+    let test = format!("examples::{name}");
+    if !live(&test) {
+        return None;
+    }
+    let here = env::current_exe().expect("a test has a path");
+    let path = here.parent().and_then(|deps| deps.parent()).expect("target").join("examples");
+    if !path.join(name).exists() {
+        skip(&test, "the example is not built here");
+        return None;
+    }
+    Some(Command::new(path.join(name)))
+}
+
 /// Runs an example until it has printed that a process of ours began and ended.
 fn prints_both(name: &str) {
     prints_both_then(name, |mut example| {
@@ -19,18 +34,9 @@ fn prints_both(name: &str) {
 }
 
 fn prints_both_then(name: &str, end: impl FnOnce(Child)) {
-    let test = format!("examples::{name}");
-    if !live(&test) {
-        return;
-    }
-    let here = env::current_exe().expect("a test has a path");
-    let path = here.parent().and_then(|deps| deps.parent()).expect("target").join("examples");
-    if !path.join(name).exists() {
-        return skip(&test, "the example is not built here");
-    }
+    let Some(mut example) = example(name) else { return };
     let _hangs = watchdog("examples::prints_both");
-    let mut example =
-        Command::new(path.join(name)).stdout(Stdio::piped()).spawn().expect("the example runs");
+    let mut example = example.stdout(Stdio::piped()).spawn().expect("the example runs");
     let mut lines = BufReader::new(example.stdout.take().expect("piped")).lines();
     let (ours, over) = (Mutex::new(HashSet::new()), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -82,4 +88,56 @@ fn a_program_with_libbpf_rs() {
 #[test]
 fn the_same_program_with_our_reader() {
     prints_both("from_libbpf_rs");
+}
+
+/// SIGTERM comes while processes begin and end. All that ended before it are printed, and the
+/// program ends well.
+#[test]
+fn a_clean_shutdown_loses_nothing() {
+    let Some(mut command) = example("clean_shutdown") else { return };
+    let _hangs = watchdog("examples::a_clean_shutdown");
+    for _ in 0..5 {
+        let mut example = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let example = example.as_mut().expect("the example runs");
+        let mut lines = BufReader::new(example.stdout.take().expect("piped")).lines();
+        // Until it prints something, it may not be attached yet.
+        let over = AtomicBool::new(false);
+        let (first, seen) = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(SeqCst) {
+                    run_true();
+                }
+            });
+            let both =
+                |seen: &HashSet<String>, what| seen.iter().any(|line| line.starts_with(what));
+            let mut seen = HashSet::new();
+            while !(both(&seen, "exec") && both(&seen, "exit")) {
+                seen.insert(lines.next().expect("it runs").expect("text"));
+            }
+            over.store(true, SeqCst);
+            (lines, seen)
+        });
+        let ours: Vec<u32> = (0..20).map(|_| run_true()).collect();
+        let id = libc::pid_t::try_from(example.id()).expect("an id");
+        // SAFETY: a signal to a child of ours that is not reaped.
+        unsafe { libc::kill(id, libc::SIGTERM) };
+        let printed: HashSet<_> = first.map(|line| line.expect("text")).chain(seen).collect();
+        let mut said = String::new();
+        let mut errors = example.stderr.take().expect("piped");
+        std::io::Read::read_to_string(&mut errors, &mut said).expect("text");
+        assert!(example.wait().expect("it ends").success(), "{said}");
+        assert_eq!(said.matches("nothing left").count(), 2, "{said}");
+        for id in ours {
+            for what in ["exec", "exit"] {
+                assert!(printed.contains(&format!("{what} {id}")), "{what} {id} is lost");
+            }
+        }
+    }
+}
+
+/// Returns the id of a process that has ended.
+fn run_true() -> u32 {
+    let mut child = Command::new("true").spawn().expect("true(1)");
+    child.wait().expect("it ends");
+    child.id()
 }

@@ -206,6 +206,18 @@ enum Task {
     /// in _typos.toml and deny.toml. Advisories are fetched with git; if that fails, they are
     /// skipped with a notice. Exits with 1 if anything was found.
     Hygiene(hygiene::Options),
+    /// Kill readers of a pinned ring on the running kernel, and check that nothing is lost
+    ///
+    /// Each reader is a process that SIGKILL ends at a random point. The next one goes on. Every
+    /// record must be delivered, and no more may come again than docs/shutdown.md states. Prints a
+    /// line for each 2,500 kills. Needs root and clang. The suite `live` runs a shorter form. Run
+    /// this before a release, or after a change of when space is given back.
+    Restarts {
+        /// The number of kills
+        #[arg(long, value_name = "N", default_value_t = 100_000,
+              value_parser = clap::value_parser!(u64).range(4..))]
+        count: u64,
+    },
     /// Try to lose a wakeup on the running kernel
     ///
     /// Provokes the race between going to sleep and the last commit. Needs root and clang. Run it
@@ -265,6 +277,9 @@ fn start(task: Task) -> anyhow::Result<u8> {
             live("exactly_once").env("RINGBUF_RECORDS", records).run_alone(&workspace.root)
         }
         Task::Matrix(options) => matrix::matrix(&workspace, &options),
+        Task::Restarts { count } => {
+            live("restarts").env("RINGBUF_RESTARTS", count).run_alone(&workspace.root)
+        }
         Task::Package(options) => release::package(&workspace, &options),
         Task::Hygiene(options) => hygiene::hygiene(&workspace, &options),
         Task::LostWakeups { rounds } => {

@@ -21,13 +21,14 @@ pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --l
 pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
 const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
 /// These variables of the caller must not change `cargo xtask test`.
-const KNOBS: [&str; 11] = [
+const KNOBS: [&str; 12] = [
     "RINGBUF_BLESS",
     "RINGBUF_CANCELLED",
     "RINGBUF_DISPOSABLE_KERNEL",
     "RINGBUF_FENCE_ONLY",
     "RINGBUF_LOOM_BOUND",
     "RINGBUF_RECORDS",
+    "RINGBUF_RESTARTS",
     "RINGBUF_ROUNDS",
     "RINGBUF_SCRIPTS",
     "RINGBUF_SECONDS",

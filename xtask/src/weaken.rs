@@ -5,6 +5,7 @@
 //! of orderings, fences, and the order of two stores. This changes the source.
 
 mod claims;
+mod ends;
 mod list;
 mod requests;
 mod sets;
@@ -47,6 +48,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
         sets::BREAKS,
         requests::BREAKS,
         stuck::BREAKS,
+        ends::BREAKS,
     ];
     lists.into_iter().flatten()
 }

@@ -52,6 +52,8 @@ fn all_that_was_there_is_read_and_nothing_later() {
     for start in STARTS {
         ring_at!(start, ring, program, time, consumer);
         for number in 0..20 {
+            // The consumer knows of the first five, and finds the others while it reads.
+            assert!(number != 5 || consumer.is_ready());
             if number % 4 == 3 { discard(&program) } else { output(&program) }
         }
         let mut read = 0;
@@ -117,8 +119,10 @@ fn a_commit_in_time_is_waited_for() {
             time.at(us(7300), move |_| first.submit(flags));
             time.at(us(12_650), move |_| second.discard(flags));
             output(&program);
+            // What comes meanwhile is not read.
+            write_at(&time, us(9000), &program, 8, Flags::ADAPTIVE);
             let finished = consumer.finish(Duration::from_secs(5), |_| ()).unwrap();
-            assert_eq!(report(finished), [3, 1, 0, 0, 0, 0, 0], "{name}");
+            assert_eq!(report(finished), [3, 1, 0, 0, 0, 0, 16], "{name}");
             let past = time.now() - us(12_650);
             assert!(past <= late, "{name}, {flags:?}: {past:?} after the commit");
         }
