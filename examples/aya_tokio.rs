@@ -1,10 +1,12 @@
 //! aya loads and attaches, one tokio task reads two rings, and SIGTERM loses nothing.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use aya::Ebpf;
 use aya::maps::Map;
 use aya::programs::RawTracePoint;
-use ringbuf_kernel::{Drained, RingBuf, RingSet, WaitPolicy};
+use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
 use ringbuf_tokio::AsyncRing;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,7 +36,9 @@ async fn main() -> Result<()> {
         };
         rings.drain(|what, record| show(what, &record))?;
     }
-    drop(bpf); // detaches the programs
-    while rings.drain(|what, record| show(what, &record))? == Drained::Limit {}
+    drop(bpf); // detaches the programs, which may run on for a moment
+    let limit = Duration::from_millis(100);
+    let finished = rings.into_inner().finish(limit, |what, record| show(what, &record))?;
+    eprintln!("{finished}");
     Ok(())
 }

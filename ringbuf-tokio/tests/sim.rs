@@ -224,10 +224,12 @@ fn dense_records_are_all_read_between_naps() {
         let (mut delivered, records) = (0, 20_000);
         let sender = thread::spawn(move || {
             for _ in 0..records {
+                // budget: the pause between two records.
                 let next = Instant::now() + Duration::from_micros(10);
                 while program.output(&[0; 8], Flags::ADAPTIVE).is_err() {
                     thread::yield_now();
                 }
+                // budget: as above.
                 while Instant::now() < next {
                     std::hint::spin_loop();
                 }
@@ -283,8 +285,10 @@ fn a_record_wakes_the_task() {
     while ready.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
         let before = count.0.load(Relaxed);
         ring.producer().output(&[0; 8], Flags::ADAPTIVE).unwrap();
+        // watchdog: a task that is never woken.
         let hangs = Instant::now() + Duration::from_secs(20);
         while count.0.load(Relaxed) == before {
+            // watchdog: as above.
             assert!(Instant::now() < hangs, "the task is not woken");
             thread::yield_now();
         }

@@ -100,16 +100,14 @@ fn who_reads_on_after_the_handover_is_told() {
     while first.next_record().expect("a sound ring").is_none() {}
     let child = Child::start(|| {
         // Only for the test: dropping its copy of the parent's ring changes nothing.
-        let mut second = loop {
-            match RingBuf::from_pin(bpffs.path().join("numbered")) {
-                Ok(ring) => break ring,
-                Err(ringbuf_kernel::OpenError::SecondConsumer { .. }) => {
-                    // The claim is that of the parent's ring, which this child has a copy of.
-                    // SAFETY: C1: the test is about a second reader; no record is lent.
-                    break unsafe { RingBuf::open_unclaimed(ring.map()) }.expect("open");
-                }
-                Err(error) => panic!("{error}"),
+        let mut second = match RingBuf::from_pin(bpffs.path().join("numbered")) {
+            Ok(ring) => ring,
+            Err(ringbuf_kernel::OpenError::SecondConsumer { .. }) => {
+                // The claim is that of the parent's ring, which this child has a copy of.
+                // SAFETY: C1: the test is about a second reader; no record is lent.
+                unsafe { RingBuf::open_unclaimed(ring.map()) }.expect("open")
             }
+            Err(error) => panic!("{error}"),
         };
         let finished = second.finish(Duration::ZERO, |_| ()).expect("a sound ring");
         assert!(finished.delivered > 0);
@@ -132,7 +130,9 @@ fn send(socket: &UnixStream, fd: BorrowedFd<'_>) -> io::Result<()> {
     let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
     let len = size_of::<libc::c_int>() as libc::c_uint;
     // SAFETY: arithmetic alone.
-    let (space, data) = unsafe { (libc::CMSG_SPACE(len), libc::CMSG_LEN(len)) };
+    let space = unsafe { libc::CMSG_SPACE(len) };
+    // SAFETY: as above.
+    let data = unsafe { libc::CMSG_LEN(len) };
     message.msg_controllen = space as _;
     // SAFETY: the header is in `control`, which is large enough and aligned.
     let control = unsafe { &mut *header };

@@ -125,9 +125,11 @@ fn a_deadline_moves_and_a_flush_ends_while_a_wait_is_under_way() {
             mover.join().expect("it moves the deadline");
             waker.set_deadline(None);
         }
+        // lower bound: a wait does not end before its deadline.
         let far = Instant::now() + Duration::from_millis(3);
         waker.set_deadline(Some(far));
         assert_eq!(ring.wait(None).expect("wait"), Wakeup::TimedOut);
+        // lower bound: as above.
         assert!(Instant::now() >= far, "{policy:?}: too early");
     }
 }

@@ -32,8 +32,8 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "stuck: a wait does not see a busy head",
-        file: "ringbuf-core/src/wait/host.rs",
-        edits: &[("            self.note_stall(now);\n", "")],
+        file: "ringbuf-core/src/wait/steps.rs",
+        edits: &[("            self.note_stall(wait.now);\n", "")],
         seen: &[MODEL, alone("stuck::a_wait_for_a_busy_head_rests")],
     },
     Break {
