@@ -39,7 +39,8 @@ impl RingBuf {
     /// kernel/bpf/syscall.c). So after an empty list, drain once more.
     ///
     /// Each call asks the kernel about each program of the machine, each map that one of
-    /// them uses, and each link: five system calls for a program or map, about 5 us. Nothing
+    /// them uses, and each link, with three or four system calls each. That took 10 us of CPU
+    /// time for each program (x86-64 virtual machine, Linux 6.18), so 1 ms for 100. Nothing
     /// else of this library calls it. Needs `CAP_SYS_ADMIN`.
     ///
     /// ```no_run
