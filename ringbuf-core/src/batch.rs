@@ -26,11 +26,13 @@ use crate::{Armed, Consumer, ConsumerMemory, Corrupt, Position, SampleLen};
 /// Before you block in your own event loop, call [`finish`](Self::finish). A batch
 /// lends its records until it ends, so it cannot arm earlier.
 pub struct Batch<'c, M: ConsumerMemory> {
-    consumer: &'c mut Consumer<M>,
-    cursor: Cell<Cursor>,
-    delivered: Cell<u64>,
+    pub(crate) consumer: &'c mut Consumer<M>,
+    pub(crate) cursor: Cell<Cursor>,
+    pub(crate) delivered: Cell<u64>,
+    /// The start of the last record, if it can be put back.
+    pub(crate) last: Cell<Option<Position>>,
     /// A copy, so that the loop keeps it in registers.
-    area: Area<M>,
+    pub(crate) area: Area<M>,
 }
 
 /// What [`Batch::next`] found.
@@ -55,6 +57,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
         Self {
             cursor: Cell::new(Cursor { position: consumer.consumed, window: 0 }),
             delivered: Cell::new(0),
+            last: Cell::new(None),
             area: Area::of(&consumer.memory),
             consumer,
         }
@@ -206,6 +209,7 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     #[inline(always)]
     pub(crate) fn lend(&self, position: Position, len: SampleLen) -> Record<'_, M> {
         self.delivered.set(self.delivered.get() + 1);
+        self.last.set(Some(position));
         // SAFETY: the walk saw the record committed with this length by an acquire
         // load, and checked that it lies within the produced bytes. The sample
         // borrows this batch, which releases the space only when dropped.
@@ -226,7 +230,8 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     }
 
     /// Ends the batch without consuming it. Its records are delivered again, unless
-    /// the ring becomes corrupt first.
+    /// the ring becomes corrupt first. To leave only the last one, use
+    /// [`put_back`](Self::put_back).
     ///
     /// ```
     /// use ringbuf_sim::{Flags, SimRing};
@@ -290,8 +295,16 @@ impl<M: ConsumerMemory> fmt::Debug for Batch<'_, M> {
 /// [`into_sample`](Self::into_sample). The record itself stays in its thread.
 ///
 /// The bytes do not change while the record lives. The kernel overwrites them only
-/// after the batch is dropped. Over mapped memory the sample is an
-/// [`AlignedBytes`](crate::AlignedBytes), which is always 8-aligned.
+/// after the batch is dropped.
+///
+/// # Alignment
+/// Over mapped memory the sample is an [`AlignedBytes`](crate::AlignedBytes): it begins
+/// at a multiple of 8, whatever came before it in the ring. The kernel promises this:
+/// the data area begins at a page, a header has 8 bytes, and each record is rounded up
+/// to a multiple of 8 (`__bpf_ringbuf_reserve`, kernel/bpf/ringbuf.c, 5.8 to 7.3). This
+/// library checks it: a position that is not a multiple of 8 is
+/// [`Corrupt`](crate::Corrupt). So a view of the sample as a type of alignment 8 or less
+/// cannot fail for its alignment. `ringbuf-typed` has such views.
 pub struct Record<'b, M: ConsumerMemory + 'b> {
     sample: M::Sample<'b>,
     position: Position,

@@ -5,16 +5,39 @@ use core::ops::Deref;
 /// The bytes of a sample: a `[u8]` that always begins at a multiple of 8.
 ///
 /// So you can view it as any type of alignment 8 or less without a copy, for
-/// example with `zerocopy` or `bytemuck`.
+/// example with `ringbuf-typed`, `zerocopy` or `bytemuck`. See [`Record`](crate::Record)
+/// for the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct AlignedBytes<'a>(&'a [u8]);
 
 impl<'a> AlignedBytes<'a> {
+    /// Bytes begin at a multiple of this address.
+    pub const ALIGN: usize = 8;
+
+    /// Returns `bytes` if they begin at a multiple of 8, as the bytes of each record do.
+    /// A callback that gets a plain slice uses this.
+    ///
+    /// ```
+    /// use ringbuf_core::AlignedBytes;
+    ///
+    /// #[repr(align(8))]
+    /// struct Aligned([u8; 16]);
+    ///
+    /// let bytes = &Aligned([7; 16]).0;
+    /// assert_eq!(AlignedBytes::from_slice(bytes).map(|aligned| aligned[15]), Some(7));
+    /// assert_eq!(AlignedBytes::from_slice(&bytes[1..]), None);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn from_slice(bytes: &'a [u8]) -> Option<Self> {
+        (bytes.as_ptr().addr() % Self::ALIGN == 0).then_some(Self(bytes))
+    }
+
     /// `bytes` must begin at a multiple of 8.
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        debug_assert!(bytes.as_ptr().addr() % 8 == 0);
+        debug_assert!(bytes.as_ptr().addr() % Self::ALIGN == 0);
         Self(bytes)
     }
 

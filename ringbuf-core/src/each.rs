@@ -200,7 +200,7 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// once at each position: no kernel turns a committed header busy again, so
     /// such memory must not keep the reader here.
     #[inline]
-    fn finds_more(&mut self, armed_at: &mut Option<Position>) -> bool {
+    pub(crate) fn finds_more(&mut self, armed_at: &mut Option<Position>) -> bool {
         self.hold.portion.is_none()
             && self.waiting.is_none()
             && armed_at.replace(self.consumed) != Some(self.consumed)

@@ -90,6 +90,8 @@ mod mapped;
 mod memory;
 mod position;
 mod producer;
+mod put_back;
+mod read_into;
 mod release;
 mod set;
 mod tail;
@@ -109,6 +111,7 @@ pub use mapped::{DataStart, MappedConsumer, MappedProducer};
 pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{Producer, RawReservation, Reservation};
+pub use read_into::ReadError;
 pub use set::{Ready, Refused, RingFailed, RingSet, SetHost, Slot, Slots, Token};
 pub use wait::{
     WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,

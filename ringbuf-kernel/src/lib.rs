@@ -80,9 +80,9 @@ pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
     AlignedBytes, Armed, Backend, Batch, Budget, BusyHead, Capacity, CapacityError, Consumer,
     ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, FinishError, Finished, Next, Position,
-    Producer, ProducerMemory, Record, Reservation, ReserveError, RingMemory, SampleLen, WaitAction,
-    WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup,
-    Width,
+    Producer, ProducerMemory, ReadError, Record, Reservation, ReserveError, RingMemory, SampleLen,
+    WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,
+    Wakeup, Width,
 };
 pub use set::{
     Callback, Ready, RingError, RingFinished, RingSet, SendCallback, SetError, SetFinished,

@@ -186,6 +186,11 @@ fn read(input: &Input, memory: &HostileMemory, victim: &mut Victim) -> Result<()
     if let Err(corrupt) = result {
         assert_eq!(corrupt.position, from.advance(held, width));
     }
+    if how & 0xf0 == 0xe0 {
+        let delivered = batch.delivered();
+        assert_eq!((batch.put_back(), batch.put_back()), (delivered != 0, false));
+        assert!(batch.delivered() + 1 >= delivered && batch.held_bytes() + 8 <= held.max(8));
+    }
     memory.forget();
     match how & 0x0c {
         0x0c => {

@@ -20,7 +20,7 @@ pub fn ops(data: &[u8]) {
 
 fn op(input: &Input, capacity: u64) -> Op {
     let kind = input.byte();
-    // The high bits select the flags, or one of two operations.
+    // The high bits select the flags, or one of a few operations.
     let flags = [0, 0, 1, 2, 3, 4, 6, 1 << 32][usize::from(kind >> 5)];
     let other = kind >> 5 & 1 == 1;
     let number = || input.number();
@@ -35,6 +35,8 @@ fn op(input: &Input, capacity: u64) -> Op {
         9 => Op::AtMost { records: number() },
         10 if other => Op::Within { records: number(), bytes: number() },
         10 => Op::ReadBytes { bytes: number() },
+        11 if kind >= 0xe0 => Op::ReadInto { len: number(), records: number() },
+        11 if kind >= 0xc0 => Op::PutBack { records: number(), limit: number() },
         11 if other => Op::NextRecord { records: number() },
         11 => Op::Keep { records: number() },
         12 if other => Op::ReleaseAtOnce,

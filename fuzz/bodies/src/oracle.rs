@@ -6,6 +6,7 @@
 //! of `arm`, and the number of notifications. Property tests and fuzz targets call
 //! it, and replay their shrunk lists through it.
 
+mod copying;
 mod model;
 mod op;
 mod reading;
@@ -110,6 +111,10 @@ impl<'r> Oracle<'r> {
             Op::Within { records, bytes } => self.for_each(u64::MAX, Some((records, bytes)))?,
             Op::NextRecord { records } => self.next_record(records)?,
             Op::Keep { records } => self.read(records, Bound::None, End::Rewind)?,
+            Op::PutBack { records, limit } => {
+                self.read(records, Bound::Records(limit), End::PutBack)?
+            }
+            Op::ReadInto { len, records } => self.read_into(len, records)?,
             Op::HoldBack { portion } => {
                 self.consumer()?.hold_back(portion);
                 self.model.release.hold_back(portion);

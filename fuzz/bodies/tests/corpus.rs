@@ -117,6 +117,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("finish", &[&[2, 1, 0, 0], &[2, 0, 4], &[0, 10, 0, 0], &[7, 0, 8], &[7, 0, 8], &END]),
             // The ring belongs to another process for nine calls of `is_owned`.
             // Bytes of headers then decide calls.
+            ("put-back", &[&[2, 1, 0, 0], &[2, 0, 4], &[0, 0xe2, 0, 0], &[7, 0, 8, 7, 0, 8], &END]),
             ("forked", &[&[2, 1, 0, 0], &[2, 0, 4], &[5, 0, 9], READ, &[7, 0, 8], &[13, 9, 6, 0]]),
             // Another process has moved the consumer position.
             ("moved", &[&[2, 1, 0, 0], &[2, 0, 2], READ, &[7, 0, 8], &[2, 0, 2], MOVED, READ]),
@@ -140,6 +141,10 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("empty-looks", &[&[0, 1, 0, 0], HOLD, OUTPUT, OUTPUT, READ_ALL, &[0x2d, 0, 70]]),
             ("finish", &[&[0, 1, 0, 0], HOLD, OUTPUT, OUTPUT, &[0x29, 0, 9], &[0, 0, 8]]),
             ("one-by-one", &[&[0, 1, 0, 0], OUTPUT, OUTPUT, &[0x2b, 0, 1], &[0x2b, 0, 9], &[13]]),
+            ("put-back", &[&[0, 1, 0, 0], HOLD, &OUTPUTS, PUT_BACK, PUT_BACK, READ_ALL, OUTPUT]),
+            ("put-back-discards", &[&[0, 1, 0, 0], OUTPUT, &[0, 0, 8, 5, 0], PUT_BACK, READ_ALL]),
+            ("put-back-nothing", &[&[0, 1, 0, 0], PUT_BACK, OUTPUT, &[0xcb, 0, 1, 0, 1]]),
+            ("read-into", &[&[0, 1, 0, 0], OUTPUT, LONGER, OUTPUT, &[0xeb, 0, 9, 0, 9], &[13]]),
             ("restart", &[&[0, 0, 0, 8], &[6, 0, 8], &[12, 0, 99], &[8, 0, 9], &[0x2f], &[0x0f]]),
         ],
         _ => &[
@@ -192,6 +197,9 @@ const OUTPUTS: [u8; 30] = {
 const HOLD: &[u8] = &[12, 0, 99];
 const READ_ALL: &[u8] = &[8, 0, 9];
 const EACH_ALL: &[u8] = &[0x28, 0, 99];
+/// A batch without a limit of which the last record, the ninth at most, is put back and
+/// read again.
+const PUT_BACK: &[u8] = &[0xcb, 0, 9, 6, 255, 255, 255, 255, 255, 255, 255, 255];
 /// Five records of one length.
 const RUN: [u8; 30] = {
     let mut all = [0; 30];

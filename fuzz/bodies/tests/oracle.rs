@@ -65,6 +65,9 @@ fn op(capacity: u64) -> impl Strategy<Value = Op> {
         2 => records().prop_map(|records| Op::Keep { records }),
         2 => records().prop_map(|records| Op::Finish { records }),
         2 => records().prop_map(|records| Op::NextRecord { records }),
+        3 => (records(), prop_oneof![records(), Just(u64::MAX)])
+            .prop_map(|(records, limit)| Op::PutBack { records, limit }),
+        2 => (bytes(), records()).prop_map(|(len, records)| Op::ReadInto { len, records }),
         1 => prop_oneof![bytes(), small()].prop_map(|portion| Op::HoldBack { portion }),
         1 => Just(Op::ReleaseAtOnce),
         1 => prop_oneof![0_u64..3, Just(63), Just(64)].prop_map(|looks| Op::IsReady { looks }),

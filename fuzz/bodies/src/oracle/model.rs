@@ -45,8 +45,11 @@ pub(super) enum Found {
 pub(super) struct Walk {
     from: u64,
     at: u64,
-    /// The start of each record that it passed, delivered or skipped.
+    /// The start of each record that it passed, delivered or skipped, since it last put
+    /// one back.
     passed: Vec<u64>,
+    /// The start of the record that it put back last, if it passed others before.
+    put_back: Option<u64>,
     /// The bytes of the skipped records.
     skipped: u64,
     pub(super) counts: Counts,
@@ -60,7 +63,7 @@ impl Walk {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.passed.is_empty()
+        self.at == self.from
     }
 }
 
@@ -153,7 +156,8 @@ impl Model {
     /// Begins a batch at the consumed position.
     pub(super) fn walk(&self, max_records: u64, max_bytes: u64) -> Walk {
         let (from, counts) = (self.consumed, Counts::default());
-        Walk { from, at: from, passed: Vec::new(), skipped: 0, counts, max_records, max_bytes }
+        let (passed, put_back) = (Vec::new(), None);
+        Walk { from, at: from, passed, put_back, skipped: 0, counts, max_records, max_bytes }
     }
 
     /// Consuming: returns the next record. Checks the limits before each record,
@@ -180,11 +184,29 @@ impl Model {
         }
     }
 
+    /// Puts the last record of `walk` back, with the skipped ones after it. Returns
+    /// false if it has none, or has put it back already.
+    pub(super) fn put_back(&self, walk: &mut Walk) -> bool {
+        let delivered = |at: &u64| self.record(*at).is_some_and(|r| r.state == State::Submitted);
+        let Some(last) = walk.passed.iter().rposition(delivered) else { return false };
+        walk.at = walk.passed[last];
+        walk.put_back = (!walk.is_empty()).then_some(walk.at);
+        for skipped in walk.passed.drain(..).skip(last + 1) {
+            walk.counts.discarded -= 1;
+            walk.skipped -= self.record(skipped).map_or(0, |record| footprint(record.len));
+        }
+        walk.counts.delivered -= 1;
+        true
+    }
+
     /// Consumes the records that `walk` passed, without giving their space back.
     pub(super) fn consume(&mut self, walk: &Walk) {
         self.consumed = walk.at;
         self.counts.delivered += walk.counts.delivered;
         self.counts.discarded += walk.counts.discarded;
+        if let Some(start) = walk.put_back {
+            self.release.forget(start);
+        }
         self.release.pass(&walk.passed);
     }
 

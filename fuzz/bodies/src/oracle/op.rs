@@ -71,6 +71,21 @@ pub enum Op {
         /// The number of records after which the read stops.
         records: u64,
     },
+    /// Reads a batch with this limit of records, and puts its last record back. If
+    /// `records` is odd, reads on.
+    PutBack {
+        /// The number of records after which the read stops.
+        records: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Copies one record at a time into a buffer, which grows if it is too small.
+    ReadInto {
+        /// The first length of the buffer.
+        len: u64,
+        /// The number of calls.
+        records: u64,
+    },
     /// Holds back the last records, and about this many bytes during a drain.
     HoldBack {
         /// The number of bytes.

@@ -14,6 +14,8 @@ pub(super) enum End {
     Drop,
     Rewind,
     Finish,
+    /// Like `Drop`, but puts the last record back.
+    PutBack,
 }
 
 /// The limit of a batch.
@@ -49,6 +51,18 @@ impl Oracle<'_> {
             same("bytes held", batch.held_bytes(), walk.held())?;
             same("records in the batch", batch.delivered(), walk.counts.delivered)?;
         }
+        if end == End::PutBack {
+            let expected = self.model.put_back(&mut walk);
+            same("put back", (batch.put_back(), batch.put_back()), (expected, false))?;
+            same("bytes held", batch.held_bytes(), walk.held())?;
+            same("records in the batch", batch.delivered(), walk.counts.delivered)?;
+            if expected && records % 2 == 1 {
+                match (batch.next(), self.model.next(&mut walk)) {
+                    (Ok(Next::Record(record)), Found::Record(again)) => held.push((record, again)),
+                    (found, again) => return Err(format!("{found:?} instead of {again:?}")),
+                }
+            }
+        }
         for (record, expected) in &held {
             same("sample length", record.sample_len().get().into(), expected.len)?;
             right(&record[..], record.position(), *expected, &self.model)?;
@@ -64,7 +78,7 @@ impl Oracle<'_> {
                 }
                 return Ok(());
             }
-            End::Drop => {
+            End::Drop | End::PutBack => {
                 drop(batch);
                 None
             }
@@ -83,13 +97,13 @@ impl Oracle<'_> {
         self.looked()
     }
 
-    fn sum_up(&mut self, walk: &Walk) {
+    pub(super) fn sum_up(&mut self, walk: &Walk) {
         self.summary.delivered += walk.counts.delivered;
         self.summary.discarded += walk.counts.discarded;
     }
 
     /// Checks that the bytes held back follow the rule.
-    fn looked(&mut self) -> Result<(), String> {
+    pub(super) fn looked(&mut self) -> Result<(), String> {
         let held = self.consumer()?.unpublished();
         self.model.looked(held)
     }
@@ -201,7 +215,12 @@ impl Oracle<'_> {
 }
 
 /// Checks that a record is the expected one, byte by byte.
-fn right(bytes: &[u8], at: Position, expected: Expected, model: &Model) -> Result<(), String> {
+pub(super) fn right(
+    bytes: &[u8],
+    at: Position,
+    expected: Expected,
+    model: &Model,
+) -> Result<(), String> {
     same("position", at, model.seen_at(expected.at))?;
     same("length", bytes.len() as u64, expected.len)?;
     if bytes.iter().copied().eq(pattern(expected.number).take(bytes.len())) {

@@ -10,7 +10,7 @@ pub(super) struct Release {
     capacity: u64,
     /// `None`: nothing is held back.
     portion: Option<u64>,
-    /// The start position of the consumer.
+    /// The start position of the consumer, or of the record that it put back last.
     born: u64,
     /// The starts of the last three records that it passed, the last one first.
     last: Vec<u64>,
@@ -41,6 +41,13 @@ impl Release {
             self.last = begins.iter().rev().chain(&self.last).take(3).copied().collect();
             self.empty = (0, 0);
         }
+    }
+
+    /// Forgets the records before `start`, which the consumer did not put back.
+    pub(super) fn forget(&mut self, start: u64) {
+        self.born = start;
+        self.last.clear();
+        self.empty = (0, 0);
     }
 
     /// Adds an empty look, or one that may count as empty. Does nothing while
