@@ -34,6 +34,9 @@
 //! At the end, detach the programs and call [`finish`](Consumer::finish): it reads the rest, waits
 //! a bounded time for records in flight, and says what it left.
 //!
+//! The feature `zerocopy` adds the module `typed`: records as structs of yours, and
+//! rings of several structs as an enum.
+//!
 //! [`UserRingBuf`] is the other role: core's [`Producer`] over a map that BPF
 //! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
 //!
@@ -84,6 +87,8 @@ pub use ringbuf_core::{
     WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,
     Wakeup, Width,
 };
+#[cfg(feature = "zerocopy")]
+pub use ringbuf_typed as typed;
 pub use set::{
     Callback, Ready, RingError, RingFinished, RingSet, SendCallback, SetError, SetFinished,
     SetHandle,

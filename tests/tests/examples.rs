@@ -12,14 +12,15 @@ use ringbuf_tests::{live, skip, watchdog};
 
 /// An example that can run here.
 fn example(name: &str) -> Option<Command> {
-    let test = format!("examples::{name}");
-    if !live(&test) {
-        return None;
-    }
+    live(&format!("examples::{name}")).then(|| program(name)).flatten()
+}
+
+/// An example, if it is built.
+fn program(name: &str) -> Option<Command> {
     let here = env::current_exe().expect("a test has a path");
     let path = here.parent().and_then(|deps| deps.parent()).expect("target").join("examples");
     if !path.join(name).exists() {
-        skip(&test, "the example is not built here");
+        skip(&format!("examples::{name}"), "the example is not built here");
         return None;
     }
     Some(Command::new(path.join(name)))
@@ -140,4 +141,16 @@ fn run_true() -> u32 {
     let mut child = Command::new("true").spawn().expect("true(1)");
     child.wait().expect("it ends");
     child.id()
+}
+
+/// It needs neither root nor a kernel with BPF.
+#[test]
+fn two_structs_in_one_ring() {
+    let Some(mut program) = program("typed") else { return };
+    let output = program.output().expect("the example runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..2], ["exec 4711 /bin/true", "exit 4711 0"]);
+    assert!(lines[2].starts_with("skipped: unknown tag 3"), "{text}");
+    assert_eq!(lines[3..], ["2 good, 0 too short, 0 too long, 1 of unknown kind"]);
 }

@@ -66,6 +66,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("the files can be listed", unreadable),
         ("ringbuf-core depends on nothing", tree(root, "ringbuf-core", "normal", alone)),
         ("ringbuf-kernel needs no C library", tree(root, "ringbuf-kernel", "normal,build", no_c)),
+        ("ringbuf-typed needs core and zerocopy", tree(root, "ringbuf-typed", "normal", typed)),
         ("no source file is longer than 450 lines", every(too_long)),
         ("no test is ignored", every(ignored)),
         ("no test depends on the host's speed", every(clock::unexplained)),
@@ -111,6 +112,17 @@ fn alone(names: &[&str]) -> Vec<String> {
         names.iter().skip(1).map(|name| format!("depends on {name}")).collect();
     if names.is_empty() {
         broken.push("cargo lists nothing".to_owned());
+    }
+    broken
+}
+
+/// Typed records are not in core, because core depends on nothing. They need no more than this.
+fn typed(names: &[&str]) -> Vec<String> {
+    let known = ["ringbuf-typed", "ringbuf-core", "zerocopy"];
+    let others = names.iter().filter(|name| !known.contains(name));
+    let mut broken: Vec<_> = others.map(|name| format!("depends on {name}")).collect();
+    if !known.iter().all(|name| names.contains(name)) {
+        broken.push(format!("cargo lists {names:?}"));
     }
     broken
 }
@@ -231,6 +243,12 @@ mod tests {
         assert!(alone(&["ringbuf-core"]).is_empty());
         assert_eq!(alone(&["ringbuf-core", "libc"]), ["depends on libc"]);
         assert_eq!(alone(&[]).len(), 1);
+        assert!(typed(&["ringbuf-typed", "ringbuf-core", "zerocopy"]).is_empty());
+        assert_eq!(
+            typed(&["ringbuf-typed", "ringbuf-core", "zerocopy", "syn"]),
+            ["depends on syn"]
+        );
+        assert_eq!(typed(&["ringbuf-typed"]).len(), 1);
         assert!(no_c(&["ringbuf-kernel", "libc", "memmap2", "linux-raw-sys"]).is_empty());
         let broken = no_c(&["libbpf-rs", "zstd-sys", "cc", "ccc"]);
         assert_eq!(broken, ["depends on libbpf-rs", "depends on zstd-sys", "depends on cc"]);

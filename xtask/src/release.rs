@@ -18,8 +18,14 @@ pub(crate) struct Options {
     without_bpf: bool,
 }
 
-const CRATES: [&str; 5] =
-    ["ringbuf-core", "ringbuf-sim", "ringbuf-kernel", "ringbuf-tokio", "ringbuf-cli"];
+const CRATES: [&str; 6] = [
+    "ringbuf-core",
+    "ringbuf-sim",
+    "ringbuf-typed",
+    "ringbuf-kernel",
+    "ringbuf-tokio",
+    "ringbuf-cli",
+];
 const CLI: &str = "ringbuf-cli";
 /// That of the workspace, which is also this crate's.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
