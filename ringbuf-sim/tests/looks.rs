@@ -166,6 +166,24 @@ fn a_walk_over_held_back_records_is_short_for_any_headers() {
     assert!((100..20_000).contains(&headers), "{headers} headers");
 }
 
+/// Reading into a buffer looks once more at the end, as `arm` does. A consumer that holds
+/// back arms before it blocks instead.
+#[test]
+fn reading_into_a_buffer_arms_at_the_end() {
+    let ring = SimRing::new(4096).unwrap();
+    // The sample of a memory that borrows is not known to be bytes.
+    let mut consumer = counted(Box::leak(Box::new(ring.consumer().unwrap())));
+    let mut looks = |holds_back| {
+        if holds_back {
+            consumer.hold_back(1024);
+        }
+        let before = consumer.memory().looks.get();
+        assert_eq!(consumer.read_into(&mut []), Ok(None));
+        consumer.memory().looks.get() - before
+    };
+    assert_eq!((looks(false), looks(true)), (2, 1));
+}
+
 /// A host that never sleeps.
 impl WaitHost for Counted<'_> {
     type Error = Infallible;

@@ -10,6 +10,7 @@ mod list;
 mod requests;
 mod sets;
 mod stuck;
+mod typed;
 mod waits;
 
 use std::fs;
@@ -49,6 +50,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
         requests::BREAKS,
         stuck::BREAKS,
         ends::BREAKS,
+        typed::BREAKS,
     ];
     lists.into_iter().flatten()
 }
@@ -199,6 +201,7 @@ impl Scratch<'_> {
                 cargo.args(["-p", "ringbuf-tests", "--test", target.trim_start_matches("live/")])
             }
             "tokio/sim" => cargo.args(["-p", "ringbuf-tokio", "--test", "sim"]),
+            "typed" => cargo.args(["-p", "ringbuf-typed", "--test", target]),
             "corpus" | "oracle" => cargo.args(["-p", "ringbuf-fuzz", "--test", target]),
             _ => cargo.args(["-p", "ringbuf-sim", "--test", target]),
         };

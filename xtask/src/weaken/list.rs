@@ -19,7 +19,7 @@ pub(crate) enum Seen {
     /// `cargo xtask golden`.
     Golden,
     /// A test target of ringbuf-sim or of ringbuf-fuzz, `core` or `kernel` for the
-    /// unit tests of those crates, `tokio/sim`, or `live/` and a target of the live tests; and a
+    /// unit tests of those crates, `tokio/sim`, `typed`, or `live/` and a target of the live tests; and a
     /// test.
     Test(&'static str, &'static str),
 }
