@@ -28,6 +28,9 @@
 //! [`SimUserRing`] is the test double for the other direction. User space produces,
 //! and [`bpf_user_ringbuf_drain`](SimUserRing::drain) consumes.
 //!
+//! A `SimRing` runs on real threads. The module `explore` (feature `explore`) runs a reader
+//! under seeded schedules instead, and finds lost wakeups.
+//!
 //! The algorithms, [`KernelRing`] and [`KernelConsumer`], are generic over their
 //! memory. They are also generic over a [`Host`] or [`DrainHost`], which provides a
 //! lock and takes their notifications. The loom models in `tests/loom` run the same
@@ -38,6 +41,8 @@
 mod byte_order;
 mod drain;
 mod event;
+#[cfg(feature = "explore")]
+pub mod explore;
 mod helper;
 mod host;
 mod in_virtual_time;

@@ -8,10 +8,10 @@ mod release;
 use std::collections::VecDeque;
 
 use ringbuf_core::{Corrupt, Counts, Header, Position};
+use ringbuf_sim::explore::Plan;
 use ringbuf_sim::{Flags, PendingPos};
 
 pub(crate) use self::release::Read;
-use crate::plan::Plan;
 
 /// The state of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

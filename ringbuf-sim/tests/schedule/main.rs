@@ -16,7 +16,6 @@ mod check;
 mod defect;
 mod memory;
 mod party;
-mod plan;
 mod reader;
 mod ring;
 mod run;
@@ -26,8 +25,9 @@ mod tally;
 use std::env;
 use std::time::{Duration, Instant};
 
+use ringbuf_sim::explore::Plan;
+
 use crate::defect::Defect;
-use crate::plan::Plan;
 use crate::run::run;
 use crate::tally::Seen;
 
@@ -133,7 +133,7 @@ fn a_failing_seed_is_printed_with_its_replay() {
     let plan = (0..SEEDS).map(Plan::new).find(failing).unwrap();
     let report = shrink::report(&plan, Some(Defect::SilentCommit));
     let replay = format!("cargo xtask schedules --seed {}", plan.seed);
-    for says in [&replay, "wakeup", "SwapHeader", "producers: ["] {
+    for says in [&replay, "wakeup", "exchanges the header", "producers: ["] {
         assert!(report.contains(says), "no `{says}` in:\n{report}");
     }
 }

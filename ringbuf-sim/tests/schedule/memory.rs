@@ -12,12 +12,13 @@ use ringbuf_core::{
     SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 use ringbuf_sim::KernelMemory;
+use ringbuf_sim::explore::{Access, Plan};
 
 use crate::defect::Defect;
-use crate::ring::{Access, PAGE, Seat};
+use crate::ring::Seat;
 
 /// The memory that the consumer may access.
-pub(crate) struct ConsumerView<'s>(pub(crate) &'s Seat<'s>);
+pub(crate) struct ConsumerView<'s>(pub(crate) &'s Seat);
 
 // SAFETY: M1 to M5 by construction: each method is one access to the words of
 // `Shared`, with bounds checks, on one thread, unless a defect is planted.
@@ -202,7 +203,7 @@ fn micros(time: Duration) -> u64 {
 }
 
 /// The memory that the kernel may access.
-pub(crate) struct KernelView<'s>(pub(crate) &'s Seat<'s>);
+pub(crate) struct KernelView<'s>(pub(crate) &'s Seat);
 
 // SAFETY: as for the consumer.
 unsafe impl RingMemory for KernelView<'_> {
@@ -285,7 +286,7 @@ unsafe impl ProducerMemory for KernelView<'_> {
 // SAFETY: as for the consumer.
 unsafe impl KernelMemory for KernelView<'_> {
     fn page_size(&self) -> u64 {
-        PAGE
+        Plan::PAGE
     }
 
     fn store_pending_pos(&self, position: Position, _: Ordering) {
@@ -321,7 +322,7 @@ pub(crate) struct Words<'a>(Cells<'a>);
 /// The words of a sample, one by one. They are lent only by reference, so a caller
 /// cannot take them out of a reservation (M7).
 pub(crate) struct Cells<'a> {
-    seat: &'a Seat<'a>,
+    seat: &'a Seat,
     at: Offset,
     len: usize,
 }

@@ -4,20 +4,19 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::rc::Rc;
 use std::time::Duration;
 
-use corosensei::Yielder;
 use ringbuf_core::{Armed, Consumer, Corrupt, Drained, Next, WaitHost, WaitPolicy, Wakeup};
+use ringbuf_sim::explore::{Access, Plan, Random};
 
 use crate::check::{Read, Record};
 use crate::memory::{Cells, ConsumerView};
 use crate::party::pattern;
-use crate::plan::{Plan, Random};
-use crate::ring::{Access, Seat, Shared};
+use crate::ring::{Seat, Shared};
 
 type Victim<'s> = Consumer<ConsumerView<'s>>;
 
 /// Runs a consumer: it reads and waits, and never ends by itself.
-pub(crate) fn consume(shared: Rc<Shared>, yielder: &Yielder<(), Access>, plan: &Plan, seed: u64) {
-    let seat = Seat::new(shared, yielder, usize::MAX);
+pub(crate) fn consume(shared: Rc<Shared>, plan: &Plan, seed: u64) {
+    let seat = Seat::new(shared, usize::MAX);
     let mut random = Random::new(seed);
     loop {
         seat.may_load(1);
@@ -36,7 +35,7 @@ pub(crate) fn consume(shared: Rc<Shared>, yielder: &Yielder<(), Access>, plan: &
 
 /// Reads and waits until the ring is corrupt: with `Consumer::wait`, or with its
 /// own loop, which holds back as the plan says.
-fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Random) -> Corrupt {
+fn live(seat: &Seat, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Random) -> Corrupt {
     let waits = random.below(2) == 0;
     if waits {
         let micros = Duration::from_micros;
@@ -94,7 +93,7 @@ fn live(seat: &Seat<'_>, consumer: &mut Victim<'_>, plan: &Plan, random: &mut Ra
 }
 
 /// Calls `is_ready`, then `known_ready`.
-fn look(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
+fn look(seat: &Seat, consumer: &mut Victim<'_>) {
     seat.shared.tally.looks.more::<()>();
     seat.may_load(1);
     let known = consumer.known_ready();
@@ -118,7 +117,7 @@ fn look(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
 const BOUND: Duration = Duration::from_millis(100);
 
 /// The consumer must not sleep: there is something to read, or to report.
-fn must_be_ready(seat: &Seat<'_>, consumer: &Victim<'_>) {
+fn must_be_ready(seat: &Seat, consumer: &Victim<'_>) {
     if !seat.check(|check| check.is_hostile() || check.is_ready()) {
         match consumer.lag() {
             Ok(_) => seat.check(|check| check.fail(|| "ready, with nothing to read".into())),
@@ -129,7 +128,7 @@ fn must_be_ready(seat: &Seat<'_>, consumer: &Victim<'_>) {
 
 /// Waits like its own edge-triggered waiter: forgets earlier notifications, arms,
 /// and sleeps if allowed.
-fn arm_and_block(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
+fn arm_and_block(seat: &Seat, consumer: &mut Victim<'_>) {
     seat.shared.edge.set(false);
     seat.may_load(1);
     if consumer.arm() == Armed::Ready {
@@ -140,7 +139,7 @@ fn arm_and_block(seat: &Seat<'_>, consumer: &mut Victim<'_>) {
 }
 
 /// The shipped loop, sometimes with a timeout.
-fn wait(seat: &Seat<'_>, consumer: &mut Victim<'_>, random: &mut Random, timeouts: &mut u32) {
+fn wait(seat: &Seat, consumer: &mut Victim<'_>, random: &mut Random, timeouts: &mut u32) {
     let timeout = (*timeouts > 0 && random.below(4) == 0).then(|| {
         *timeouts -= 1;
         Duration::from_micros(random.pick(&[0, 10, 100, 5000]))
@@ -202,7 +201,7 @@ fn at_the_end(consumer: &Victim<'_>, plan: &Plan) -> End {
 /// Reads one batch, with or without a limit, consumed or rewound. Reads its records
 /// one by one, or all at the end.
 fn read(
-    seat: &Seat<'_>,
+    seat: &Seat,
     consumer: &mut Victim<'_>,
     plan: &Plan,
     random: &mut Random,
@@ -278,7 +277,7 @@ fn read(
 
 /// Reads with a callback, which may break.
 fn read_each(
-    seat: &Seat<'_>,
+    seat: &Seat,
     consumer: &mut Victim<'_>,
     plan: &Plan,
     random: &mut Random,
@@ -337,7 +336,7 @@ const LOADS: u64 = 4;
 
 /// Reads one by one, like aya's loop, to the end or not.
 fn read_one_by_one(
-    seat: &Seat<'_>,
+    seat: &Seat,
     consumer: &mut Victim<'_>,
     plan: &Plan,
     random: &mut Random,
@@ -381,7 +380,7 @@ fn touch(sample: &Cells<'_>) {
     }
 }
 
-fn compare(seat: &Seat<'_>, sample: &Cells<'_>, expected: &Record) {
+fn compare(seat: &Seat, sample: &Cells<'_>, expected: &Record) {
     for word in 0..sample.len().div_ceil(8) {
         let found = sample.get(word);
         let right = pattern(expected.producer, expected.number, word);

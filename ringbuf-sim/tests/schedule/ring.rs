@@ -8,41 +8,14 @@
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
-use std::thread::panicking;
 
-use corosensei::Yielder;
 use ringbuf_core::{Capacity, Header, Offset, Position, SampleLen, Width};
+use ringbuf_sim::explore::{Access, Plan, Random, step};
 use ringbuf_sim::{Flags, Host, PendingPos, Positions};
 
 use crate::check::Check;
 use crate::defect::Defect;
-use crate::plan::{Plan, Random};
 use crate::tally::Tally;
-
-pub(crate) const PAGE: u64 = 32;
-
-/// The next action of a party.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    LoadProducerPos,
-    StoreConsumerPos(Position),
-    LoadHeader(Offset),
-    ReadWord(u64),
-    LoadConsumerPos,
-    StorePendingPos(Position),
-    WriteHeader(Offset, Header),
-    StoreProducerPos(Position),
-    WriteWord(u64),
-    SwapHeader(Offset, Header),
-    Fence,
-    Lock,
-    Unlock,
-    Notify,
-    /// Waits for an edge, until then.
-    Sleep(u64),
-    /// Does nothing for this many steps of the others.
-    Stall(u64),
-}
 
 /// The words and the data of a ring, its lock, and its wait queue.
 #[derive(Debug)]
@@ -62,7 +35,7 @@ pub(crate) struct Shared {
     /// The scheduler ended a sleep before its time.
     pub(crate) timed_out: Cell<bool>,
     /// The time in steps. It continues while all parties stall.
-    pub(crate) clock: Cell<u64>,
+    pub(crate) clock: Rc<Cell<u64>>,
     late: bool,
     forger: Option<RefCell<Random>>,
     pub(crate) defect: Option<Defect>,
@@ -71,7 +44,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(plan: &Plan, defect: Option<Defect>) -> Rc<Self> {
+    pub(crate) fn new(plan: &Plan, defect: Option<Defect>, clock: Rc<Cell<u64>>) -> Rc<Self> {
         let start = Position::new(plan.start, plan.width);
         let forger = plan.hostile.then(|| RefCell::new(Random::new(plan.seed ^ 0xf0f0)));
         Rc::new(Self {
@@ -86,7 +59,7 @@ impl Shared {
             announced: Cell::new(false),
             edge: Cell::new(false),
             timed_out: Cell::new(false),
-            clock: Cell::new(0),
+            clock,
             late: plan.late,
             forger,
             defect,
@@ -119,7 +92,7 @@ impl Shared {
 
     pub(crate) fn position(&self, word: &Cell<Position>) -> Position {
         self.forge(word.get(), |random, value| match random.below(8) {
-            0 => random.next(),
+            0 => random.next_number(),
             1 => value.wrapping_add(4),
             _ => value.wrapping_add(8 * random.below(2 * self.capacity.bytes() / 8)),
         })
@@ -139,7 +112,7 @@ impl Shared {
         let Some(forger) = &self.forger else { return true_one };
         let mut random = forger.borrow_mut();
         Header::from_bits(match random.below(4) {
-            0 => random.next() as u32,
+            0 => random.next_number() as u32,
             1 => Header::DISCARD_BIT | random.below(16) as u32,
             _ => true_one.to_bits(),
         })
@@ -161,9 +134,8 @@ impl Shared {
 }
 
 /// The seat of a party at the ring, with its current action.
-pub(crate) struct Seat<'y> {
+pub(crate) struct Seat {
     pub(crate) shared: Rc<Shared>,
-    yielder: &'y Yielder<(), Access>,
     pub(crate) party: usize,
     /// The length of the record that it reserves.
     pub(crate) asking: Cell<u64>,
@@ -187,11 +159,10 @@ pub(crate) struct Seat<'y> {
     pub(crate) stale: Cell<bool>,
 }
 
-impl<'y> Seat<'y> {
-    pub(crate) fn new(shared: Rc<Shared>, yielder: &'y Yielder<(), Access>, party: usize) -> Self {
+impl Seat {
+    pub(crate) fn new(shared: Rc<Shared>, party: usize) -> Self {
         Self {
             shared,
-            yielder,
             party,
             asking: Cell::new(0),
             committing: Cell::new(None),
@@ -209,14 +180,9 @@ impl<'y> Seat<'y> {
         }
     }
 
-    /// Ends a step and announces the next one. A dead party is unwound: it takes no
-    /// more steps, and its actions then have no effect.
+    /// See [`step`].
     pub(crate) fn step(&self, access: Access) -> bool {
-        let alive = !panicking();
-        if alive {
-            self.yielder.suspend(access);
-        }
-        alive
+        step(access)
     }
 
     pub(crate) fn check<T>(&self, check: impl FnOnce(&mut Check) -> T) -> T {
@@ -255,7 +221,7 @@ impl<'y> Seat<'y> {
 
 /// The environment of the kernel: a lock. Other parties may run while it is held,
 /// and wait for it.
-pub(crate) struct Surroundings<'s>(pub(crate) &'s Seat<'s>);
+pub(crate) struct Surroundings<'s>(pub(crate) &'s Seat);
 
 impl Host for Surroundings<'_> {
     type Guard<'a>
@@ -285,7 +251,7 @@ impl Host for Surroundings<'_> {
 
 /// The positions while the lock is held.
 pub(crate) struct Guard<'s> {
-    seat: &'s Seat<'s>,
+    seat: &'s Seat,
     positions: Positions,
 }
 

@@ -1,28 +1,16 @@
-//! Makes a failing plan smaller while it still fails, and prints it.
+//! Prints a failing plan, and the smallest one that it shrinks to.
+
+use ringbuf_sim::explore::{self, Plan};
 
 use crate::defect::Defect;
-use crate::plan::Plan;
 use crate::run::run;
 
-/// The number of schedules to try with a smaller plan.
-const SCHEDULES: u64 = 100;
 /// The largest number of runs.
 const RUNS: u64 = 20_000;
 
-/// Returns the smallest failing plan after dropping producers, actions and faults.
-/// The same plan always shrinks to the same one.
+/// Returns the smallest failing plan.
 pub(crate) fn shrink(plan: &Plan, defect: Option<Defect>) -> Plan {
-    let (mut best, mut left) = (plan.clone(), RUNS);
-    while let Some(smaller) = best.smaller().into_iter().find_map(|plan| {
-        let seeds = (0..SCHEDULES.min(left)).map(|n| plan.seed.wrapping_add(n));
-        seeds.map(|seed| Plan { seed, ..plan.clone() }).find(|plan| {
-            left -= 1;
-            run(plan, defect, false).is_err()
-        })
-    }) {
-        best = smaller;
-    }
-    best
+    explore::shrink(plan, RUNS, |plan| run(plan, defect, false).is_err())
 }
 
 /// Returns the violation, the command to repeat it, and the shortest way there.

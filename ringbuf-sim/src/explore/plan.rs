@@ -1,69 +1,116 @@
 //! The plan of a run, drawn from its seed, and how a failing plan is made smaller.
 
+use std::fmt;
+
+use crate::{Flags, PendingPos};
 use ringbuf_core::{Capacity, Width};
-use ringbuf_sim::{Flags, PendingPos};
 
-use crate::ring::PAGE;
-
-/// One run: the actions of each party, the ring, and the faults.
+/// One run: the actions of each producer, the ring, and the faults.
+///
+/// ```
+/// use ringbuf_sim::explore::Plan;
+///
+/// let plan = Plan::new(7);
+/// assert_eq!(plan, Plan::new(7));
+/// assert!(plan.smaller().iter().all(|smaller| smaller.size() <= plan.size()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Makes all decisions during the run, mainly which party is next.
-    pub(crate) seed: u64,
-    pub(crate) capacity: u64,
-    pub(crate) width: Width,
+    pub seed: u64,
+    /// The bytes of the ring: a power of two, at least [`PAGE`](Self::PAGE).
+    pub capacity: u64,
+    /// The width of the positions.
+    pub width: Width,
     /// The bytes of traffic before the run.
-    pub(crate) start: u64,
+    pub start: u64,
     /// How the kernel tracks uncommitted records.
-    pub(crate) pending_pos: PendingPos,
+    pub pending_pos: PendingPos,
     /// The actions of each producer, in order.
-    pub(crate) producers: Vec<Vec<Act>>,
+    pub producers: Vec<Vec<Act>>,
     /// The scheduler switches to another party once in this many steps.
-    pub(crate) switch: u64,
+    pub switch: u64,
     /// The number of times that the consumer dies, at any step, and restarts.
-    pub(crate) deaths: u64,
+    pub deaths: u64,
     /// A consumer without a policy holds back this portion; 0: nothing.
-    pub(crate) hold_back: u64,
+    pub hold_back: u64,
     /// A notification is delayed; otherwise it arrives at once.
-    pub(crate) late: bool,
+    pub late: bool,
     /// Each side may load forged values of what the other side stores.
-    pub(crate) hostile: bool,
+    pub hostile: bool,
 }
 
 /// An action of a producer.
+///
+/// ```
+/// use ringbuf_sim::explore::Act;
+///
+/// assert_eq!(Act::Reserve { len: 8 }.to_string(), "reserve 8 bytes");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub enum Act {
     /// Reserves and fills. A refusal drops the record, as in a BPF program.
     Reserve {
+        /// The bytes of the sample.
         len: u64,
     },
     /// Submits one of its open reservations, modulo their number.
     Submit {
+        /// Which one.
         which: usize,
+        /// The wakeup flags.
         flags: Flags,
     },
+    /// Discards one of its open reservations, modulo their number.
     Discard {
+        /// Which one.
         which: usize,
+        /// The wakeup flags.
         flags: Flags,
     },
     /// Never commits the reservation.
     Forget {
+        /// Which one.
         which: usize,
     },
-    /// Stops for this many steps of the others.
+    /// Stops for this many steps of the others. Its open reservations stay busy.
     Stall {
+        /// How many.
         steps: u64,
     },
     /// `bpf_ringbuf_query`.
     Query {
+        /// What it asks for.
         kind: u64,
     },
 }
 
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let silent = |flags: Flags| match flags {
+            Flags::ADAPTIVE => "",
+            Flags::NO_WAKEUP => " without a notification",
+            _ => " with a forced notification",
+        };
+        match *self {
+            Self::Reserve { len } => write!(f, "reserve {len} bytes"),
+            Self::Submit { flags, .. } => write!(f, "submit{}", silent(flags)),
+            Self::Discard { flags, .. } => write!(f, "discard{}", silent(flags)),
+            Self::Forget { .. } => f.write_str("leave a record open for ever"),
+            Self::Stall { steps } => write!(f, "stop for {steps} steps"),
+            Self::Query { .. } => f.write_str("query the ring"),
+        }
+    }
+}
+
 impl Plan {
-    /// Every eighth run is hostile. Every 64th has a record without commit, and
+    /// The bytes of a page, and of the smallest ring. Small rings are full more often.
+    pub const PAGE: u64 = 32;
+
+    /// Draws a plan. Every eighth run is hostile. Every 64th has a record without commit, and
     /// nothing behind it is ever delivered.
-    pub(crate) fn new(seed: u64) -> Self {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let capacity = 32 << random.below(6);
         let (width, start) = random.pick(&[
@@ -103,7 +150,8 @@ impl Plan {
     }
 
     /// Returns plans that do less, the smallest first.
-    pub(crate) fn smaller(&self) -> Vec<Self> {
+    #[must_use]
+    pub fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         let mut with = |change: &dyn Fn(&mut Self)| {
             let mut plan = self.clone();
@@ -133,12 +181,18 @@ impl Plan {
         all
     }
 
-    pub(crate) fn capacity(&self) -> Capacity {
-        Capacity::new(self.capacity, PAGE).unwrap()
+    /// Returns the capacity of the ring.
+    ///
+    /// # Panics
+    /// If no ring can have this capacity.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        Capacity::new(self.capacity, Self::PAGE).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Returns the size of the plan, which shrinking reduces.
-    pub(crate) fn size(&self) -> usize {
+    #[must_use]
+    pub fn size(&self) -> usize {
         self.producers.len() + self.producers.iter().map(Vec::len).sum::<usize>()
     }
 }
@@ -180,16 +234,27 @@ fn act(random: &mut Random, most: u64) -> Act {
 }
 
 /// Numbers that look random, but are the same in each run.
+///
+/// ```
+/// use ringbuf_sim::explore::Random;
+///
+/// let mut dice = Random::new(1);
+/// assert!((0..100).all(|_| dice.below(6) < 6));
+/// assert_eq!(Random::new(1).next_number(), Random::new(1).next_number());
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Creates the source of the numbers of this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Splitmix64: even two close seeds give different numbers.
-    pub(crate) fn next(&mut self) -> u64 {
+    /// Returns the next number (splitmix64: even two close seeds give different numbers).
+    #[inline]
+    pub fn next_number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -197,11 +262,17 @@ impl Random {
     }
 
     /// Returns a number below `end`, which is at most 2^32.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        ((self.next() >> 32) * end) >> 32
+    #[inline]
+    pub fn below(&mut self, end: u64) -> u64 {
+        ((self.next_number() >> 32) * end) >> 32
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    /// Returns one of these.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[inline]
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len() as u64) as usize]
     }
 }
