@@ -14,8 +14,9 @@ use crate::workspace::Workspace;
 const LONGEST: usize = 450;
 /// The first command of a new user, which README.md must show.
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
-/// The program that README.md shows.
-const EXAMPLE: &str = "ringbuf-kernel/examples/embed.rs";
+/// The programs that documents show.
+const EXAMPLE: (&str, &str) = ("ringbuf-kernel/examples/embed.rs", "README.md");
+const TESTING: (&str, &str) = ("ringbuf-sim/examples/test_without_root.rs", "docs/testing.md");
 /// An example with more lines is no example. The port of a program with two rings must not be
 /// longer than the programs that people port.
 const EXAMPLE_LINES: usize = 60;
@@ -73,7 +74,8 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("nothing is left unfinished", every(unfinished)),
         ("each example is as short as promised", every(too_long_an_example)),
         ("README.md shows the two commands", readme(&files)),
-        ("README.md shows the example that is compiled", example(&files)),
+        ("README.md shows the example that is compiled", example(&files, EXAMPLE)),
+        ("docs/testing.md shows the example that is compiled", example(&files, TESTING)),
         ("docs/peers.md names tests that exist", named_tests(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
     ]
@@ -136,7 +138,7 @@ fn no_c(names: &[&str]) -> Vec<String> {
 }
 
 fn too_long_an_example(file: &File) -> Vec<String> {
-    if !file.path.starts_with("examples/") {
+    if !file.path.starts_with("examples/") && !file.path.contains("/examples/") {
         return Vec::new();
     }
     let port = PORTS.iter().find(|(path, _)| file.path == *path);
@@ -186,13 +188,14 @@ fn readme(files: &[File]) -> Vec<String> {
     missing.map(|command| format!("README.md: no `{command}`")).collect()
 }
 
-/// The program in README.md must equal the one that the compiler sees, from its first `use` on.
-fn example(files: &[File]) -> Vec<String> {
+/// The program in the document must equal the one that the compiler sees, from its first `use`
+/// on.
+fn example(files: &[File], (program, document): (&str, &str)) -> Vec<String> {
     let text = |path: &str| files.iter().find(|file| file.path == path).map(|file| &file.text);
-    let program = text(EXAMPLE).and_then(|text| text.find("use ").map(|at| &text[at..]));
-    match (program, text("README.md")) {
-        (Some(program), Some(readme)) if readme.contains(program) => Vec::new(),
-        _ => vec![format!("README.md: not the program of {EXAMPLE}")],
+    let source = text(program).and_then(|text| text.find("use ").map(|at| &text[at..]));
+    match (source, text(document)) {
+        (Some(source), Some(shown)) if shown.contains(source) => Vec::new(),
+        _ => vec![format!("{document}: not the program of {program}")],
     }
 }
 
@@ -285,10 +288,10 @@ mod tests {
     fn the_readme_shows_the_compiled_program() {
         let program = "//! docs\n\nuse a::b;\n\nfn main() {}\n";
         let shown = file("README.md", "```rust\nuse a::b;\n\nfn main() {}\n```\n");
-        assert!(example(&[file(EXAMPLE, program), shown]).is_empty());
+        assert!(example(&[file(EXAMPLE.0, program), shown], EXAMPLE).is_empty());
         let stale = file("README.md", "```rust\nuse a::c;\n\nfn main() {}\n```\n");
-        assert_eq!(example(&[file(EXAMPLE, program), stale]).len(), 1);
-        assert_eq!(example(&[]).len(), 1);
+        assert_eq!(example(&[file(EXAMPLE.0, program), stale], EXAMPLE).len(), 1);
+        assert_eq!(example(&[], EXAMPLE).len(), 1);
     }
 
     #[test]

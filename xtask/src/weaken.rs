@@ -6,6 +6,7 @@
 
 mod claims;
 mod ends;
+mod explore;
 mod list;
 mod requests;
 mod sets;
@@ -51,6 +52,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
         stuck::BREAKS,
         ends::BREAKS,
         typed::BREAKS,
+        explore::BREAKS,
     ];
     lists.into_iter().flatten()
 }
