@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 /// `struct exec` of the BPF program; the path follows.
 #[derive(FromBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub struct Exec {
+struct Exec {
     tag: u32,
     pid: u32,
 }
@@ -19,14 +19,14 @@ pub struct Exec {
 /// `struct exit` of the BPF program.
 #[derive(FromBytes, KnownLayout, Immutable)]
 #[repr(C)]
-pub struct Exit {
+struct Exit {
     tag: u32,
     pid: u32,
     code: i32,
 }
 
 records! {
-    pub enum Event: u32 {
+    enum Event: u32 {
         1 => Exec(Exec),
         2 => Exit(Exit),
     }
