@@ -93,7 +93,7 @@ pub trait WaitHost {
     fn deadline(&self) -> Duration;
 }
 
-/// Why a [`WaitAction`] ended.
+/// Why a [`WaitAction`](crate::WaitAction) ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WakeCause {
