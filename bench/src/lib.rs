@@ -90,6 +90,20 @@ impl FilledRing {
     }
 }
 
+/// The producer of an empty user ring, which is to be filled once.
+pub fn empty_user_ring(capacity: usize) -> Producer<MappedProducer<Arc<Block>>> {
+    let memory = Arc::new(Block::new(2 * PAGE + capacity));
+    let places = [0, PAGE, 2 * PAGE].map(|at| memory.at(at));
+    let capacity = Capacity::new(capacity as u64, PAGE as u64).expect("a power of two");
+    // SAFETY: M1 to M5, as far as one lap goes: no sample wraps, so the second copy of the
+    // data is never touched; nobody else has the block.
+    let memory = unsafe {
+        MappedProducer::new(places[0], places[1], places[2], capacity, Width::Bits64, memory)
+    };
+    // SAFETY: P1: the block is new.
+    unsafe { Producer::new(memory) }.expect("positions are in range")
+}
+
 /// A ring's memory, with a clock for budgets. It never waits.
 #[derive(Debug)]
 pub struct Kept(#[expect(dead_code, reason = "it keeps the memory")] Arc<Block>);
@@ -205,6 +219,48 @@ pub extern "C" fn produce_rust(producer: &Producer<MappedProducer<Arc<Block>>>, 
     reservation.copy_from_slice(&word.to_ne_bytes());
     reservation.submit();
     true
+}
+
+/// Fills a ring with samples of 8 bytes, one by one; returns their number.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn submit_each_rust(producer: &mut Producer<MappedProducer<Arc<Block>>>) -> u64 {
+    let mut number = 0_u64;
+    while let Ok(mut reservation) = producer.reserve(8) {
+        reservation.copy_from_slice(&number.to_ne_bytes());
+        reservation.submit();
+        number += 1;
+    }
+    number
+}
+
+/// The same, in batches of 64.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn submit_batch_rust(producer: &mut Producer<MappedProducer<Arc<Block>>>) -> u64 {
+    let mut number = 0_u64;
+    loop {
+        let mut batch = producer.batch();
+        for _ in 0..64 {
+            let Ok(sample) = batch.push(8) else { break };
+            sample.copy_from_slice(&number.to_ne_bytes());
+            number += 1;
+        }
+        if batch.submit() < 64 {
+            return number;
+        }
+    }
+}
+
+/// The same, 64 slices at a time.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn submit_all_rust(producer: &mut Producer<MappedProducer<Arc<Block>>>) -> u64 {
+    let mut number = 0;
+    while let Ok(submitted) = producer.submit_all(&[&[7; 8][..]; 64]) {
+        number += submitted as u64;
+    }
+    number
 }
 
 /// Drains with the C loop that stores the position once.

@@ -2,9 +2,9 @@
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::{Corrupt, CorruptReason, Header, Offset, Producer, ProducerMemory};
+use crate::{Corrupt, CorruptReason, Header, Offset, Position, Produced, Producer, ProducerMemory};
 
-impl<M: ProducerMemory> Producer<M> {
+impl<M: ProducerMemory, P: Produced> Producer<M, P> {
     /// Counts the reservations that are not committed. Drains stop at the first
     /// of them.
     ///
@@ -70,14 +70,23 @@ impl<M: ProducerMemory> Producer<M> {
     /// Calls `found` for each header that is busy.
     ///
     /// The headers are loaded Relaxed: this producer wrote them, or an earlier one
-    /// that had ended before this one began (P1).
-    fn for_each_open(&self, mut found: impl FnMut(Offset, Header)) -> Result<u64, Corrupt> {
-        let (capacity, width) = (self.memory.capacity(), self.memory.width());
-        let mut position = self.memory.load_consumer_pos(Acquire);
+    /// that had ended before this one began (P1). It is one step: meanwhile no other
+    /// thread reserves, so nobody writes over a header that is drained.
+    fn for_each_open(&self, found: impl FnMut(Offset, Header)) -> Result<u64, Corrupt> {
         if !self.memory.is_owned() {
+            let position = self.memory.load_consumer_pos(Acquire);
             return Err(Corrupt { position, reason: CorruptReason::Forked });
         }
-        let producer = self.position();
+        self.produced.step(|produced| self.walk(*produced, found))
+    }
+
+    fn walk(
+        &self,
+        producer: Position,
+        mut found: impl FnMut(Offset, Header),
+    ) -> Result<u64, Corrupt> {
+        let (capacity, width) = (self.memory.capacity(), self.memory.width());
+        let mut position = self.memory.load_consumer_pos(Acquire);
         let mut left = producer.distance(position, width);
         if left > capacity.bytes() {
             return Err(Corrupt {

@@ -110,7 +110,10 @@ pub use header::{Header, PageOffset, SampleLen};
 pub use mapped::{DataStart, MappedConsumer, MappedProducer};
 pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
 pub use position::{Capacity, Offset, Position, Width};
-pub use producer::{Producer, RawReservation, Reservation};
+pub use producer::{
+    OwnedReservation, Produced, Producer, RawReservation, Reservation, ReserveWaitError,
+    SubmitBatch,
+};
 pub use read_into::ReadError;
 pub use set::{Ready, Refused, RingFailed, RingSet, SetHost, Slot, Slots, Token};
 pub use wait::{

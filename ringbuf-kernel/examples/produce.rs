@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use ringbuf_kernel::{ReserveError, UserRingBuf, Wakeup};
+use ringbuf_kernel::UserRingBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args().nth(1).ok_or("usage: produce /sys/fs/bpf/PIN < LINES")?;
@@ -12,17 +12,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in io::stdin().lines() {
         let line = line?;
         let len = u32::try_from(line.len())?;
-        let mut reservation = loop {
-            match ring.reserve(len) {
-                Err(ReserveError::Full { .. }) => {
-                    // A signal, SIGCONT included, ends a wait: look again.
-                    if ring.wait_for_room(len, Some(Duration::from_secs(10)))? == Wakeup::TimedOut {
-                        return Err("no BPF program has drained this ring for 10 s".into());
-                    }
-                }
-                reserved => break reserved?,
-            }
-        };
+        // Waits while the ring is full; an error if no program drains it for 10 s.
+        let mut reservation = ring.reserve_within(len, Some(Duration::from_secs(10)))?;
         reservation.copy_from_slice(line.as_bytes());
         reservation.submit(); // the next drain hands it over
     }

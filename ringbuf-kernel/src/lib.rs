@@ -67,6 +67,7 @@ mod owner;
 mod programs;
 mod ringbuf;
 mod set;
+mod shared;
 mod sleep;
 mod sys;
 mod user_ringbuf;
@@ -82,10 +83,10 @@ pub use programs::{Program, ProgramsError};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
     AlignedBytes, Armed, Backend, Batch, Budget, BusyHead, Capacity, CapacityError, Consumer,
-    ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, FinishError, Finished, Next, Position,
-    Producer, ProducerMemory, ReadError, Record, Reservation, ReserveError, RingMemory, SampleLen,
-    WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,
-    Wakeup, Width,
+    ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, FinishError, Finished, Next,
+    OwnedReservation, Position, Produced, Producer, ProducerMemory, ReadError, Record, Reservation,
+    ReserveError, ReserveWaitError, RingMemory, SampleLen, SubmitBatch, WaitAction, WaitHost,
+    WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup, Width,
 };
 #[cfg(feature = "zerocopy")]
 pub use ringbuf_typed as typed;
@@ -93,6 +94,7 @@ pub use set::{
     Callback, Ready, RingError, RingFinished, RingSet, SendCallback, SetError, SetFinished,
     SetHandle,
 };
+pub use shared::{Locked, OpenRing, SharedUserRing};
 pub use sleep::WaitError;
 pub use sys::page_size;
 pub use user_ringbuf::UserRingBuf;

@@ -15,6 +15,7 @@ use ringbuf_core::{
 use crate::door::{self, Kind};
 use crate::exhausted::Watch;
 use crate::maps::{Claiming, Maps, Opened};
+use crate::sleep::Sleeper;
 use crate::sys::MapInfo;
 use crate::{OpenError, WaitError, Waker};
 
@@ -93,6 +94,11 @@ impl UserMapping {
             MappedProducer::new(consumer_page, producer_page, data, capacity, width, maps)
         };
         Ok(Self { view, info })
+    }
+
+    /// A sleeper for one more thread that waits.
+    pub(crate) fn another_sleeper(&self) -> Result<Sleeper, WaitError> {
+        self.view.keep().sleeper.another()
     }
 }
 

@@ -1,10 +1,10 @@
 //! A ring buffer map of either type, checked once at the door, mapped and
 //! claimed.
 
-use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
 use ringbuf_core::{Capacity, Width};
@@ -94,7 +94,7 @@ pub(crate) struct Maps {
     page: usize,
     pub(crate) owner: Owner,
     pub(crate) sleeper: Sleeper,
-    claim: RefCell<Option<Claim>>,
+    claim: Mutex<Option<Claim>>,
 }
 
 impl Maps {
@@ -144,7 +144,7 @@ impl Maps {
             page,
             owner,
             sleeper: Sleeper::new(fd, events),
-            claim: RefCell::new(claim),
+            claim: Mutex::new(claim),
         })
     }
 
@@ -162,7 +162,8 @@ impl Maps {
     /// no longer own it, in any process.
     pub(crate) fn succeed(&self, others: &Self) {
         others.owner.resign();
-        self.claim.replace(others.claim.take());
+        let taken = others.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = taken;
     }
 }
 

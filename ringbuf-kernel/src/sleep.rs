@@ -1,13 +1,13 @@
 //! The clock and the sleeps of a map: a timer without the thread's timer slack, and
 //! edge-triggered epoll.
 
-use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
 use std::hint;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use ringbuf_core::{WaitHost, WakeCause, Wakes};
@@ -24,9 +24,9 @@ pub(crate) struct Sleeper {
     map: OwnedFd,
     events: libc::c_int,
     /// Made by the first block. An event from before then ends that block at once.
-    epoll: OnceCell<OwnedFd>,
+    epoll: OnceLock<OwnedFd>,
     /// Made when somebody asks for it.
-    waker: OnceCell<Waker>,
+    waker: OnceLock<Waker>,
     start: Instant,
 }
 
@@ -34,7 +34,16 @@ impl Sleeper {
     /// A sleeper that wakes at `events` of `map`. It registers nothing before the first
     /// [`block`](WaitHost::block).
     pub(crate) fn new(map: OwnedFd, events: libc::c_int) -> Self {
-        Self { map, events, epoll: OnceCell::new(), waker: OnceCell::new(), start: Instant::now() }
+        Self { map, events, epoll: OnceLock::new(), waker: OnceLock::new(), start: Instant::now() }
+    }
+
+    /// Another sleeper of the same map, for another thread, with the same clock and
+    /// waker.
+    pub(crate) fn another(&self) -> Result<Self, WaitError> {
+        let operation = "duplicate the descriptor of the ring to wait for space";
+        let map = self.map.try_clone().map_err(|source| WaitError { operation, source })?;
+        let (epoll, waker) = (OnceLock::new(), OnceLock::from(self.waker()?));
+        Ok(Self { map, events: self.events, epoll, waker, start: self.start })
     }
 
     /// The descriptor of the map.

@@ -4,22 +4,30 @@ use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::Ordering::Acquire;
+use std::time::Instant;
 
-use ringbuf_core::{Capacity, Producer, ProducerMemory, RingMemory};
+use ringbuf_core::{Capacity, Producer, ProducerMemory, Reservation, RingMemory};
 
 use crate::door;
 use crate::maps::Claiming;
-use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, WaitError, Waker, exhausted};
+use crate::{
+    Exhausted, LeftOpen, MapOptions, OpenError, ReserveWaitError, SharedUserRing, UserMapping,
+    WaitError, Waker, exhausted,
+};
 
 /// The producer of a `BPF_MAP_TYPE_USER_RINGBUF` map (Linux 6.1 and later).
 ///
 /// It derefs to core's [`Producer`]: [`reserve`](Producer::reserve) bytes, fill them
-/// and submit. [`wait_for_room`](Producer::wait_for_room) waits while the ring is full.
+/// and submit. [`reserve_within`](Producer::reserve_within) waits for space.
+/// [`batch`](Producer::batch) and [`submit_all`](Producer::submit_all) publish many
+/// samples by one store. Several reservations may be open at once, and may be committed
+/// in any order, also by other threads. [`share`](Self::share) lets many threads reserve.
 ///
 /// BPF programs take the samples. One of them must call `bpf_user_ringbuf_drain`,
-/// because submitting notifies nobody. A drain hands over samples in the order of
-/// reservation and stops at the first that is not committed. So commit soon; the order
-/// of commits does not matter. A drain may run at any time, and nothing here blocks it.
+/// because submitting notifies nobody: make that program run once for each batch, by
+/// `BPF_PROG_TEST_RUN` or by whatever it is attached to. A drain hands over samples in
+/// the order of reservation and stops at the first that is not committed. So commit
+/// soon. A drain may run at any time, and nothing here blocks it.
 ///
 /// Producing starts at the stored producer position, which outlives processes. A
 /// reservation that its process left open outlives the process, too: every drain stops
@@ -33,7 +41,7 @@ use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, WaitError, 
 /// to 7.3). The ring may become exactly full. On a 32-bit kernel the ring dies after
 /// 4 GiB: see [`exhausted`](Self::exhausted).
 ///
-/// The value can be sent to another thread; one thread uses it at a time.
+/// The value can be sent to another thread; one thread at a time reserves with it.
 ///
 /// A child of `fork` does not own the ring. Dropping it or a reservation there stores
 /// nothing. Reserving reports
@@ -44,19 +52,10 @@ use crate::{Exhausted, LeftOpen, MapOptions, OpenError, UserMapping, WaitError, 
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use ringbuf_kernel::{ReserveError, UserRingBuf, Wakeup};
+/// use ringbuf_kernel::UserRingBuf;
 ///
 /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
-/// let mut reservation = loop {
-///     match ring.reserve(5) {
-///         Err(ReserveError::Full { .. }) => {
-///             // A signal, SIGCONT included, ends a wait: look again.
-///             let wakeup = ring.wait_for_room(5, Some(Duration::from_secs(1)))?;
-///             assert_ne!(wakeup, Wakeup::TimedOut, "nobody drains this ring");
-///         }
-///         reserved => break reserved?,
-///     }
-/// };
+/// let mut reservation = ring.reserve_within(5, Some(Duration::from_secs(1)))?;
 /// reservation.copy_from_slice(b"hello");
 /// reservation.submit(); // the next drain hands it over
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -174,6 +173,33 @@ impl UserRingBuf {
         Ok(())
     }
 
+    /// Lets many threads reserve. Clones of the result share the ring.
+    ///
+    /// ```no_run
+    /// let ring = ringbuf_kernel::UserRingBuf::from_pin("/sys/fs/bpf/commands")?.share();
+    /// let other = ring.clone();
+    /// std::thread::spawn(move || other.submit_all(&[b"from another thread"]));
+    /// ring.submit_all(&[b"first", b"second"])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn share(self) -> SharedUserRing {
+        SharedUserRing::new(self.producer)
+    }
+
+    /// As [`reserve_within`](Producer::reserve_within), with a point in time. One
+    /// deadline serves for several reservations.
+    ///
+    /// # Errors
+    /// [`ReserveWaitError`].
+    pub fn reserve_until(
+        &self,
+        len: u32,
+        deadline: Instant,
+    ) -> Result<Reservation<'_, UserMapping>, ReserveWaitError<WaitError>> {
+        self.reserve_within(len, Some(deadline.saturating_duration_since(Instant::now())))
+    }
+
     /// Whether the ring is dead. On a 32-bit kernel a user ring dies after 2^32 bytes:
     /// no drain finds a later sample. Always `None` on a 64-bit kernel.
     pub fn exhausted(&self) -> Option<Exhausted> {
@@ -231,9 +257,16 @@ impl Deref for UserRingBuf {
 }
 
 impl AsFd for UserRingBuf {
-    /// The map's descriptor. It becomes writable (`EPOLLOUT`) when a drain has consumed
-    /// something. Wait edge-triggered, and look before each wait: level-triggered epoll
-    /// reports it as writable unless the ring is full to the last byte.
+    /// The map's descriptor, for an event loop or an executor of your own. It becomes
+    /// writable (`EPOLLOUT`) when a drain has consumed something.
+    ///
+    /// Register it edge-triggered: level-triggered epoll reports it as writable unless the
+    /// ring is full to the last byte (`ringbuf_map_poll_user`, kernel/bpf/ringbuf.c, 6.1 to
+    /// 7.3). Then for each sample: clear the readiness, try [`reserve`](Producer::reserve)
+    /// (or look by [`has_room`](Producer::has_room)), and sleep if it is full. In this order
+    /// no edge is missed: a drain notifies after it has released the space. No fence is
+    /// needed, and nothing like a reader's `arm`. A drain with `BPF_RB_NO_WAKEUP` does not
+    /// notify: sleep no longer than [`MAX_SLEEP`](Producer::MAX_SLEEP).
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.producer.memory().as_fd()
     }

@@ -13,7 +13,10 @@ use ringbuf_core::{
 
 use crate::event::Event;
 use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
-use crate::{DrainError, DrainHost, Flags, KernelConsumer, Profile, SimError, SimWaker};
+use crate::shared_user_ring::Bell;
+use crate::{
+    DrainError, DrainHost, Flags, KernelConsumer, Profile, SharedSimUserRing, SimError, SimWaker,
+};
 
 /// A simulated user ring buffer map (`BPF_MAP_TYPE_USER_RINGBUF`). Core's
 /// [`Producer`] writes it, with the permissions of user space. Any thread may drain
@@ -92,7 +95,11 @@ impl SimUserRing {
         let memory = mirror.drain_memory();
         // SAFETY: the pages are new: nobody else has them.
         unsafe { memory.store_consumer_pos(start, Ordering::Relaxed) };
-        let host = DrainThreads { consumed: Mutex::new(start), event: Event::new()? };
+        let host = DrainThreads {
+            consumed: Mutex::new(start),
+            event: Event::new()?,
+            bell: Bell::default(),
+        };
         // SAFETY: C1: the pages are new, and only this ring has them.
         let kernel = unsafe { KernelConsumer::new(memory, host) };
         let claimed = AtomicBool::new(false);
@@ -138,6 +145,15 @@ impl SimUserRing {
         let mut producer = self.any_producer()?;
         producer.discard_open().map_err(SimError::Corrupt)?;
         Ok(producer)
+    }
+
+    /// Returns the producer of this ring, for many threads. See
+    /// [`SharedSimUserRing`].
+    ///
+    /// # Errors
+    /// As for [`producer`](Self::producer).
+    pub fn shared_producer(&self) -> Result<SharedSimUserRing, SimError> {
+        Ok(SharedSimUserRing::new(self.producer()?, self.clone()))
     }
 
     fn any_producer(&self) -> Result<Producer<SimUserMemory>, SimError> {
@@ -208,6 +224,10 @@ impl SimUserRing {
     #[must_use]
     pub fn waker(&self) -> SimWaker {
         self.shared.kernel.host().event.waker()
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.shared.kernel.host().bell
     }
 
     /// Returns the number of notifications by drains so far.
@@ -298,6 +318,7 @@ impl Drop for UserClaim {
 pub struct DrainThreads {
     consumed: Mutex<Position>,
     event: Event,
+    bell: Bell,
 }
 
 impl DrainHost for DrainThreads {
@@ -314,6 +335,7 @@ impl DrainHost for DrainThreads {
 
     fn notify(&self) {
         self.event.notify();
+        self.bell.ring();
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
-use ringbuf_tests::{live, skip, watchdog};
+use ringbuf_tests::{live, live_since, skip, watchdog};
 
 /// An example that can run here.
 fn example(name: &str) -> Option<Command> {
@@ -153,4 +153,17 @@ fn two_structs_in_one_ring() {
     assert_eq!(lines[..2], ["exec 4711 /bin/true", "exit 4711 0"]);
     assert!(lines[2].starts_with("skipped: unknown tag 3"), "{text}");
     assert_eq!(lines[3..], ["2 good, 0 too short, 0 too long, 1 of unknown kind"]);
+}
+
+#[test]
+fn a_dispatch_queue() {
+    if !live_since("examples::a_dispatch_queue", (6, 1)) {
+        return;
+    }
+    let Some(mut program) = program("dispatch") else { return };
+    let _hangs = watchdog("examples::a_dispatch_queue");
+    let output = program.output().expect("the example runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((text.trim(), errors.as_str()), ("taken 12, left 0 bytes", ""));
 }

@@ -33,7 +33,7 @@ const FLOOR: f64 = 89.0;
 /// The files without a target, and the reason.
 const WITHOUT_TARGET: [(&str, &str); 5] = [
     ("error.rs", "texts: ringbuf-sim/tests/texts.rs reads them"),
-    ("producer.rs", "no target has core's producer; user_sample has the drain"),
+    ("producer/room.rs", "waits by a clock, which no target has"),
     ("wait/host.rs", "waits by a clock, which no target has"),
     ("wait/policy.rs", "numbers, which come from no shared memory"),
     ("wait/state.rs", "decides by times and counts, which come from no shared memory"),

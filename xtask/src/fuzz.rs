@@ -16,7 +16,7 @@ use crate::{packages, run};
 
 use jobs::Job;
 
-const TARGETS: [&str; 4] = ["header", "hostile", "ops", "user_sample"];
+const TARGETS: [&str; 5] = ["header", "hostile", "ops", "user_ops", "user_sample"];
 /// The exit code for: it cannot run here.
 const SKIPPED: u8 = 77;
 /// A longer input finds nothing that a shorter one cannot find.

@@ -12,6 +12,7 @@ mod requests;
 mod sets;
 mod stuck;
 mod typed;
+mod user_rings;
 mod waits;
 
 use std::fs;
@@ -53,6 +54,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
         ends::BREAKS,
         typed::BREAKS,
         explore::BREAKS,
+        user_rings::BREAKS,
     ];
     lists.into_iter().flatten()
 }

@@ -13,13 +13,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ringbuf_bench::{
-    FilledRing, Sizes, drain_rust, each_rust, run_c, run_c_each, sum_rust, within_rust,
+    FilledRing, Sizes, drain_rust, each_rust, run_c, run_c_each, submit_all_rust,
+    submit_batch_rust, submit_each_rust, sum_rust, within_rust,
 };
 use ringbuf_core::Budget;
 
 const CAPACITY: usize = 1 << 20;
 const LOOPS: [&str; 6] =
     ["each_rust", "within_rust", "drain_rust", "drain_c", "drain_c_each", "sum_rust"];
+const PRODUCERS: [&str; 3] = ["submit_each_rust", "submit_batch_rust", "submit_all_rust"];
 const SIZES: [&str; 4] = ["8", "64", "256", "mixed"];
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -55,6 +57,16 @@ fn table(check: bool) -> anyhow::Result<ExitCode> {
         worse += usize::from(each > c + 0.05) + usize::from(batch > c + 0.05);
         dear += usize::from(within > each + 2.05);
     }
+    println!("instructions per sample of 8 bytes, producer of a user ring, ring filled once");
+    let mut produced = [0.0; 3];
+    for (count, which) in produced.iter_mut().zip(PRODUCERS) {
+        *count = measure(which, "8")?;
+    }
+    let [each, batch, all] = produced;
+    println!("reserve and submit {each:.2}  batch of 64 {batch:.2}  submit_all of 64 {all:.2}");
+    if check && batch > each {
+        bail!("a sample of a batch costs more instructions than one that is submitted alone");
+    }
     if check && dear > 0 {
         bail!("in {dear} drains a budget costs more than two instructions a record");
     }
@@ -83,6 +95,9 @@ fn measure(which: &str, size: &str) -> anyhow::Result<f64> {
 }
 
 fn run(which: &str, size: &str) -> anyhow::Result<ExitCode> {
+    if PRODUCERS.contains(&which) {
+        return produce(which);
+    }
     let sizes = if size == "mixed" { Sizes::Mixed } else { Sizes::Equal(size.parse()?) };
     // A budget first learns the speed, which is not a cost a record.
     let times = if which == "within_rust" { 8 } else { 1 };
@@ -105,5 +120,18 @@ fn run(which: &str, size: &str) -> anyhow::Result<ExitCode> {
     };
     anyhow::ensure!(records == ring.records(), "{records} delivered of {}", ring.records());
     println!("{records}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fills a ring, and prints the number of samples.
+fn produce(which: &str) -> anyhow::Result<ExitCode> {
+    let mut producer = ringbuf_bench::empty_user_ring(CAPACITY);
+    let samples = match which {
+        "submit_each_rust" => submit_each_rust(&mut producer),
+        "submit_batch_rust" => submit_batch_rust(&mut producer),
+        _ => submit_all_rust(&mut producer),
+    };
+    anyhow::ensure!(samples == CAPACITY as u64 / 16, "{samples} samples fill the ring");
+    println!("{samples}");
     Ok(ExitCode::SUCCESS)
 }

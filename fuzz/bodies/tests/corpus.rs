@@ -46,6 +46,15 @@ fn every_file_is_replayed() {
     }
 }
 
+/// Without a corpus: bytes from a fixed sequence.
+#[test]
+fn a_producer_does_what_its_model_says_for_any_bytes() {
+    for number in 1..=100 {
+        let bytes = chance(number);
+        ringbuf_fuzz::user_ops(&bytes[..bytes.len().min(1000)]);
+    }
+}
+
 #[test]
 fn the_corpora_are_small() {
     let all: Vec<_> = TARGETS.iter().flat_map(|(target, _)| corpus(target)).collect();
@@ -147,6 +156,32 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("read-into", &[&[0, 1, 0, 0], OUTPUT, LONGER, OUTPUT, &[0xeb, 0, 9, 0, 9], &[13]]),
             ("restart", &[&[0, 0, 0, 8], &[6, 0, 8], &[12, 0, 99], &[8, 0, 9], &[0x2f], &[0x0f]]),
         ],
+        // A page; from 0; a producer for one thread. The operations: 0 reserves, 4 submits,
+        // 6 discards, 7 submits all, 9 drains, 12 a batch (44: dropped), 13 dies, 14 looks.
+        "user_ops" => &[
+            ("empty", &[]),
+            ("reserve-submit-drain", &[ONE, &[0, 0, 8, 4, 0, 9]]),
+            ("reverse-order", &[ONE, &[0, 0, 8, 0, 0, 9, 0, 0, 10, 4, 2, 9, 6, 1, 9, 4, 0, 9]]),
+            ("full", &[ONE, &[0, 3, 0xf8, 0x0f, 0, 0, 0, 14, 0, 0, 4, 0, 9, 14, 0, 0]]),
+            (
+                "too-large",
+                &[ONE, &[0, 3, 0xf9, 0x0f, 0, 5, 255, 255, 255, 255, 7, 1, 3, 0xf9, 0x0f]],
+            ),
+            ("all", &[ONE, &[7, 3, 0, 1, 0, 0, 0, 99, 9, 7, 5, 3, 0, 8, 3, 0, 7, 0, 1, 9, 9]]),
+            ("all-full", &[ONE, &[7, 2, 3, 0xf8, 0x0f, 0, 1, 7, 1, 0, 1, 9]]),
+            ("batch", &[ONE, &[12, 3, 0, 8, 0, 0, 0, 99, 9]]),
+            ("batch-dropped", &[ONE, &[0, 0, 8, 44, 3, 0, 8, 0, 0, 0, 99, 0, 0, 5, 4, 0, 9]]),
+            ("batch-full", &[ONE, &[12, 3, 3, 0xf8, 0x0f, 0, 0, 0, 1, 9, 12, 1, 0, 8]]),
+            // The free space of a batch is loaded again, by its second push.
+            ("batch-looks-again", &[ONE, &[7, 1, 3, 0, 8, 12, 4, 3, 0, 4, 3, 0, 3, 0, 200, 0, 9]]),
+            ("dies-open", &[ONE, &[0, 0, 8, 0, 0, 9, 4, 1, 0, 0, 3, 13, 0, 9]]),
+            ("dies-open-shared", &[&[0, 2, 1], &[0, 0, 8, 0, 0, 9, 4, 1, 13, 1, 0, 0, 4, 4, 0, 9]]),
+            ("stops-and-flags", &[ONE, &[7, 3, 0, 1, 0, 2, 0, 3, 25, 0, 1, 73, 105, 137, 9]]),
+            (
+                "past-2-to-32",
+                &[&[0, 1, 0, 2, 0], &[0, 0, 8, 0, 0, 30, 4, 1, 4, 0, 9, 12, 1, 0, 8, 9]],
+            ),
+        ],
         _ => &[
             ("empty", &[]),
             ("one-sample", &[&[2, 1, 0, 0], &[0, 0, 9], &[2, 0, 2], &[7, 0, 8], &[2, 0, 0]]),
@@ -160,6 +195,8 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     by_hand.chain(by_chance).collect()
 }
 
+/// A page, positions from 0, and a producer for one thread.
+const ONE: &[u8] = &[0, 2, 0];
 /// A record of 8 bytes, the word where no header is, and so on: a number and the
 /// flags.
 const PLAIN: &[u8] = &[0, 8, 0];

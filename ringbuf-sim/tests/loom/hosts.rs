@@ -1,11 +1,11 @@
 //! The environment of both simulated kernels under loom: locks, and counted
-//! notifications.
+//! notifications. And the lock of a producer for many threads.
 
 use std::sync::Arc;
 use std::thread::panicking;
 
 use loom::sync::{Mutex, MutexGuard};
-use ringbuf_core::Position;
+use ringbuf_core::{Position, Produced};
 use ringbuf_sim::{DrainHost, Host, Positions};
 
 use crate::backing::Shared;
@@ -66,5 +66,19 @@ impl DrainHost for LoomDrainHost {
         if !panicking() {
             self.shared.notify_of_space();
         }
+    }
+}
+
+/// The producer position of a user ring, for many threads.
+pub(crate) struct LoomLocked(Mutex<Position>);
+
+// SAFETY: P2: the lock is held for a step.
+unsafe impl Produced for LoomLocked {
+    fn new(position: Position) -> Self {
+        Self(Mutex::new(position))
+    }
+
+    fn step<R>(&self, step: impl FnOnce(&mut Position) -> R) -> R {
+        step(&mut self.0.lock().unwrap())
     }
 }

@@ -97,6 +97,8 @@ mod holds {
         user_reuse USER_REUSE
         user_reversed USER_REVERSED
         user_two_drains USER_TWO_DRAINS
+        user_two_threads USER_TWO_THREADS
+        user_batch USER_BATCH
         user_space USER_SPACE
     }
 }

@@ -2,6 +2,7 @@
 //! unchanged, on two or three threads.
 
 use std::ops::ControlFlow::Continue;
+use std::sync::Arc;
 
 use loom::thread;
 use ringbuf_core::{Producer, Wakeup};
@@ -9,7 +10,7 @@ use ringbuf_sim::{DrainError, Flags, KernelConsumer};
 
 use crate::backing::Shared;
 use crate::explore::Model;
-use crate::hosts::LoomDrainHost;
+use crate::hosts::{LoomDrainHost, LoomLocked};
 use crate::models::{fill, read};
 use crate::views::{ConsumerView, Did, ProducerView};
 
@@ -80,6 +81,72 @@ pub(crate) const USER_REVERSED: Model = Model {
         seen.extend(drain(&kernel).unwrap());
         assert_eq!(seen, [[1], [3]]);
         outcome
+    },
+};
+
+/// Two threads reserve from one producer, and commit. The one that reserved first may
+/// commit last.
+pub(crate) const USER_TWO_THREADS: Model = Model {
+    name: "user_two_threads",
+    outcomes: &["nothing", "one", "both"],
+    floor: 100,
+    execution: |variant| {
+        let shared = Shared::user(32, variant);
+        let kernel = shared.drain();
+        #[expect(clippy::arc_with_non_send_sync, reason = "loom's threads take turns on one")]
+        let producer = Arc::new(shared.producer().share::<LoomLocked>());
+        let threads = [1, 2].map(|word| {
+            let producer = producer.clone();
+            thread::spawn(move || {
+                let reservation = producer.reserve(8).unwrap();
+                fill(&reservation, &[word]);
+                reservation.submit();
+            })
+        });
+        let mut seen = drain(&kernel).unwrap();
+        let early = seen.len();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        seen.extend(drain(&kernel).unwrap());
+        seen.sort_unstable();
+        assert_eq!(seen, [[1], [2]]);
+        match early {
+            0 => "nothing",
+            1 => "one",
+            _ => "both",
+        }
+    },
+};
+
+/// Two samples that one store publishes, and a third that needs the space of the first.
+pub(crate) const USER_BATCH: Model = Model {
+    name: "user_batch",
+    outcomes: &["nothing", "third refused", "third fitted"],
+    floor: 15,
+    execution: |variant| {
+        let shared = Shared::user(32, variant);
+        let kernel = shared.drain();
+        let thread = thread::spawn(move || {
+            let mut producer = shared.producer();
+            let mut batch = producer.batch();
+            batch.push(8).unwrap().set(0, 1);
+            batch.push(8).unwrap().set(0, 2);
+            assert_eq!(batch.submit(), 2);
+            let mut batch = producer.batch();
+            let fitted = batch.push(8).map(|sample| sample.set(0, 3)).is_ok();
+            assert_eq!(batch.submit(), u64::from(fitted));
+            fitted
+        });
+        let mut seen = drain(&kernel).unwrap();
+        let early = seen.len();
+        assert_ne!(early, 1, "the first was seen without the second");
+        let fitted = thread.join().unwrap();
+        seen.extend(drain(&kernel).unwrap());
+        assert_eq!(seen, [[1], [2], [3]][..2 + usize::from(fitted)]);
+        match (fitted, early) {
+            (false, 0) => "nothing",
+            (false, _) => "third refused",
+            (true, _) => "third fitted",
+        }
     },
 };
 

@@ -101,9 +101,11 @@ impl Site {
             Self::KernelStoreProducerPos => (Race, &[HAND_OVER, REUSE]),
             Self::KernelSwapHeader => (Race, &[HAND_OVER, TWO_PRODUCERS, THREE_PRODUCERS]),
             Self::KernelCommitFence => (LostWakeup, ASLEEP),
-            Self::ProducerLoadConsumerPos => (Race, &[USER_REUSE]),
-            Self::ProducerStoreProducerPos => (Race, &[USER_HAND_OVER]),
-            Self::ProducerStoreHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
+            Self::ProducerLoadConsumerPos => (Race, &[USER_REUSE, USER_BATCH]),
+            Self::ProducerStoreProducerPos => {
+                (Race, &[USER_HAND_OVER, USER_TWO_THREADS, USER_BATCH])
+            }
+            Self::ProducerStoreHeader => (Race, &[USER_HAND_OVER, USER_REVERSED, USER_TWO_THREADS]),
             Self::DrainLoadProducerPos => (Race, &[USER_HAND_OVER]),
             Self::DrainLoadHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
             Self::DrainStoreConsumerPos => (Race, &[USER_REUSE]),

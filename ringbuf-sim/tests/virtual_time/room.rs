@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use ringbuf_core::{Producer, ReserveError};
+use ringbuf_core::{Producer, ReserveError, ReserveWaitError};
 use ringbuf_sim::SimUserRing;
 
 use super::*;
@@ -80,6 +80,70 @@ fn no_wait_for_a_record_that_never_fits() {
     assert_eq!((ended, took), (Ok(Wakeup::Ready), Duration::ZERO));
     assert!(matches!(producer.reserve(u32::MAX), Err(ReserveError::TooLarge { .. })));
     drop(ring);
+}
+
+/// It reserves at the drain that makes enough space. Drains that make too little, and
+/// signals, do not end the wait, nor prolong it: one sleep for each of them, at most one
+/// for each 100 ms, and no nap or pause.
+#[test]
+fn a_reservation_waits_through_signals_and_small_drains() {
+    let ring = SimUserRing::new(RING).unwrap();
+    let time = VirtualTime::new();
+    time.tick(Duration::ZERO);
+    let producer = ring.producer_in(&time).unwrap();
+    for _ in 0..4 {
+        producer.reserve(1016).unwrap().submit();
+    }
+    for number in 0..20 {
+        time.at(ms(10 * number + 3), |time| time.signal());
+    }
+    for at in [ms(50), ms(150), ms(260)] {
+        time.at(at, |_| drain(&ring, Flags::ADAPTIVE));
+    }
+    let (reserved, took, rests) = spent(&time, || producer.reserve_within(3000, Some(ms(1000))));
+    assert_eq!((reserved.map(|reserved| reserved.len()), took), (Ok(3000), ms(260)));
+    assert_eq!((rests.notified, rests.naps, rests.pauses), (3, 0, 0));
+    assert!(rests.blocks <= 20 + 3, "{rests:?}");
+}
+
+#[test]
+fn a_reservation_keeps_its_deadline() {
+    for timeout in [us(0), us(1), us(999), ms(1), us(3500), ms(100), us(250_001)] {
+        full!(ring, time, producer);
+        time.end(Duration::from_secs(1));
+        for number in 0..100 {
+            time.at(us(1700 * number), |time| time.signal());
+        }
+        let (ended, took, rests) = spent(&time, || producer.reserve_within(8, Some(timeout)));
+        let Err(ReserveWaitError::TimedOut { footprint: 16, free: 0, .. }) = ended else {
+            panic!("{timeout:?}: {ended:?}");
+        };
+        assert!(took >= timeout && took < timeout + ms(1), "{timeout:?}: {took:?}");
+        assert_eq!((rests.blocks == 0, rests.naps), (timeout.is_zero(), 0));
+        drop(ring);
+    }
+}
+
+/// Space without a notification is found within 100 ms; a wake ends the wait, unless
+/// there is space; and what never fits is refused at once.
+#[test]
+fn a_reservation_ends_its_wait_for_one_of_these_reasons() {
+    full!(ring, time, producer);
+    time.at(us(1234), |_| drain(&ring, Flags::NO_WAKEUP));
+    let (reserved, took, _) = spent(&time, || producer.reserve_within(8, None));
+    assert_eq!((reserved.map(drop), took), (Ok(()), ms(100)));
+    time.at(time.now() + ms(7), |time| time.wake());
+    let (ended, took, _) = spent(&time, || producer.reserve_within(4000, None).map(drop));
+    assert_eq!((ended, took), (Err(ReserveWaitError::Woken), ms(7)));
+    time.wake();
+    assert!(producer.reserve_within(8, None).is_ok(), "there is space");
+    let woken = producer.reserve_within(4000, None).map(drop);
+    assert_eq!(woken, Err(ReserveWaitError::Woken), "the wake is kept");
+    let (ended, took, _) = spent(&time, || producer.reserve_within(4089, None).map(drop));
+    let Err(ReserveWaitError::Refused(ReserveError::TooLarge { len: 4089, .. })) = ended else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(took, Duration::ZERO);
 }
 
 /// Drains that free too little, drains of any kind, signals, timeouts: `Ready`

@@ -55,6 +55,7 @@ const RELEASE: &str = "ringbuf-core/src/release.rs";
 const TAIL: &str = "ringbuf-core/src/tail.rs";
 const EACH: &str = "ringbuf-core/src/each.rs";
 const PRODUCER: &str = "ringbuf-core/src/producer.rs";
+const RESERVATION: &str = "ringbuf-core/src/producer/reservation.rs";
 const MAPPED: &str = "ringbuf-core/src/mapped.rs";
 const PAGES: &str = "ringbuf-core/src/mapped/pages.rs";
 
@@ -298,8 +299,8 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "reserve: the producer position Relaxed",
         file: PRODUCER,
         edits: &[(
-            "store_producer_pos(self.produced.get(), Release)",
-            "store_producer_pos(self.produced.get(), RELAXED)",
+            "store_producer_pos(*produced, Release)",
+            "store_producer_pos(*produced, RELAXED)",
         )],
         seen: &[loom("holds::user_hand_over"), Seen::Golden],
     },
@@ -307,17 +308,20 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "reserve: the position before the header",
         file: PRODUCER,
         edits: &[
-            ("        unsafe { self.memory.write_header(at, header, PageOffset::NONE) };\n", ""),
             (
-                "        unsafe { self.memory.store_producer_pos(self.produced.get(), Release) };\n",
-                "        unsafe { self.memory.store_producer_pos(self.produced.get(), Release) };\n        unsafe { self.memory.write_header(at, header, PageOffset::NONE) };\n",
+                "            unsafe { self.memory.write_header(at, header, PageOffset::NONE) };\n",
+                "",
+            ),
+            (
+                "            unsafe { self.memory.store_producer_pos(*produced, Release) };\n",
+                "            unsafe { self.memory.store_producer_pos(*produced, Release) };\n            unsafe { self.memory.write_header(at, header, PageOffset::NONE) };\n",
             ),
         ],
         seen: &[loom("holds::user_hand_over"), Seen::Golden],
     },
     Break {
         name: "commit: Relaxed",
-        file: PRODUCER,
+        file: RESERVATION,
         edits: &[(
             "store_header(self.at, how(self.header), Release)",
             "store_header(self.at, how(self.header), RELAXED)",

@@ -6,7 +6,7 @@ const STEPS: &str = "ringbuf-core/src/wait/steps.rs";
 const HOST: &str = "ringbuf-core/src/wait/host.rs";
 const STATE: &str = "ringbuf-core/src/wait/state.rs";
 const CONSUMER: &str = "ringbuf-core/src/consumer.rs";
-const PRODUCER: &str = "ringbuf-core/src/producer.rs";
+const ROOM: &str = "ringbuf-core/src/producer/room.rs";
 const EVENT: &str = "ringbuf-sim/src/event.rs";
 const SLEEP: &str = "ringbuf-kernel/src/sleep.rs";
 const MAPPING: &str = "ringbuf-kernel/src/mapping.rs";
@@ -186,13 +186,13 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "wait_for_room: a signal counts as room",
-        file: PRODUCER,
+        file: ROOM,
         edits: &[("unwrap_or(Wakeup::Interrupted)", "unwrap_or(Wakeup::Ready)")],
         seen: &[virtual_time("room::a_signal_is_reported_and_is_not_space")],
     },
     Break {
         name: "wait_for_room: a sleep without a notification has no bound",
-        file: PRODUCER,
+        file: ROOM,
         edits: &[("self.memory.block(left.min(Self::MAX_SLEEP))", "self.memory.block(left)")],
         seen: &[virtual_time("room::space_without_notification_is_found")],
     },
