@@ -17,23 +17,40 @@ use tokio::runtime::Handle;
 #[derive(Debug)]
 pub(crate) struct Fd {
     watched: AsyncFd<OwnedFd>,
+    interest: Interest,
 }
 
 impl Fd {
     /// # Errors
     /// There is no runtime, or the system refuses.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        Self::with(fd, Interest::READABLE)
+    }
+
+    /// Watched until it is writable: a drain has made space.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn for_space(fd: OwnedFd) -> io::Result<Self> {
+        Self::with(fd, Interest::WRITABLE)
+    }
+
+    fn with(fd: OwnedFd, interest: Interest) -> io::Result<Self> {
         Handle::try_current().map_err(|_| {
             io::Error::other("no tokio runtime here: create the ring inside one (`Runtime::enter`)")
         })?;
         // SAFETY: T6: `Fd` owns the descriptor and gives it to nobody.
-        let watched = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
-        Ok(Self { watched: watched.map_err(|error| error.into_parts().1)? })
+        let watched = unsafe { AsyncFd::register_with_interest(fd, interest) };
+        Ok(Self { watched: watched.map_err(|error| error.into_parts().1)?, interest })
     }
 
-    /// Ready if the descriptor has become readable since this was ready last.
+    /// Ready if the descriptor has become readable or writable since this was ready last.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.watched.poll_read_ready(cx))?.clear_ready();
+        if self.interest.is_writable() {
+            ready!(self.watched.poll_write_ready(cx))?.clear_ready();
+        } else {
+            ready!(self.watched.poll_read_ready(cx))?.clear_ready();
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -61,6 +78,15 @@ impl Timer {
         let timer = Itimerspec { it_interval: zero, it_value };
         timerfd_settime(&self.fd.watched, TimerfdTimerFlags::empty(), &timer)?;
         Ok(())
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// Forgets the time.
+    pub(crate) fn clear(&mut self) {
+        self.due = None;
     }
 
     /// Ready if the time is over. An edge of an earlier time is ignored.

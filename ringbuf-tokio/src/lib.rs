@@ -19,6 +19,8 @@
 //! notifies. Tokio's timers have a resolution of a millisecond. So a nap is a timer of the
 //! kernel (timerfd), which the runtime's driver waits for.
 //!
+//! [`AsyncUserRing`] is the other direction: a task that fills a user ring.
+//!
 //! The runtime must run on Linux with its I/O driver enabled (`enable_io`). A task that
 //! reads blocks no other longer than one drain takes: use a
 //! [`Budget`](ringbuf_kernel::Budget) if records are slow to handle.
@@ -30,9 +32,11 @@ mod ring;
 #[cfg(feature = "sim")]
 mod sim;
 mod source;
+mod user;
 
 pub use ring::{AsyncRing, AsyncRingBuf, AsyncRingSet};
 pub use source::{Ring, Source};
+pub use user::AsyncUserRing;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
