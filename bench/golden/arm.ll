@@ -1,15 +1,15 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define noundef zeroext i1 @arm(ptr noalias noundef align 8 captures(none) dereferenceable(512) initializes((24, 28)) %v1) unnamed_addr personality ptr @rust_eh_personality {
+define noundef zeroext i1 @arm(ptr noalias noundef align 8 captures(none) dereferenceable(536) initializes((24, 28)) %v1) unnamed_addr personality ptr @rust_eh_personality {
 b0:
   %v2 = getelementptr inbounds nuw i8, ptr %v1, i64 24
   store i32 0, ptr %v2, align 8
-  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 336
+  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 360
   %v4 = load i64, ptr %v3, align 8
-  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v4)
+  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1, i64 noundef %v4)
   fence seq_cst
-  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 304
+  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 328
   %v6 = load ptr, ptr %v5, align 8
-  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 332
+  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 356
   %v8 = load i8, ptr %v7, align 4
   %v9 = trunc nuw i8 %v8 to i1
   br i1 %v9, label %b1, label %b2
@@ -22,12 +22,12 @@ b2:
   br label %b3
 b3:
   %v13 = phi i64 [ %v10, %b1 ], [ %v12, %b2 ]
-  %v14 = getelementptr inbounds nuw i8, ptr %v1, i64 472
+  %v14 = getelementptr inbounds nuw i8, ptr %v1, i64 496
   %v15 = load i64, ptr %v14, align 8
   %v16 = icmp eq i64 %v13, %v15
   br i1 %v16, label %b6, label %b4
 b4:
-  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 400
+  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v18 = load i64, ptr %v17, align 8
   %v19 = icmp eq i64 %v18, 6
   br i1 %v19, label %b5, label %b23
@@ -36,15 +36,15 @@ b5:
   %v21 = select i1 %v9, i64 -1, i64 4294967295
   %v22 = and i64 %v20, %v21
   store i64 4, ptr %v17, align 8
-  %v23 = getelementptr inbounds nuw i8, ptr %v1, i64 408
+  %v23 = getelementptr inbounds nuw i8, ptr %v1, i64 432
   store i64 %v13, ptr %v23, align 8
-  %v24 = getelementptr inbounds nuw i8, ptr %v1, i64 416
+  %v24 = getelementptr inbounds nuw i8, ptr %v1, i64 440
   store i64 %v15, ptr %v24, align 8
-  %v25 = getelementptr inbounds nuw i8, ptr %v1, i64 424
+  %v25 = getelementptr inbounds nuw i8, ptr %v1, i64 448
   store i64 %v22, ptr %v25, align 8
   br label %b23
 b6:
-  %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 400
+  %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v27 = load i64, ptr %v26, align 8
   %v28 = icmp eq i64 %v27, 6
   br i1 %v28, label %b7, label %b23
@@ -53,18 +53,18 @@ b7:
   %v30 = sub i64 %v29, %v13
   %v31 = select i1 %v9, i64 -1, i64 4294967295
   %v32 = and i64 %v30, %v31
-  %v33 = getelementptr inbounds nuw i8, ptr %v1, i64 344
+  %v33 = getelementptr inbounds nuw i8, ptr %v1, i64 368
   %v34 = load i64, ptr %v33, align 8
   %v35 = icmp eq i64 %v34, 0
   br i1 %v35, label %b9, label %b8
 b8:
-  %v36 = getelementptr inbounds nuw i8, ptr %v1, i64 328
+  %v36 = getelementptr inbounds nuw i8, ptr %v1, i64 352
   %v37 = load i32, ptr %v36, align 8
   %v38 = zext i32 %v37 to i64
   %v39 = add nsw i64 %v38, -8
   br label %b19
 b9:
-  %v40 = getelementptr inbounds nuw i8, ptr %v1, i64 312
+  %v40 = getelementptr inbounds nuw i8, ptr %v1, i64 336
   %v41 = load ptr, ptr %v40, align 8
   br i1 %v9, label %b10, label %b11
 b10:
@@ -84,7 +84,7 @@ b12:
   %v50 = icmp eq i64 %v49, 0
   br i1 %v50, label %b13, label %b22
 b13:
-  %v51 = getelementptr inbounds nuw i8, ptr %v1, i64 328
+  %v51 = getelementptr inbounds nuw i8, ptr %v1, i64 352
   %v52 = load i32, ptr %v51, align 8
   %v53 = zext i32 %v52 to i64
   %v54 = add nsw i64 %v53, -8
@@ -114,7 +114,7 @@ b18:
   br i1 %v66, label %b22, label %b19
 b19:
   %v67 = phi i64 [ %v39, %b8 ], [ %v54, %b18 ]
-  %v68 = getelementptr inbounds nuw i8, ptr %v1, i64 320
+  %v68 = getelementptr inbounds nuw i8, ptr %v1, i64 344
   %v69 = load ptr, ptr %v68, align 8
   %v70 = and i64 %v67, %v29
   %v71 = getelementptr inbounds nuw i8, ptr %v69, i64 %v70

@@ -5,30 +5,30 @@ arm:
 	pushq	%rax
 	movq	%rdi, %rbx
 	movl	$0, 24(%rdi)
-	movq	336(%rdi), %rsi
+	movq	360(%rdi), %rsi
 	callq	*store_published@GOTPCREL(%rip)
 	lock		orl	$0, -64(%rsp)
-	movq	304(%rbx), %rax
-	movzbl	332(%rbx), %ecx
+	movq	328(%rbx), %rax
+	movzbl	356(%rbx), %ecx
 	cmpb	$1, %cl
 	jne	.LBB2
 	movq	(%rax), %rdi
-	movq	472(%rbx), %rdx
+	movq	496(%rbx), %rdx
 	movb	$1, %al
 	cmpq	%rdx, %rdi
 	je	.LBB6
 .LBB4:
-	cmpq	$6, 400(%rbx)
+	cmpq	$6, 424(%rbx)
 	jne	.LBB25
 	movzbl	%cl, %ecx
 	negq	%rcx
 	movl	$4294967295, %esi
 	orq	%rcx, %rsi
-	andq	336(%rbx), %rsi
-	movq	$4, 400(%rbx)
-	movq	%rdi, 408(%rbx)
-	movq	%rdx, 416(%rbx)
-	movq	%rsi, 424(%rbx)
+	andq	360(%rbx), %rsi
+	movq	$4, 424(%rbx)
+	movq	%rdi, 432(%rbx)
+	movq	%rdx, 440(%rbx)
+	movq	%rsi, 448(%rbx)
 .LBB25:
 	addq	$8, %rsp
 	popq	%rbx
@@ -36,20 +36,20 @@ arm:
 	retq
 .LBB2:
 	movl	(%rax), %edi
-	movq	472(%rbx), %rdx
+	movq	496(%rbx), %rdx
 	movb	$1, %al
 	cmpq	%rdx, %rdi
 	jne	.LBB4
 .LBB6:
-	cmpq	$6, 400(%rbx)
+	cmpq	$6, 424(%rbx)
 	jne	.LBB25
-	movq	336(%rbx), %rsi
-	cmpq	$0, 344(%rbx)
+	movq	360(%rbx), %rsi
+	cmpq	$0, 368(%rbx)
 	je	.LBB11
-	movl	328(%rbx), %edi
+	movl	352(%rbx), %edi
 	addq	$-8, %rdi
 .LBB9:
-	movq	320(%rbx), %rax
+	movq	344(%rbx), %rax
 	andq	%rsi, %rdi
 	movl	(%rax,%rdi), %ecx
 	#MEMBARRIER
@@ -60,7 +60,7 @@ arm:
 	addl	$15, %eax
 	andl	$-8, %eax
 	movb	$1, %dl
-	cmpq	%rax, 344(%rbx)
+	cmpq	%rax, 368(%rbx)
 	jb	.LBB24
 	shlq	$32, %rcx
 	orq	$2, %rcx
@@ -69,7 +69,7 @@ arm:
 	jmp	.LBB24
 .LBB11:
 	movl	$4294967295, %r9d
-	movq	312(%rbx), %rax
+	movq	336(%rbx), %rax
 	testb	%cl, %cl
 	je	.LBB13
 	movq	(%rax), %rax
@@ -100,7 +100,7 @@ arm:
 	movq	%rax, %r9
 	subq	%rsi, %r9
 	andq	%r8, %r9
-	movl	328(%rbx), %edi
+	movl	352(%rbx), %edi
 	addq	$-8, %rdi
 	xorl	%r11d, %r11d
 	movq	%rdi, %r14
@@ -110,13 +110,13 @@ arm:
 	jbe	.LBB20
 	subq	%r10, %rsi
 	andq	%rsi, %r8
-	movq	304(%rbx), %rsi
+	movq	328(%rbx), %rsi
 	testb	%cl, %cl
 	je	.LBB18
 	movq	(%rsi), %rcx
 	jmp	.LBB19
 .LBB20:
-	movq	%r9, 344(%rbx)
+	movq	%r9, 368(%rbx)
 	testq	%r9, %r9
 	jne	.LBB9
 	xorl	%eax, %eax

@@ -1,26 +1,26 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define noundef i64 @drain_rust(ptr noalias noundef align 8 captures(none) dereferenceable(512) initializes((432, 472)) %v1) unnamed_addr personality ptr @rust_eh_personality {
+define noundef i64 @drain_rust(ptr noalias noundef align 8 captures(none) dereferenceable(536) initializes((456, 496)) %v1) unnamed_addr personality ptr @rust_eh_personality {
 b0:
   %v2 = alloca [56 x i8], align 8
-  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 368
+  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 392
   %v4 = load <2 x i64>, ptr %v3, align 8
-  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 384
+  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 408
   %v6 = load i64, ptr %v5, align 8
-  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 392
+  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 416
   %v8 = load i64, ptr %v7, align 8
-  %v9 = getelementptr inbounds nuw i8, ptr %v1, i64 336
+  %v9 = getelementptr inbounds nuw i8, ptr %v1, i64 360
   %v10 = load i64, ptr %v9, align 8
-  %v11 = getelementptr inbounds nuw i8, ptr %v1, i64 332
+  %v11 = getelementptr inbounds nuw i8, ptr %v1, i64 356
   %v12 = load i8, ptr %v11, align 4
   %v13 = trunc nuw i8 %v12 to i1
   %v14 = sub i64 %v10, %v8
   %v15 = select i1 %v13, i64 -1, i64 4294967295
   %v16 = and i64 %v15, %v14
-  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 328
+  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 352
   %v18 = load i32, ptr %v17, align 8
   %v19 = zext i32 %v18 to i64
   %v20 = icmp ugt i64 %v16, %v19
-  %v21 = getelementptr inbounds nuw i8, ptr %v1, i64 472
+  %v21 = getelementptr inbounds nuw i8, ptr %v1, i64 496
   %v22 = load i64, ptr %v21, align 8
   %v23 = insertelement <2 x i64> poison, i64 %v22, i64 0
   %v24 = shufflevector <2 x i64> %v23, <2 x i64> poison, <2 x i32> zeroinitializer
@@ -30,17 +30,17 @@ b0:
   store <2 x i64> %v27, ptr %v3, align 8
   store i64 %v26, ptr %v5, align 8
   store i64 %v25, ptr %v7, align 8
-  %v28 = getelementptr inbounds nuw i8, ptr %v1, i64 344
+  %v28 = getelementptr inbounds nuw i8, ptr %v1, i64 368
   %v29 = load i64, ptr %v28, align 8
-  %v30 = getelementptr inbounds nuw i8, ptr %v1, i64 432
+  %v30 = getelementptr inbounds nuw i8, ptr %v1, i64 456
   store i64 %v29, ptr %v30, align 8
-  %v31 = getelementptr inbounds nuw i8, ptr %v1, i64 440
+  %v31 = getelementptr inbounds nuw i8, ptr %v1, i64 464
   store i64 0, ptr %v31, align 8
-  %v32 = getelementptr inbounds nuw i8, ptr %v1, i64 448
-  %v33 = getelementptr inbounds nuw i8, ptr %v1, i64 464
+  %v32 = getelementptr inbounds nuw i8, ptr %v1, i64 472
+  %v33 = getelementptr inbounds nuw i8, ptr %v1, i64 488
   tail call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %v32, i8 -1, i64 16, i1 false)
   store i64 0, ptr %v33, align 8
-  %v34 = getelementptr inbounds nuw i8, ptr %v1, i64 320
+  %v34 = getelementptr inbounds nuw i8, ptr %v1, i64 344
   %v35 = load ptr, ptr %v34, align 8
   %v36 = add nsw i64 %v19, -8
   %v37 = getelementptr inbounds nuw i8, ptr %v2, i64 8
@@ -116,6 +116,6 @@ b9:
   tail call void @on_sample(ptr noundef nonnull %v83, i64 noundef %v80)
   br label %b1
 b10:
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v72, i64 noundef %v73, i64 noundef %v41)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1, i64 noundef %v72, i64 noundef %v73, i64 noundef %v41)
   ret i64 %v41
 }

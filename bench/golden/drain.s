@@ -8,41 +8,41 @@ drain_rust:
 	pushq	%rbx
 	subq	$56, %rsp
 	movq	%rdi, %rbx
-	movq	392(%rdi), %rax
-	movq	336(%rdi), %r14
-	movzbl	332(%rdi), %ecx
+	movq	416(%rdi), %rax
+	movq	360(%rdi), %r14
+	movzbl	356(%rdi), %ecx
 	movq	%r14, %rdx
 	subq	%rax, %rdx
 	negq	%rcx
 	movl	$4294967295, %edi
 	orq	%rcx, %rdi
 	andq	%rdx, %rdi
-	movl	328(%rbx), %ebp
-	movq	472(%rbx), %rsi
+	movl	352(%rbx), %ebp
+	movq	496(%rbx), %rsi
 	movq	%rsi, %rcx
 	movq	%rsi, %rdx
 	cmpq	%rbp, %rdi
 	ja	.LBB2
-	movq	384(%rbx), %rdx
+	movq	408(%rbx), %rdx
 	movq	%rax, %rcx
 .LBB2:
 	ja	.LBB3
-	movdqu	368(%rbx), %xmm0
+	movdqu	392(%rbx), %xmm0
 	jmp	.LBB5
 .LBB3:
 	movq	%rsi, %xmm0
 	pshufd	$68, %xmm0, %xmm0
 .LBB5:
-	movdqu	%xmm0, 368(%rbx)
-	movq	%rdx, 384(%rbx)
-	movq	%rcx, 392(%rbx)
-	movq	344(%rbx), %rax
-	movq	%rax, 432(%rbx)
-	movq	$0, 440(%rbx)
-	pcmpeqd	%xmm0, %xmm0
-	movdqu	%xmm0, 448(%rbx)
+	movdqu	%xmm0, 392(%rbx)
+	movq	%rdx, 408(%rbx)
+	movq	%rcx, 416(%rbx)
+	movq	368(%rbx), %rax
+	movq	%rax, 456(%rbx)
 	movq	$0, 464(%rbx)
-	movq	320(%rbx), %r12
+	pcmpeqd	%xmm0, %xmm0
+	movdqu	%xmm0, 472(%rbx)
+	movq	$0, 488(%rbx)
+	movq	344(%rbx), %r12
 	addq	$-8, %rbp
 	xorl	%r15d, %r15d
 	xorl	%ecx, %ecx
@@ -64,7 +64,7 @@ drain_rust:
 	andl	$-8, %esi
 	cmpq	%rsi, %rcx
 	jb	.LBB12
-	incq	440(%rbx)
+	incq	464(%rbx)
 	addq	%rsi, %r14
 	subq	%rsi, %rcx
 	jne	.LBB7

@@ -1,33 +1,33 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define noundef i64 @each_rust(ptr noalias noundef align 8 captures(none) dereferenceable(512) %v1) unnamed_addr personality ptr @rust_eh_personality {
+define noundef i64 @each_rust(ptr noalias noundef align 8 captures(none) dereferenceable(536) %v1) unnamed_addr personality ptr @rust_eh_personality {
 b0:
   %v2 = alloca [56 x i8], align 8
-  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 352
+  %v3 = getelementptr inbounds nuw i8, ptr %v1, i64 376
   %v4 = load i64, ptr %v3, align 8
-  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 336
+  %v5 = getelementptr inbounds nuw i8, ptr %v1, i64 360
   %v6 = load i64, ptr %v5, align 8
-  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 332
-  %v8 = getelementptr inbounds nuw i8, ptr %v1, i64 328
+  %v7 = getelementptr inbounds nuw i8, ptr %v1, i64 356
+  %v8 = getelementptr inbounds nuw i8, ptr %v1, i64 352
   %v9 = load i32, ptr %v8, align 8
   %v10 = icmp eq i32 %v9, 0
   br i1 %v10, label %b28, label %b1
 b1:
   %v11 = getelementptr inbounds nuw i8, ptr %v1, i64 8
-  %v12 = getelementptr inbounds nuw i8, ptr %v1, i64 368
-  %v13 = getelementptr inbounds nuw i8, ptr %v1, i64 384
-  %v14 = getelementptr inbounds nuw i8, ptr %v1, i64 392
-  %v15 = getelementptr inbounds nuw i8, ptr %v1, i64 472
-  %v16 = getelementptr inbounds nuw i8, ptr %v1, i64 344
-  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 432
-  %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 440
-  %v19 = getelementptr inbounds nuw i8, ptr %v1, i64 448
-  %v20 = getelementptr inbounds nuw i8, ptr %v1, i64 464
-  %v21 = getelementptr inbounds nuw i8, ptr %v1, i64 320
+  %v12 = getelementptr inbounds nuw i8, ptr %v1, i64 392
+  %v13 = getelementptr inbounds nuw i8, ptr %v1, i64 408
+  %v14 = getelementptr inbounds nuw i8, ptr %v1, i64 416
+  %v15 = getelementptr inbounds nuw i8, ptr %v1, i64 496
+  %v16 = getelementptr inbounds nuw i8, ptr %v1, i64 368
+  %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 456
+  %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 464
+  %v19 = getelementptr inbounds nuw i8, ptr %v1, i64 472
+  %v20 = getelementptr inbounds nuw i8, ptr %v1, i64 488
+  %v21 = getelementptr inbounds nuw i8, ptr %v1, i64 344
   %v22 = getelementptr inbounds nuw i8, ptr %v2, i64 8
   %v23 = getelementptr inbounds nuw i8, ptr %v2, i64 16
   %v24 = getelementptr inbounds nuw i8, ptr %v2, i64 24
   %v25 = getelementptr inbounds nuw i8, ptr %v2, i64 32
-  %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 32
+  %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 56
   %v27 = load i8, ptr %v7, align 4
   br label %b2
 b2:
@@ -97,13 +97,13 @@ b5:
   %v74 = and i32 %v63, 255
   %v75 = icmp eq i32 %v74, 3
   %v76 = select i1 %v73, i1 true, i1 %v75
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
   br i1 %v76, label %b28, label %b25
 b6:
   %v77 = phi i64 [ %v60, %b2 ], [ 0, %b22 ], [ %v78, %b19 ], [ %v79, %b15 ], [ %v78, %b20 ], [ 0, %b21 ], [ %v79, %b14 ], [ 0, %b16 ], [ 0, %b10 ]
   %v80 = phi i64 [ 0, %b2 ], [ %v81, %b22 ], [ %v82, %b20 ], [ %v83, %b16 ], [ %v82, %b21 ], [ %v82, %b19 ], [ %v83, %b14 ], [ %v83, %b15 ], [ %v83, %b10 ]
   %v84 = phi i64 [ %v59, %b2 ], [ %v85, %b22 ], [ %v86, %b19 ], [ %v87, %b15 ], [ %v86, %b20 ], [ %v88, %b21 ], [ %v87, %b14 ], [ %v89, %b16 ], [ %v90, %b10 ]
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v84, i64 noundef %v77, i64 noundef %v80)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1, i64 noundef %v84, i64 noundef %v77, i64 noundef %v80)
   br label %b23
 b7:
   %v91 = phi i64 [ %v68, %b4 ], [ %v92, %b13 ]
@@ -245,7 +245,7 @@ b23:
   %v169 = icmp ult i64 %v167, %v168
   br i1 %v169, label %b2, label %b28
 b24:
-  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
+  tail call void @end_batch(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1, i64 noundef %v59, i64 noundef %v60, i64 noundef 0)
   br label %b25
 b25:
   %v170 = load i64, ptr %v1, align 8
@@ -260,10 +260,10 @@ b26:
   %v176 = select i1 %v34, i1 %v175, i1 false
   br i1 %v176, label %b28, label %b27
 b27:
-  %v177 = tail call noundef zeroext i1 @arm(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1)
+  %v177 = tail call noundef zeroext i1 @arm(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1)
   br i1 %v177, label %b23, label %b28
 b28:
-  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1)
+  tail call void @give_back(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1)
   %v178 = load i64, ptr %v3, align 8
   %v179 = sub i64 %v178, %v4
   ret i64 %v179

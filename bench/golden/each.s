@@ -8,14 +8,14 @@ each_rust:
 	pushq	%rbx
 	subq	$120, %rsp
 	movq	%rdi, %r14
-	movq	352(%rdi), %r13
-	movl	328(%rdi), %eax
+	movq	376(%rdi), %r13
+	movl	352(%rdi), %eax
 	testl	%eax, %eax
 	je	.LBB41
-	movq	336(%r14), %rdx
-	leaq	448(%r14), %rcx
+	movq	360(%r14), %rdx
+	leaq	472(%r14), %rcx
 	movq	%rcx, 48(%rsp)
-	movzbl	332(%r14), %ecx
+	movzbl	356(%r14), %ecx
 	movq	%rdx, 40(%rsp)
 	movq	$0, 16(%rsp)
 	movq	%r13, 24(%rsp)
@@ -25,7 +25,7 @@ each_rust:
 	je	.LBB4
 	movq	8(%r14), %rsi
 .LBB4:
-	movq	392(%r14), %rdi
+	movq	416(%r14), %rdi
 	andb	$1, %cl
 	movq	%rdx, %r8
 	subq	%rdi, %r8
@@ -36,33 +36,33 @@ each_rust:
 	orq	%rcx, %r9
 	andq	%r8, %r9
 	movl	%eax, %r10d
-	movq	472(%r14), %r8
+	movq	496(%r14), %r8
 	movq	%r8, %rax
 	movq	%r8, %rcx
 	movq	%r10, 8(%rsp)
 	cmpq	%r10, %r9
 	ja	.LBB6
-	movq	384(%r14), %rcx
+	movq	408(%r14), %rcx
 	movq	%rdi, %rax
 .LBB6:
 	ja	.LBB8
-	movdqu	368(%r14), %xmm0
+	movdqu	392(%r14), %xmm0
 	jmp	.LBB9
 .LBB8:
 	movq	%r8, %xmm0
 	pshufd	$68, %xmm0, %xmm0
 .LBB9:
-	movdqu	%xmm0, 368(%r14)
-	movq	%rcx, 384(%r14)
-	movq	%rax, 392(%r14)
-	movq	344(%r14), %rax
-	movq	%rax, 432(%r14)
-	movq	$0, 440(%r14)
+	movdqu	%xmm0, 392(%r14)
+	movq	%rcx, 408(%r14)
+	movq	%rax, 416(%r14)
+	movq	368(%r14), %rax
+	movq	%rax, 456(%r14)
+	movq	$0, 464(%r14)
 	movq	48(%rsp), %rax
 	pcmpeqd	%xmm0, %xmm0
 	movdqu	%xmm0, (%rax)
-	movq	%rsi, 464(%r14)
-	movq	320(%r14), %rbx
+	movq	%rsi, 488(%r14)
+	movq	344(%r14), %rbx
 	leaq	64(%rsp), %rdi
 	movq	%r14, %rsi
 	xorl	%ecx, %ecx
@@ -105,10 +105,10 @@ each_rust:
 .LBB13:
 	cmpb	$0, (%r14)
 	jne	.LBB41
-	movq	32(%r14), %rax
+	movq	56(%r14), %rax
 	cmpl	$3, %eax
 	jne	.LBB41
-	movq	336(%r14), %rbx
+	movq	360(%r14), %rbx
 	cmpq	%rbx, 32(%rsp)
 	sete	%al
 	testb	%al, 16(%rsp)
@@ -187,7 +187,7 @@ each_rust:
 	cmpq	%rax, %r12
 	jb	.LBB39
 	movq	(%rsp), %rcx
-	incq	440(%rcx)
+	incq	464(%rcx)
 	addq	%rax, %r15
 	subq	%rax, %r12
 	jne	.LBB25
@@ -219,7 +219,7 @@ each_rust:
 	cmpq	%rsi, %r12
 	movq	(%rsp), %r14
 	jb	.LBB36
-	incq	440(%r14)
+	incq	464(%r14)
 	addq	%rsi, %r15
 	subq	%rsi, %r12
 	jne	.LBB29
@@ -238,8 +238,8 @@ each_rust:
 	callq	*end_batch@GOTPCREL(%rip)
 	movq	24(%rsp), %r13
 .LBB37:
-	movq	336(%r14), %rdx
-	movzbl	332(%r14), %ecx
+	movq	360(%r14), %rdx
+	movzbl	356(%r14), %ecx
 	testb	%cl, %cl
 	movl	$4294967295, %eax
 	movq	$-1, %rsi
@@ -247,7 +247,7 @@ each_rust:
 	movq	%rdx, %rsi
 	subq	40(%rsp), %rsi
 	andq	%rax, %rsi
-	movl	328(%r14), %eax
+	movl	352(%r14), %eax
 	cmpq	%rax, %rsi
 	jb	.LBB2
 	jmp	.LBB41
@@ -257,7 +257,7 @@ each_rust:
 .LBB41:
 	movq	%r14, %rdi
 	callq	*give_back@GOTPCREL(%rip)
-	movq	352(%r14), %rax
+	movq	376(%r14), %rax
 	subq	%r13, %rax
 	addq	$120, %rsp
 	popq	%rbx

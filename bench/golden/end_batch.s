@@ -5,7 +5,7 @@ end_batch:
 	pushq	%r12
 	pushq	%rbx
 	pushq	%rax
-	cmpq	336(%rdi), %rsi
+	cmpq	360(%rdi), %rsi
 	jne	.LBB1
 	cmpq	$0, (%rdi)
 	je	.LBB5
@@ -28,18 +28,18 @@ end_batch:
 .LBB1:
 	movl	$0, 24(%rdi)
 .LBB5:
-	movq	%rsi, 336(%rdi)
-	addq	432(%rdi), %rdx
-	movq	%rdx, 344(%rdi)
-	addq	%rcx, 352(%rdi)
-	movq	440(%rdi), %rcx
-	movq	464(%rdi), %rax
-	movq	$0, 440(%rdi)
-	addq	%rcx, 360(%rdi)
+	movq	%rsi, 360(%rdi)
+	addq	456(%rdi), %rdx
+	movq	%rdx, 368(%rdi)
+	addq	%rcx, 376(%rdi)
+	movq	464(%rdi), %rcx
+	movq	488(%rdi), %rax
+	movq	$0, 464(%rdi)
+	addq	%rcx, 384(%rdi)
 	testq	%rax, %rax
 	je	.LBB11
-	movq	472(%rdi), %r8
-	movzbl	332(%rdi), %r9d
+	movq	496(%rdi), %r8
+	movzbl	356(%rdi), %r9d
 	movq	%rsi, %rcx
 	subq	%r8, %rcx
 	negq	%r9
@@ -55,17 +55,17 @@ end_batch:
 	popq	%r15
 	retq
 .LBB7:
-	movq	392(%rdi), %r10
+	movq	416(%rdi), %r10
 	movq	%rsi, %rbx
 	subq	%r10, %rbx
 	andq	%rdx, %rbx
-	movl	328(%rdi), %r9d
+	movl	352(%rdi), %r9d
 	movq	%r8, %rax
 	movq	%r8, %r11
 	cmpq	%r9, %rbx
 	ja	.LBB9
-	movq	384(%rdi), %rax
-	movq	368(%rdi), %r11
+	movq	408(%rdi), %rax
+	movq	392(%rdi), %r11
 	movq	%r10, %r8
 .LBB9:
 	cmpq	%rsi, %r8

@@ -1,15 +1,15 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
-define void @give_back(ptr noalias noundef align 8 captures(none) dereferenceable(512) %v1) unnamed_addr {
+define void @give_back(ptr noalias noundef align 8 captures(none) dereferenceable(536) %v1) unnamed_addr {
 b0:
   %v2 = load i64, ptr %v1, align 8
   %v3 = icmp eq i64 %v2, 0
   br i1 %v3, label %b2, label %b1
 b1:
-  %v4 = getelementptr inbounds nuw i8, ptr %v1, i64 336
+  %v4 = getelementptr inbounds nuw i8, ptr %v1, i64 360
   %v5 = load i64, ptr %v4, align 8
-  %v6 = getelementptr inbounds nuw i8, ptr %v1, i64 472
+  %v6 = getelementptr inbounds nuw i8, ptr %v1, i64 496
   %v7 = load i64, ptr %v6, align 8
-  %v8 = getelementptr inbounds nuw i8, ptr %v1, i64 332
+  %v8 = getelementptr inbounds nuw i8, ptr %v1, i64 356
   %v9 = load i8, ptr %v8, align 4
   %v10 = trunc nuw i8 %v9 to i1
   %v11 = sub i64 %v5, %v7
@@ -20,17 +20,17 @@ b1:
 b2:
   %v15 = getelementptr inbounds nuw i8, ptr %v1, i64 24
   store i32 0, ptr %v15, align 8
-  %v16 = getelementptr inbounds nuw i8, ptr %v1, i64 336
+  %v16 = getelementptr inbounds nuw i8, ptr %v1, i64 360
   %v17 = load i64, ptr %v16, align 8
   br label %b4
 b3:
-  %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 400
+  %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v19 = load i64, ptr %v18, align 8
   %v20 = icmp eq i64 %v19, 6
   br i1 %v20, label %b7, label %b6
 b4:
   %v21 = phi i64 [ %v5, %b18 ], [ %v5, %b6 ], [ %v17, %b2 ], [ %v22, %b17 ]
-  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(512) %v1, i64 noundef %v21)
+  tail call void @store_published(ptr noalias noundef nonnull align 8 dereferenceable(536) %v1, i64 noundef %v21)
   br label %b5
 b5:
   ret void
@@ -39,17 +39,17 @@ b6:
   store i32 0, ptr %v23, align 8
   br label %b4
 b7:
-  %v24 = getelementptr inbounds nuw i8, ptr %v1, i64 368
+  %v24 = getelementptr inbounds nuw i8, ptr %v1, i64 392
   %v25 = load i64, ptr %v24, align 8
-  %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 376
+  %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 400
   %v27 = load i64, ptr %v26, align 8
-  %v28 = getelementptr inbounds nuw i8, ptr %v1, i64 384
+  %v28 = getelementptr inbounds nuw i8, ptr %v1, i64 408
   %v29 = load i64, ptr %v28, align 8
-  %v30 = getelementptr inbounds nuw i8, ptr %v1, i64 392
+  %v30 = getelementptr inbounds nuw i8, ptr %v1, i64 416
   %v31 = load i64, ptr %v30, align 8
   %v32 = sub i64 %v5, %v31
   %v33 = and i64 %v12, %v32
-  %v34 = getelementptr inbounds nuw i8, ptr %v1, i64 328
+  %v34 = getelementptr inbounds nuw i8, ptr %v1, i64 352
   %v35 = load i32, ptr %v34, align 8
   %v36 = zext i32 %v35 to i64
   %v37 = icmp ugt i64 %v33, %v36

@@ -9,9 +9,9 @@ give_back:
 	pushq	%rax
 	cmpq	$0, (%rdi)
 	je	.LBB4
-	movq	336(%rdi), %rbx
-	movq	472(%rdi), %rsi
-	movzbl	332(%rdi), %eax
+	movq	360(%rdi), %rbx
+	movq	496(%rdi), %rsi
+	movzbl	356(%rdi), %eax
 	movq	%rbx, %r15
 	subq	%rsi, %r15
 	negq	%rax
@@ -19,13 +19,13 @@ give_back:
 	orq	%rax, %r12
 	andq	%r12, %r15
 	je	.LBB18
-	cmpq	$6, 400(%rdi)
+	cmpq	$6, 424(%rdi)
 	jne	.LBB3
-	movq	392(%rdi), %rax
+	movq	416(%rdi), %rax
 	movq	%rbx, %rcx
 	subq	%rax, %rcx
 	andq	%r12, %rcx
-	movl	328(%rdi), %r13d
+	movl	352(%rdi), %r13d
 	cmpq	%r13, %rcx
 	jbe	.LBB7
 	movq	%rsi, %rax
@@ -47,16 +47,16 @@ give_back:
 	jmp	.LBB16
 .LBB4:
 	movl	$0, 24(%rdi)
-	movq	336(%rdi), %rsi
+	movq	360(%rdi), %rsi
 	jmp	.LBB5
 .LBB3:
 	movl	$0, 24(%rdi)
 	movq	%rbx, %rsi
 	jmp	.LBB5
 .LBB7:
-	movq	368(%rdi), %rdx
-	movq	376(%rdi), %rcx
-	movq	384(%rdi), %r14
+	movq	392(%rdi), %rdx
+	movq	400(%rdi), %rcx
+	movq	408(%rdi), %r14
 	cmpq	%rbx, %rax
 	jne	.LBB14
 .LBB10:

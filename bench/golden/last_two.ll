@@ -1,14 +1,14 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 define { i64, i64 } @last_two(ptr noundef nonnull readonly align 8 captures(none) %v1, i64 noundef %v2, i64 noundef %v3) unnamed_addr personality ptr @rust_eh_personality {
 b0:
-  %v4 = getelementptr i8, ptr %v1, i64 332
+  %v4 = getelementptr i8, ptr %v1, i64 356
   %v5 = load i8, ptr %v4, align 4
   %v6 = trunc nuw i8 %v5 to i1
   %v7 = sub i64 %v3, %v2
   %v8 = select i1 %v6, i64 -1, i64 4294967295
   %v9 = and i64 %v8, %v7
-  %v10 = getelementptr i8, ptr %v1, i64 320
-  %v11 = getelementptr i8, ptr %v1, i64 328
+  %v10 = getelementptr i8, ptr %v1, i64 344
+  %v11 = getelementptr i8, ptr %v1, i64 352
   %v12 = load ptr, ptr %v10, align 8
   %v13 = load i32, ptr %v11, align 8
   %v14 = zext i32 %v13 to i64

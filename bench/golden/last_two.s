@@ -1,13 +1,13 @@
 # rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 last_two:
-	movzbl	332(%rdi), %eax
+	movzbl	356(%rdi), %eax
 	subq	%rsi, %rdx
 	negq	%rax
 	movl	$4294967295, %ecx
 	orq	%rax, %rcx
 	andq	%rdx, %rcx
-	movq	320(%rdi), %rax
-	movl	328(%rdi), %edx
+	movq	344(%rdi), %rax
+	movl	352(%rdi), %edx
 	addq	$-8, %rdx
 	andq	%rsi, %rdx
 	movl	(%rax,%rdx), %r8d
@@ -23,8 +23,8 @@ last_two:
 	decq	%r9
 	je	.LBB6
 	subq	%r8, %rcx
-	movq	320(%rdi), %rax
-	movl	328(%rdi), %r8d
+	movq	344(%rdi), %rax
+	movl	352(%rdi), %r8d
 	addq	$-8, %r8
 	andq	%rdx, %r8
 	movl	(%rax,%r8), %r8d

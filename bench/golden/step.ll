@@ -1,19 +1,19 @@
 ; rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 define void @step(ptr dead_on_unwind noalias noundef writable writeonly sret([56 x i8]) align 8 captures(none) dereferenceable(56) %v1, ptr noundef nonnull align 8 captures(none) %v2, i64 noundef %v3, i64 noundef %v4, i64 noundef %v5) unnamed_addr personality ptr @rust_eh_personality {
 b0:
-  %v6 = getelementptr inbounds nuw i8, ptr %v2, i64 368
-  %v7 = getelementptr i8, ptr %v2, i64 332
-  %v8 = getelementptr inbounds nuw i8, ptr %v2, i64 432
+  %v6 = getelementptr inbounds nuw i8, ptr %v2, i64 392
+  %v7 = getelementptr i8, ptr %v2, i64 356
+  %v8 = getelementptr inbounds nuw i8, ptr %v2, i64 456
   %v9 = load i64, ptr %v8, align 8
   %v10 = add i64 %v9, %v4
-  %v11 = getelementptr inbounds nuw i8, ptr %v2, i64 448
+  %v11 = getelementptr inbounds nuw i8, ptr %v2, i64 472
   %v12 = load i64, ptr %v11, align 8
-  %v13 = getelementptr inbounds nuw i8, ptr %v2, i64 456
+  %v13 = getelementptr inbounds nuw i8, ptr %v2, i64 480
   %v14 = load i64, ptr %v13, align 8
-  %v15 = getelementptr inbounds nuw i8, ptr %v2, i64 400
-  %v16 = getelementptr inbounds nuw i8, ptr %v2, i64 408
-  %v17 = getelementptr inbounds nuw i8, ptr %v2, i64 416
-  %v18 = getelementptr inbounds nuw i8, ptr %v2, i64 424
+  %v15 = getelementptr inbounds nuw i8, ptr %v2, i64 424
+  %v16 = getelementptr inbounds nuw i8, ptr %v2, i64 432
+  %v17 = getelementptr inbounds nuw i8, ptr %v2, i64 440
+  %v18 = getelementptr inbounds nuw i8, ptr %v2, i64 448
   %v19 = load i64, ptr %v15, align 8
   %v20 = load i64, ptr %v16, align 8
   %v21 = load i64, ptr %v17, align 8
@@ -24,15 +24,15 @@ b1:
   %v24 = load i8, ptr %v7, align 4
   %v25 = trunc nuw i8 %v24 to i1
   %v26 = icmp ult i64 %v5, %v12
-  %v27 = getelementptr inbounds nuw i8, ptr %v2, i64 336
+  %v27 = getelementptr inbounds nuw i8, ptr %v2, i64 360
   %v28 = select i1 %v25, i64 -1, i64 4294967295
-  %v29 = getelementptr inbounds nuw i8, ptr %v2, i64 472
-  %v30 = getelementptr inbounds nuw i8, ptr %v2, i64 328
-  %v31 = getelementptr inbounds nuw i8, ptr %v2, i64 312
-  %v32 = getelementptr inbounds nuw i8, ptr %v2, i64 320
-  %v33 = getelementptr inbounds nuw i8, ptr %v2, i64 384
-  %v34 = getelementptr inbounds nuw i8, ptr %v2, i64 392
-  %v35 = getelementptr inbounds nuw i8, ptr %v2, i64 440
+  %v29 = getelementptr inbounds nuw i8, ptr %v2, i64 496
+  %v30 = getelementptr inbounds nuw i8, ptr %v2, i64 352
+  %v31 = getelementptr inbounds nuw i8, ptr %v2, i64 336
+  %v32 = getelementptr inbounds nuw i8, ptr %v2, i64 344
+  %v33 = getelementptr inbounds nuw i8, ptr %v2, i64 408
+  %v34 = getelementptr inbounds nuw i8, ptr %v2, i64 416
+  %v35 = getelementptr inbounds nuw i8, ptr %v2, i64 464
   br i1 %v26, label %b2, label %b15
 b2:
   %v36 = phi i64 [ %v37, %b14 ], [ %v3, %b1 ]
@@ -145,7 +145,7 @@ b15:
 b16:
   %v107 = sub i64 %v36, %v46
   %v108 = and i64 %v57, %v107
-  %v109 = getelementptr inbounds nuw i8, ptr %v2, i64 304
+  %v109 = getelementptr inbounds nuw i8, ptr %v2, i64 328
   %v110 = load ptr, ptr %v109, align 8
   br i1 %v53, label %b17, label %b18
 b17:

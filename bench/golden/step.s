@@ -7,35 +7,35 @@ step:
 	pushq	%r12
 	pushq	%rbx
 	movq	%rdi, %rax
-	addq	432(%rsi), %rcx
-	movq	400(%rsi), %r15
+	addq	456(%rsi), %rcx
+	movq	424(%rsi), %r15
 	cmpq	$6, %r15
 	jne	.LBB21
-	movq	448(%rsi), %r11
+	movq	472(%rsi), %r11
 	cmpq	%r11, %r8
 	jae	.LBB2
-	movq	456(%rsi), %r10
+	movq	480(%rsi), %r10
 	movl	$4294967295, %ebx
-	movzbl	332(%rsi), %r14d
+	movzbl	356(%rsi), %r14d
 	negq	%r14
 	orq	%rbx, %r14
 .LBB4:
 	movq	%rdx, %rdi
-	subq	336(%rsi), %rdi
+	subq	360(%rsi), %rdi
 	andq	%r14, %rdi
 	cmpq	%r10, %rdi
 	jae	.LBB2
 	testq	%rcx, %rcx
 	je	.LBB9
-	movl	328(%rsi), %r12d
+	movl	352(%rsi), %r12d
 	addq	$-8, %r12
 	movq	%rcx, %r8
 	jmp	.LBB7
 .LBB9:
 	movq	%rdx, %r15
-	subq	472(%rsi), %r15
-	movq	312(%rsi), %rdi
-	movzbl	332(%rsi), %ecx
+	subq	496(%rsi), %r15
+	movq	336(%rsi), %rdi
+	movzbl	356(%rsi), %ecx
 	testb	%cl, %cl
 	je	.LBB10
 	movq	(%rdi), %rdi
@@ -52,7 +52,7 @@ step:
 	movq	%rdi, %r8
 	subq	%rdx, %r8
 	andq	%r9, %r8
-	movl	328(%rsi), %r12d
+	movl	352(%rsi), %r12d
 	addq	$-8, %r12
 	movq	%r12, %r13
 	subq	%r15, %r13
@@ -63,7 +63,7 @@ step:
 	testq	%r8, %r8
 	je	.LBB16
 .LBB7:
-	movq	320(%rsi), %rcx
+	movq	344(%rsi), %rcx
 	andq	%rdx, %r12
 	movl	(%rcx,%r12), %r15d
 	#MEMBARRIER
@@ -77,27 +77,27 @@ step:
 	subq	%rdi, %rcx
 	jb	.LBB28
 	addq	%rdx, %rdi
-	movups	384(%rsi), %xmm0
-	movups	%xmm0, 368(%rsi)
-	movq	%rdx, 384(%rsi)
-	movq	%rdi, 392(%rsi)
+	movups	408(%rsi), %xmm0
+	movups	%xmm0, 392(%rsi)
+	movq	%rdx, 408(%rsi)
+	movq	%rdi, 416(%rsi)
 	cmpl	$1073741824, %r15d
 	jb	.LBB29
-	incq	440(%rsi)
-	movq	400(%rsi), %r15
+	incq	464(%rsi)
+	movq	424(%rsi), %r15
 	movq	%rdi, %rdx
 	cmpq	$6, %r15
 	je	.LBB4
 	movq	%rdi, %rdx
 .LBB21:
-	movq	408(%rsi), %rdi
-	movq	416(%rsi), %r8
-	movq	424(%rsi), %r9
+	movq	432(%rsi), %rdi
+	movq	440(%rsi), %r8
+	movq	448(%rsi), %r9
 	jmp	.LBB22
 .LBB2:
 	movl	$9, %r15d
 .LBB22:
-	movq	%rcx, 432(%rsi)
+	movq	%rcx, 456(%rsi)
 	movq	%rdx, (%rax)
 	movq	$0, 8(%rax)
 	movq	%rdx, 16(%rax)
@@ -118,7 +118,7 @@ step:
 	movq	%r8, %rcx
 	jmp	.LBB22
 .LBB28:
-	cmpb	$0, 332(%rsi)
+	cmpb	$0, 356(%rsi)
 	movq	$-1, %rcx
 	cmovneq	%rcx, %rbx
 	movl	$3, %r15d
@@ -138,7 +138,7 @@ step:
 	movq	%rdx, %r8
 	subq	%r15, %r8
 	andq	%r9, %r8
-	movq	304(%rsi), %r10
+	movq	328(%rsi), %r10
 	testb	%cl, %cl
 	je	.LBB25
 	movq	(%r10), %r10
@@ -149,7 +149,7 @@ step:
 	jmp	.LBB22
 .LBB31:
 	movq	%rdi, %r8
-	subq	336(%rsi), %r8
+	subq	360(%rsi), %r8
 	andq	%r14, %r8
 	xorl	%r11d, %r11d
 	subq	%r8, %r10
@@ -166,7 +166,7 @@ step:
 	cmovbq	%r11, %r8
 .LBB32:
 	subq	%r8, %rcx
-	movq	%rcx, 432(%rsi)
+	movq	%rcx, 456(%rsi)
 	movq	%rdi, (%rax)
 	movq	%r8, 8(%rax)
 	movq	%rdx, 16(%rax)
@@ -187,8 +187,8 @@ step:
 	movq	%r10, %rdi
 .LBB35:
 	andq	%rdx, %r9
-	movq	%r15, 400(%rsi)
-	movq	%rdi, 408(%rsi)
-	movq	%r8, 416(%rsi)
-	movq	%r9, 424(%rsi)
+	movq	%r15, 424(%rsi)
+	movq	%rdi, 432(%rsi)
+	movq	%r8, 440(%rsi)
+	movq	%r9, 448(%rsi)
 	jmp	.LBB22

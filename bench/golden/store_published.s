@@ -1,16 +1,16 @@
 # rustc 1.95.0 (59807616e 2026-04-14), LLVM 22.1.2, x86_64-unknown-linux-gnu
 store_published:
-	movzbl	332(%rdi), %r9d
+	movzbl	356(%rdi), %r9d
 	movq	%r9, %rcx
 	negq	%rcx
 	movl	$4294967295, %eax
 	orq	%rcx, %rax
 	movq	%rax, %rdx
 	andq	%rsi, %rdx
-	movq	472(%rdi), %rcx
+	movq	496(%rdi), %rcx
 	cmpq	%rdx, %rcx
 	je	.LBB9
-	movq	304(%rdi), %r8
+	movq	328(%rdi), %r8
 	testb	%r9b, %r9b
 	je	.LBB4
 	movq	(%r8), %r9
@@ -24,15 +24,15 @@ store_published:
 	jne	.LBB7
 	movl	%esi, (%r8)
 .LBB6:
-	movq	%rdx, 472(%rdi)
+	movq	%rdx, 496(%rdi)
 .LBB9:
 	retq
 .LBB7:
-	cmpq	$6, 400(%rdi)
+	cmpq	$6, 424(%rdi)
 	jne	.LBB9
-	andq	336(%rdi), %rax
-	movq	$4, 400(%rdi)
-	movq	%r9, 408(%rdi)
-	movq	%rcx, 416(%rdi)
-	movq	%rax, 424(%rdi)
+	andq	360(%rdi), %rax
+	movq	$4, 424(%rdi)
+	movq	%r9, 432(%rdi)
+	movq	%rcx, 440(%rdi)
+	movq	%rax, 448(%rdi)
 	retq
