@@ -77,6 +77,16 @@ fn a_task_with_aya_and_tokio() {
 }
 
 #[test]
+fn an_event_loop() {
+    prints_both("epoll");
+}
+
+#[test]
+fn a_reader_and_workers() {
+    prints_both("threads");
+}
+
+#[test]
 fn another_executor() {
     prints_both("smol");
 }
