@@ -180,6 +180,18 @@ enum Task {
               value_parser = clap::value_parser!(u64).range(1..))]
         records: u64,
     },
+    /// Read many rings for a long time, in every way at once, on the running kernel
+    ///
+    /// A set, a tokio task and a thread read six rings, with records of every kind, wakers, changes
+    /// of policy, and rings that come and go. Every record must arrive exactly once, and no file
+    /// descriptor may be left. Prints a line each minute, with the memory in use. Needs root and
+    /// clang. The suite `live` runs a shorter form.
+    Soak {
+        /// The time in minutes
+        #[arg(long, value_name = "N", default_value_t = 60,
+              value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        minutes: u64,
+    },
     /// Run the live tests on every kernel from 5.10 to the newest, in virtual machines
     ///
     /// Fetches Debian's kernels for x86-64 (the newest of each minor release, and the oldest
@@ -275,6 +287,9 @@ fn start(task: Task) -> anyhow::Result<u8> {
         Task::Litmus { no_install } => litmus::litmus(&workspace, no_install),
         Task::ExactlyOnce { records } => {
             live("exactly_once").env("RINGBUF_RECORDS", records).run_alone(&workspace.root)
+        }
+        Task::Soak { minutes } => {
+            live("soak").env("RINGBUF_SOAK", minutes * 60).run_alone(&workspace.root)
         }
         Task::Matrix(options) => matrix::matrix(&workspace, &options),
         Task::Restarts { count } => {

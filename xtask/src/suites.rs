@@ -21,7 +21,7 @@ pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --l
 pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
 const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
 /// These variables of the caller must not change `cargo xtask test`.
-const KNOBS: [&str; 12] = [
+const KNOBS: [&str; 13] = [
     "RINGBUF_BLESS",
     "RINGBUF_CANCELLED",
     "RINGBUF_DISPOSABLE_KERNEL",
@@ -33,6 +33,7 @@ const KNOBS: [&str; 12] = [
     "RINGBUF_SCRIPTS",
     "RINGBUF_SECONDS",
     "RINGBUF_SEED",
+    "RINGBUF_SOAK",
     "RINGBUF_STEPS",
 ];
 
