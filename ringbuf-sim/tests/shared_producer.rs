@@ -216,41 +216,42 @@ fn a_child_of_fork_takes_no_lock() {
     let mut producer = ring.producer().unwrap().share::<OfThisProcess>();
     let reservation = producer.reserve(8).unwrap();
     let before = ring.pages();
-    // SAFETY: the child takes no lock, and ends.
+    in_child(|| {
+        let reads = (producer.lag(), producer.position().get(), producer.has_room(8));
+        producer.reserve(8).is_err_and(forked)
+            && producer.submit_all(&[b"x"]).is_err_and(forked)
+            && reads == (16, 16, true)
+            && producer.open_reservations().is_err()
+    });
+    assert_eq!(ring.pages(), before);
+    reservation.submit();
+    // And a batch that was begun before the fork.
+    let mut batch = Some(producer.batch());
+    batch.as_mut().unwrap().push(8).unwrap();
+    let before = ring.pages();
+    in_child(|| {
+        let mut batch = batch.take().unwrap();
+        batch.push(8).is_err_and(forked) && batch.submit() == 0
+    });
+    assert_eq!(ring.pages(), before);
+    assert_eq!(batch.unwrap().submit(), 1);
+    assert_eq!(ring.drain(Flags::ADAPTIVE, |_| Continue(())), Ok(2));
+}
+
+/// Runs `body` in a child of `fork`. It must return true.
+fn in_child(body: impl FnOnce() -> bool) {
+    // SAFETY: the child takes only the lock of the allocator, which stays whole in fork,
+    // and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let child = std::panic::AssertUnwindSafe(|| {
-            let reads = (producer.lag(), producer.position().get(), producer.has_room(8));
-            producer.reserve(8).is_err_and(forked)
-                && producer.submit_all(&[b"x"]).is_err_and(forked)
-                && reads == (16, 16, true)
-                && producer.open_reservations().is_err()
-        });
-        let right = std::panic::catch_unwind(child).unwrap_or(false);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
         // SAFETY: ends the child at once.
-        unsafe { libc::_exit(i32::from(!right)) };
+        unsafe { libc::_exit(i32::from(!matches!(result, Ok(true)))) };
     }
     let mut status = -1;
     // SAFETY: one number to write to, alive for the call.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!((status, ring.pages() == before), (0, true));
-    reservation.submit();
-    // And a batch that was begun before the fork.
-    let mut batch = producer.batch();
-    batch.push(8).unwrap();
-    let before = ring.pages();
-    // SAFETY: as above.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        let right = batch.push(8).is_err_and(forked) && batch.submit() == 0;
-        // SAFETY: ends the child at once.
-        unsafe { libc::_exit(i32::from(!right)) };
-    }
-    // SAFETY: as above.
-    unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!((status, ring.pages() == before), (0, true));
-    assert_eq!(batch.submit(), 1);
-    assert_eq!(ring.drain(Flags::ADAPTIVE, |_| Continue(())), Ok(2));
+    assert_eq!(status, 0, "the child");
 }
 
 fn forked(error: ReserveError) -> bool {

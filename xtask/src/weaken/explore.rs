@@ -30,7 +30,10 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "explore: endless loops are not looked for",
         file: WORLD,
-        edits: &[("const IDLE: u64 = 2000;", "const IDLE: u64 = u64::MAX;")],
+        edits: &[(
+            "                return Err(format!(\n                    \"endless loop: in {IDLE} steps the reader has not read {record}\"\n                ));",
+            "                drop(record);\n                return Ok(true);",
+        )],
         seen: &[explore("a_reader_that_loops_or_ends_is_found")],
     },
     Break {
@@ -51,7 +54,13 @@ pub(crate) const BREAKS: &[Break] = &[
     Break {
         name: "explore: what a dead reader gave back unhandled does not count",
         file: CHECK,
-        edits: &[("            self.fail(self.lost_by_a_death(missed));\n", "")],
+        edits: &[
+            ("            self.fail(self.lost_by_a_death(missed));\n", ""),
+            (
+                "                if next < self.began {",
+                "                if self.records.is_empty() {",
+            ),
+        ],
         seen: &[explore("a_reader_that_loses_records_when_it_dies_is_found")],
     },
     Break {
