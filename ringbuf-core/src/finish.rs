@@ -62,6 +62,8 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// If the callback panics, its record is consumed, as in [`for_each`](Self::for_each).
+    ///
     /// # Errors
     /// [`FinishError::Corrupt`] if the ring is corrupt: all records before were good.
     /// [`FinishError::Wait`] if the system refused to sleep; what is in the ring stays there.

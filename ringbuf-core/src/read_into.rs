@@ -19,7 +19,9 @@ where
     /// enough.
     ///
     /// The space of the record goes back to the producers at once (see
-    /// [`hold_back`](Self::hold_back)). At the end of the ring this call
+    /// [`hold_back`](Self::hold_back)). So if the process is killed before it has handled
+    /// the copy, this record is lost; with [`next_record`](Self::next_record) it comes
+    /// again. At the end of the ring this call
     /// [arms](Self::arm), as [`for_each`](Self::for_each) does, so you may block after
     /// `None`. One call skips any number of discarded records.
     ///

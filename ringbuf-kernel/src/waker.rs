@@ -71,7 +71,8 @@ impl Waker {
 
     /// Asks for all that is committed now. It is delivered up to the first busy record,
     /// also if its program did not notify (`BPF_RB_NO_WAKEUP`). Then a wait returns
-    /// [`Wakeup::Flushed`](crate::Wakeup::Flushed), even if later records are there.
+    /// [`Wakeup::Flushed`](crate::Wakeup::Flushed), even if later records are there, unless
+    /// the waits are [closed](Self::close).
     /// A signal handler may call this.
     ///
     /// Of a user ring, it only ends the wait ([`Wakeup::Woken`](crate::Wakeup::Woken)).

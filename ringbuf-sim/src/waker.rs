@@ -58,7 +58,8 @@ impl SimWaker {
         self.shared.raise(Wakes::FLUSH);
     }
 
-    /// Ends the wait that is under way and all later ones.
+    /// Ends the wait that is under way and all later ones of this ring, also those of its
+    /// next consumer.
     pub fn close(&self) {
         self.shared.raise(Wakes::CLOSE);
     }

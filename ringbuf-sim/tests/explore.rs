@@ -268,6 +268,55 @@ fn more_records_again_than_stated_are_found() {
     found(Explore::new().again_at_most(2), "come again", batches(|armed| armed == Armed::Sleep));
 }
 
+/// Each record is put back and read again, for ever.
+#[test]
+fn a_reader_that_rereads_a_record_for_ever_is_found() {
+    found(Explore::new().seeds(0..20), "endless loop", |ring| {
+        let mut consumer = ring.consumer()?;
+        loop {
+            let batch = consumer.batch();
+            if let Next::Record(_) = batch.next()? {
+                batch.put_back();
+                continue;
+            }
+            drop(batch);
+            consumer.wait(None)?;
+        }
+    });
+}
+
+#[test]
+fn it_is_told_how_often_a_reader_says_that_it_received_something() {
+    let silent = |ring: &ExploredRing| {
+        let mut consumer = ring.consumer()?;
+        loop {
+            consumer.drain(|_| ())?;
+            consumer.wait(None)?;
+        }
+    };
+    let seen = explore(0..20, silent);
+    assert!(seen.records > 0 && seen.received == 0, "{seen}");
+    assert!(seen.to_string().contains(" 0 said to be received"), "{seen}");
+    let seen = explore(0..20, waiting(WaitPolicy::balanced()));
+    assert!(seen.received >= seen.records, "{seen}");
+}
+
+#[test]
+fn settings_that_nothing_can_run_with_are_refused_at_once() {
+    for bytes in [0, 8, 24, 1 << 40] {
+        let refused = catch_unwind(|| Explore::new().capacity(bytes));
+        assert!(refused.is_err(), "{bytes}");
+    }
+    assert!(catch_unwind(|| Explore::new().seeds(5..5)).is_err());
+    assert!(catch_unwind(|| Explore::new().seeds(0..0)).is_err());
+    let kept = Explore::new().capacity(32).seeds(0..2);
+    assert_eq!(explored(&kept).seeds, 2);
+}
+
+fn explored(explore: &Explore) -> Explored {
+    explore.run(waiting(WaitPolicy::immediate()))
+}
+
 #[test]
 fn a_reader_that_loops_or_ends_is_found() {
     found(Explore::new(), "endless loop", |ring| {

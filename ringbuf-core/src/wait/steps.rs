@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// One wait, taken step by step, for executors and event loops. Dropping it cancels the
-/// wait, and nothing is lost: a wait consumes no record.
+/// wait, and nothing is lost: a wait consumes no record. Use it with one consumer or set only.
 ///
 /// After each step, do what it says, and take the next one with the reason why that
 /// ended. The reason is ignored at the first step. [`Consumer::wait`] is this loop over

@@ -306,12 +306,21 @@ impl fmt::Debug for Scheduler {
 /// true, while a panic of the party unwinds.
 ///
 /// # Panics
-/// Outside the run of a [`Scheduler`].
+/// Outside the run of a [`Scheduler`]. It aborts the program if the party has caught the
+/// unwinding that ends it.
 #[inline]
 #[expect(clippy::must_use_candidate, reason = "a dying party may still load")]
 pub fn step(access: Access) -> bool {
     if panicking() {
         return !DYING.get();
+    }
+    if DYING.get() {
+        // It cannot be ended in another way, and would run for ever.
+        eprintln!(
+            "explore: the reader has caught the unwinding that ends its life. Leave \
+             `catch_unwind` out of it, or put it around the code that handles one record"
+        );
+        std::process::abort();
     }
     let yielder = YIELDER.get();
     assert!(!yielder.is_null(), "this ring exists only in the run that made it");

@@ -37,7 +37,8 @@
 //! full. Notifications may be late. The reader dies at any access, and the closure is called
 //! again.
 //!
-//! The closure must do the same each time it runs: no clock, no random numbers, no threads.
+//! The closure must do the same each time it runs: no clock, no random numbers, no threads. A
+//! death unwinds it, so it must not catch panics around its loop.
 //! Some seeds run twice to check this. Everything runs on one thread, so this finds wrong
 //! orders of accesses, not missing memory barriers; those are in
 //! [`Consumer`](ringbuf_core::Consumer), and the loom models check them.
@@ -130,6 +131,9 @@ impl Explore {
     }
 
     /// Sets the seeds. One seed alone is a replay: `seeds(17..=17)`.
+    ///
+    /// # Panics
+    /// If there is none.
     pub fn seeds(mut self, seeds: impl RangeBounds<u64>) -> Self {
         self.first = match seeds.start_bound() {
             Bound::Included(first) => *first,
@@ -141,6 +145,8 @@ impl Explore {
             Bound::Excluded(end) => end.saturating_sub(1),
             Bound::Unbounded => u64::MAX,
         };
+        let none = matches!(seeds.end_bound(), Bound::Excluded(0)) || self.first > self.last;
+        assert!(!none, "no seeds: an empty range shows nothing");
         self
     }
 
@@ -158,8 +164,13 @@ impl Explore {
     }
 
     /// Sets the size of each ring in bytes, a power of two from 32 on. By default each seed
-    /// draws a small one.
+    /// draws a small one. Each run allocates it.
+    ///
+    /// # Panics
+    /// If it is no power of two, or not from 32 bytes to 1 GiB.
     pub fn capacity(mut self, bytes: u64) -> Self {
+        let fits = bytes.is_power_of_two() && (32..=1 << 30).contains(&bytes);
+        assert!(fits, "{bytes} bytes: a ring has a power of two, from 32 to 1 GiB");
         self.settings.capacity = Some(bytes);
         self
     }

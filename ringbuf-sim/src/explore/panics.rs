@@ -1,7 +1,7 @@
 //! Panics within a run: they are reported with the run, and not printed at once.
 
 use std::cell::{Cell, RefCell};
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
@@ -25,8 +25,14 @@ pub(super) fn quietly<T>(run: impl FnOnce() -> T) -> T {
             }
         }));
     });
-    let _loud = Loud(QUIET.replace(true));
-    run()
+    let loud = Loud(QUIET.replace(true));
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    drop(loud);
+    result.unwrap_or_else(|panic| {
+        // Not one of the reader's, which are reported: it must not leave in silence.
+        eprintln!("explore: panic at {}", place().unwrap_or_default());
+        panic::resume_unwind(panic)
+    })
 }
 
 /// Returns the place of the last panic: file, line and column.

@@ -11,6 +11,7 @@ pub(super) struct Seen {
     pub(super) order: u64,
     pub(super) steps: u64,
     pub(super) records: u64,
+    pub(super) received: u64,
     pub(super) again: u64,
     pub(super) deaths: u64,
     pub(super) sleeps: u64,
@@ -42,6 +43,9 @@ pub struct Explored {
     pub steps: u64,
     /// Records that the reader read.
     pub records: u64,
+    /// Calls of [`ExploredRing::received`](super::ExploredRing::received). Without them,
+    /// nothing checks what the reader does with its records.
+    pub received: u64,
     /// Records that came again after a death.
     pub again: u64,
     /// Deaths of the reader.
@@ -57,6 +61,7 @@ impl Explored {
         self.seeds += 1;
         self.steps += seen.steps;
         self.records += seen.records;
+        self.received += seen.received;
         self.again += seen.again;
         self.deaths += seen.deaths;
         self.sleeps += seen.sleeps;
@@ -66,11 +71,12 @@ impl Explored {
 
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, steps, records, again, deaths, sleeps, refused } = self;
+        let Self { seeds, steps, records, received, again, deaths, sleeps, refused } = self;
         write!(
             f,
-            "{seeds} seeds, {steps} steps: {records} records read, {again} again after {deaths} \
-             deaths, {sleeps} sleeps, {refused} reservations refused"
+            "{seeds} seeds, {steps} steps: {records} records read, {received} said to be \
+             received, {again} again after {deaths} deaths, {sleeps} sleeps, {refused} \
+             reservations refused"
         )
     }
 }

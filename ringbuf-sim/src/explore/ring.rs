@@ -149,7 +149,8 @@ impl ExploredRing {
 
     /// Says that the reader has received a sample, and has done with it what it has to do:
     /// call it where your program has handled a record. It checks that the samples are
-    /// those that were submitted, in their order, and each once.
+    /// those that were submitted, in their order, and each once. A reader that never calls
+    /// it is only checked for what core lends to it: see [`Explored::received`](super::Explored).
     ///
     /// After a death, everything from the stored consumer position on comes again, and
     /// nothing before it.

@@ -287,6 +287,7 @@ impl Run<'_> {
             order: scheduler.order(),
             steps: scheduler.steps(),
             records: rings.iter().map(|ring| ring.check.borrow().read()).sum(),
+            received: rings.iter().map(|ring| ring.check.borrow().said()).sum(),
             again: rings.iter().map(|ring| ring.check.borrow().again()).sum(),
             deaths: self.deaths,
             sleeps: self.bench.sleeps.get(),
