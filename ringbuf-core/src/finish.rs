@@ -181,6 +181,21 @@ impl Finished {
     }
 
     /// Returns the sum of two rings.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::Finished;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let rings = [SimRing::new(4096)?, SimRing::new(4096)?];
+    /// # for ring in &rings { ring.producer().output(b"hello", Flags::ADAPTIVE)?; }
+    /// let mut total = Finished::default();
+    /// for ring in &rings {
+    ///     total = total.plus(ring.consumer()?.finish(Duration::ZERO, |_| ())?);
+    /// }
+    /// assert!(total.is_complete());
+    /// assert_eq!(total.delivered, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn plus(self, other: Self) -> Self {
         Self {
             delivered: self.delivered.wrapping_add(other.delivered),
@@ -222,6 +237,18 @@ impl fmt::Display for Records {
 }
 
 /// Why [`Consumer::finish`] failed.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use ringbuf_core::FinishError;
+/// # let mut consumer = ringbuf_sim::SimRing::new(4096)?.consumer()?;
+/// match consumer.finish(Duration::from_millis(5), |record| println!("{} bytes", record.len())) {
+///     Ok(finished) => println!("{finished}"),
+///     Err(FinishError::Corrupt(corrupt)) => println!("the rest cannot be read: {corrupt}"),
+///     Err(error) => println!("the rest is still in the ring: {error}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FinishError<E> {

@@ -17,6 +17,22 @@ use crate::{Consumer, ConsumerMemory, Corrupt, CorruptReason, Position, SampleLe
 ///
 /// The shared pages show what is here. They do not show the CPU or the task that holds
 /// the record, or the instruction where it stands.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use ringbuf_sim::{SimRing, VirtualTime};
+/// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+/// # let program = ring.producer();
+/// # let held = program.reserve(64)?;
+/// # let mut consumer = ring.consumer_in(&time)?;
+/// consumer.wait(Some(Duration::from_secs(2)))?;
+/// if let Some(head) = consumer.busy_head()? {
+///     let text = head.to_string(); // for the log of an operator
+///     assert!(text.starts_with("the record of 64 bytes at position 0x0 has been busy for 2.0s"));
+/// }
+/// # drop(held);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BusyHead {

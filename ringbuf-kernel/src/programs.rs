@@ -10,6 +10,14 @@ use crate::ids::{self, Object, ProgramInfo};
 use crate::{RingBuf, UserRingBuf, sys};
 
 /// A loaded BPF program that uses the map of a ring.
+///
+/// ```no_run
+/// # let ring = ringbuf_kernel::RingBuf::from_pin("/sys/fs/bpf/events")?;
+/// for program in ring.programs()? {
+///     println!("program {} ({}), {} links", program.id, program.name, program.links);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Program {
@@ -76,6 +84,14 @@ impl UserRingBuf {
     /// Lists the loaded programs that use this map, by id: only they can drain it. As
     /// [`RingBuf::programs`].
     ///
+    /// ```no_run
+    /// # let ring = ringbuf_kernel::UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// if ring.programs()?.is_empty() {
+    ///     println!("no program drains this ring any more");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ProgramsError`]: then it is not known which programs there are.
     pub fn programs(&self) -> Result<Vec<Program>, ProgramsError> {
@@ -84,6 +100,17 @@ impl UserRingBuf {
 }
 
 /// Why it is not known which programs use a map.
+///
+/// ```no_run
+/// # use ringbuf_kernel::ProgramsError;
+/// # let ring = ringbuf_kernel::RingBuf::from_pin("/sys/fs/bpf/events")?;
+/// match ring.programs() {
+///     Ok(programs) => println!("{} programs", programs.len()),
+///     Err(ProgramsError::Privilege { .. }) => println!("unknown number of programs"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 pub enum ProgramsError {
     /// Not permitted.

@@ -130,6 +130,20 @@ impl SharedUserRing {
     /// As [`reserve_within`](Self::reserve_within), with a point in time. One deadline
     /// serves for several reservations.
     ///
+    /// ```no_run
+    /// use std::time::{Duration, Instant};
+    /// # use ringbuf_kernel::UserRingBuf;
+    ///
+    /// # let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?.share();
+    /// let deadline = Instant::now() + Duration::from_secs(1); // for all three
+    /// for sample in [b"one", b"two", b"end"] {
+    ///     let mut reservation = ring.reserve_until(3, deadline)?;
+    ///     reservation.copy_from_slice(sample);
+    ///     reservation.submit();
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`reserve_within`](Self::reserve_within).
     pub fn reserve_until(
@@ -165,6 +179,17 @@ impl SharedUserRing {
     /// [`MAX_SLEEP`](Producer::MAX_SLEEP). Wakers that were made before
     /// [`share`](crate::UserRingBuf::share) end these waits, too.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{ReserveWaitError, UserRingBuf};
+    /// # let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?.share();
+    /// let waker = ring.waker()?;
+    /// std::thread::spawn(move || waker.close()); // no thread waits for space any more
+    /// if let Err(ReserveWaitError::Closed) = ring.reserve_within(8, None) {
+    ///     println!("the program ends");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`WaitError`] if no file descriptor is left.
     pub fn waker(&self) -> Result<Waker, WaitError> {
@@ -172,6 +197,12 @@ impl SharedUserRing {
     }
 
     /// Size of the data area (`max_entries` of the map).
+    ///
+    /// ```no_run
+    /// # let ring = ringbuf_kernel::UserRingBuf::from_pin("/sys/fs/bpf/commands")?.share();
+    /// println!("map {} ({}): {} bytes", ring.id(), ring.name(), ring.capacity().bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.memory().capacity()

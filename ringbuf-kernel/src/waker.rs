@@ -65,6 +65,18 @@ impl Waker {
 
     /// Ends the wait that is under way, or else the next one. Does not block, takes no
     /// lock and allocates nothing: a signal handler may call it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy, Wakeup};
+    /// let mut set = RingSet::<()>::new(WaitPolicy::balanced())?;
+    /// let waker = set.waker();
+    /// waker.wake();
+    /// waker.wake(); // counts as one
+    /// assert_eq!(set.wait(Some(Duration::from_secs(60)))?, Wakeup::Woken);
+    /// assert_eq!(set.wait(Some(Duration::ZERO))?, Wakeup::TimedOut);
+    /// # Ok::<(), ringbuf_kernel::WaitError>(())
+    /// ```
     pub fn wake(&self) {
         self.shared.raise(Wakes::WAKE);
     }
@@ -95,6 +107,17 @@ impl Waker {
     /// Ends the wait that is under way and all later ones, at once
     /// ([`Wakeup::Closed`](crate::Wakeup::Closed)). It cannot be undone. You may still
     /// read. A signal handler may call this.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy, Wakeup};
+    /// let mut set = RingSet::<()>::new(WaitPolicy::balanced())?;
+    /// set.waker().close();
+    /// for _ in 0..2 {
+    ///     assert_eq!(set.wait(Some(Duration::from_secs(60)))?, Wakeup::Closed);
+    /// }
+    /// # Ok::<(), ringbuf_kernel::WaitError>(())
+    /// ```
     pub fn close(&self) {
         self.shared.raise(Wakes::CLOSE);
     }

@@ -16,6 +16,20 @@ use crate::{Header, Offset, PageOffset, Position, ProducerMemory, ReserveError, 
 ///
 /// It borrows the producer mutably, because the samples lie where the next reservation
 /// would. From many threads, use [`Producer::submit_all`].
+///
+/// ```
+/// # use ringbuf_sim::SimUserRing;
+/// # let ring = SimUserRing::new(4096)?;
+/// let mut producer = ring.producer()?;
+/// let mut batch = producer.batch();
+/// assert!(batch.is_empty());
+/// for sample in [b"one", b"two"] {
+///     batch.push(3)?.copy_from_slice(sample);
+/// }
+/// assert_eq!(batch.len(), 2);
+/// assert_eq!(batch.submit(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SubmitBatch<'p, M: ProducerMemory, P: Produced> {
     producer: &'p mut Producer<M, P>,
@@ -118,6 +132,20 @@ impl<M: ProducerMemory, P: Produced> SubmitBatch<'_, M, P> {
     /// Adds a sample of `len` bytes, and returns them to be filled. At first they are
     /// old content of the ring: write all of them.
     ///
+    /// ```
+    /// # use ringbuf_core::ReserveError;
+    /// # use ringbuf_sim::SimUserRing;
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let mut producer = ring.producer()?;
+    /// let mut batch = producer.batch();
+    /// while let Ok(mut bytes) = batch.push(1000) {
+    ///     bytes.fill(7);
+    /// }
+    /// assert!(matches!(batch.push(1000), Err(ReserveError::Full { free: 64, .. })));
+    /// assert_eq!(batch.submit(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Producer::reserve`]. What was added before stays in the batch. If the
     /// ring is full, submit, let a program drain, and begin another batch.
@@ -144,6 +172,17 @@ impl<M: ProducerMemory, P: Produced> SubmitBatch<'_, M, P> {
     }
 
     /// Publishes nothing. The space was not taken, so there is nothing to give back.
+    ///
+    /// ```
+    /// # use ringbuf_sim::SimUserRing;
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let mut producer = ring.producer()?;
+    /// let mut batch = producer.batch();
+    /// batch.push(3)?.copy_from_slice(b"one");
+    /// batch.discard();
+    /// assert_eq!(producer.lag(), 0); // the ring is as before
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn discard(self) {}
 
     /// Publishes all samples by one store, and returns their number. The next drain

@@ -47,6 +47,15 @@ impl<H: Deref<Target: ProducerMemory>> OwnedReservation<H> {
     }
 
     /// Returns the number of bytes.
+    ///
+    /// ```
+    /// # let ring = ringbuf_sim::SimUserRing::new(4096)?;
+    /// # let producer = ring.shared_producer()?;
+    /// let reservation = producer.reserve_owned(5)?;
+    /// assert_eq!(reservation.len(), 5);
+    /// reservation.discard();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u32 {
         self.raw.len()

@@ -43,6 +43,19 @@ pub struct Reservation<'p, M: ProducerMemory> {
 
 /// A reservation as plain numbers, without its lifetime. Use it to pass a
 /// reservation through C code. See [`Reservation::into_raw`].
+///
+/// ```
+/// # use ringbuf_core::{RawReservation, Reservation};
+/// # let ring = ringbuf_sim::SimUserRing::new(4096)?;
+/// # let producer = ring.producer()?;
+/// let mut open: Vec<RawReservation> = Vec::new(); // no lifetime
+/// open.push(producer.reserve(8)?.into_raw());
+/// for raw in open.drain(..) {
+///     // SAFETY: it comes from this producer, and is restored once.
+///     unsafe { Reservation::from_raw(&producer, raw) }.discard();
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawReservation {
     at: Offset,
@@ -63,11 +76,34 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
     }
 
     /// Commits the record. The consumer will deliver it.
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// let mut reservation = producer.reserve(5)?;
+    /// reservation.copy_from_slice(b"hello");
+    /// reservation.submit();
+    /// # assert_eq!(ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()))?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submit(self) {
         ManuallyDrop::new(self).commit(Header::submitted);
     }
 
     /// Commits the record as discarded. The consumer will skip it.
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// producer.reserve(5)?.discard();
+    /// let samples = ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()))?;
+    /// assert_eq!(samples, 0); // the drain got past it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn discard(self) {
         drop(self);
     }
@@ -113,6 +149,27 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
 
     /// Turns this into a reservation that keeps the memory alive by itself. `holder` is
     /// what it keeps, usually a reference count.
+    ///
+    /// ```
+    /// # use std::ops::Deref;
+    /// # use std::sync::Arc;
+    /// # use ringbuf_core::Producer;
+    /// # use ringbuf_sim::{SimUserMemory, SimUserRing};
+    /// struct Holder(Arc<Producer<SimUserMemory>>);
+    /// # impl Deref for Holder {
+    /// #     type Target = SimUserMemory;
+    /// #     fn deref(&self) -> &SimUserMemory { self.0.memory() }
+    /// # }
+    ///
+    /// # let ring = SimUserRing::new(4096)?;
+    /// let producer = Arc::new(ring.producer()?);
+    /// let holder = Holder(producer.clone()); // derefs to the memory of the producer
+    /// // SAFETY: P3: the `Arc` keeps the producer, and lends it only shared.
+    /// let mut reservation = unsafe { producer.reserve(5)?.into_owned(holder) };
+    /// reservation.bytes().copy_from_slice(b"hello");
+    /// reservation.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Safety
     /// **P3** `holder` dereferences to the memory of this reservation, each time and

@@ -19,6 +19,22 @@ impl<M: ProducerMemory, P: Produced> Producer<M, P> {
     /// needs a host of its own: an edge ends the sleep of one host only.
     /// [`reserve_within`](Self::reserve_within) waits by the memory.
     ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use std::time::Duration;
+    /// # use ringbuf_sim::{Flags, SimUserRing, VirtualTime};
+    /// let (ring, time) = (SimUserRing::new(4096)?, VirtualTime::new());
+    /// let producer = ring.producer_in(&time)?;
+    /// producer.reserve(4000)?.submit();
+    /// time.at(Duration::from_millis(5), |_| {
+    ///     ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(())).unwrap();
+    /// });
+    /// // This memory is a host. A host of your own would be here:
+    /// let host = producer.memory();
+    /// producer.reserve_by(host, 96, Duration::from_secs(1))?.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`reserve_within`](Self::reserve_within).
     pub fn reserve_by<H: WaitHost>(

@@ -7,7 +7,24 @@ use crate::{Consumer, ConsumerMemory, WaitHost};
 ///
 /// [`block`](WaitHost::block) ends when any watched ring notifies. With a time of zero,
 /// it only collects. The kernel's set has one epoll set. Virtual time counts
-/// notifications.
+/// notifications: `VirtualSetHost` of ringbuf-sim is a short host to begin with. Code
+/// that reads a set need not know its host:
+/// ```
+/// use ringbuf_core::{RingFailed, RingSet, SetHost, Slots};
+///
+/// fn count<H, S>(set: &mut RingSet<H, u64, S>) -> Result<(), RingFailed>
+/// where
+///     H: SetHost,
+///     S: Slots<H::Ring, u64>,
+/// {
+///     set.drain(|count, _| *count += 1)?;
+///     Ok(())
+/// }
+///
+/// # use ringbuf_core::WaitPolicy;
+/// # count(&mut ringbuf_sim::VirtualTime::new().ring_set(WaitPolicy::balanced()))?;
+/// # Ok::<(), RingFailed>(())
+/// ```
 pub trait SetHost: WaitHost {
     /// The memory of the rings.
     type Memory: ConsumerMemory;

@@ -87,6 +87,16 @@ pub struct RingSet<H: SetHost, T, S> {
 
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// Creates an empty set. `slots` must be empty.
+    ///
+    /// ```
+    /// use ringbuf_core::{RingSet, SetHost, Slot, WaitPolicy};
+    ///
+    /// type Named<H> = RingSet<H, String, Vec<Slot<<H as SetHost>::Ring, String>>>;
+    ///
+    /// fn named_rings<H: SetHost>(host: H) -> Named<H> {
+    ///     RingSet::new(host, Vec::new(), WaitPolicy::balanced())
+    /// }
+    /// ```
     #[must_use]
     pub fn new(host: H, slots: S, policy: WaitPolicy) -> Self {
         Self {
@@ -176,6 +186,19 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Returns a ring of the set and its tag.
+    ///
+    /// ```
+    /// # use ringbuf_core::{WaitPolicy};
+    /// # use ringbuf_sim::{SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// let token = set.insert(ring.consumer()?, "exec")?;
+    /// let (consumer, name) = set.get(token).expect("it is in the set");
+    /// assert_eq!((consumer.lag()?, *name), (0, "exec"));
+    /// set.remove(token);
+    /// assert!(set.get(token).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn get(&self, token: Token) -> Option<(&H::Ring, &T)> {
         let member = self.slot(token)?.member.as_ref()?;
@@ -183,12 +206,40 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Returns the tag of a ring.
+    ///
+    /// ```
+    /// # use ringbuf_core::{WaitPolicy};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// let token = set.insert(ring.consumer()?, 0)?;
+    /// # ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// set.drain(|count, _| *count += 1)?;
+    /// if let Some(count) = set.tag_mut(token) {
+    ///     assert_eq!(std::mem::take(count), 1);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tag_mut(&mut self, token: Token) -> Option<&mut T> {
         self.slot(token)?;
         Some(&mut at_mut(self.slots.as_mut(), token.index)?.member.as_mut()?.tag)
     }
 
     /// Returns the tokens of all rings.
+    ///
+    /// ```
+    /// # use ringbuf_core::{WaitPolicy};
+    /// # use ringbuf_sim::{SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// for (ring, name) in set.tokens().filter_map(|token| set.get(token)) {
+    ///     println!("{name}: {} bytes unread", ring.lag()?);
+    /// }
+    /// # assert_eq!(set.tokens().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tokens(&self) -> impl Iterator<Item = Token> {
         let slots = (0..).zip(self.slots.as_ref());
         slots
@@ -209,12 +260,29 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Returns the policy of the set.
+    ///
+    /// ```
+    /// # use ringbuf_core::WaitPolicy;
+    /// # use ringbuf_sim::VirtualTime;
+    /// let set = VirtualTime::new().ring_set::<()>(WaitPolicy::low_cost());
+    /// assert!(set.is_empty());
+    /// assert_eq!(set.policy(), &WaitPolicy::low_cost());
+    /// ```
     #[must_use]
     pub fn policy(&self) -> &WaitPolicy {
         self.state.policy()
     }
 
     /// Returns the system below the set.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::{WaitHost, WaitPolicy};
+    /// # use ringbuf_sim::VirtualTime;
+    /// # let time = VirtualTime::new();
+    /// # let set = time.ring_set::<()>(WaitPolicy::balanced());
+    /// assert!(set.host().now() < Duration::from_millis(1)); // its clock
+    /// ```
     #[must_use]
     pub fn host(&self) -> &H {
         &self.host
@@ -245,6 +313,19 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 }
 
 /// A ring that was not added to a set, and why: `None` means that there is no room.
+///
+/// ```
+/// # use ringbuf_core::{Refused, WaitPolicy};
+/// # use ringbuf_sim::{SimRing, VirtualTime};
+/// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+/// # let mut set = time.ring_set(WaitPolicy::balanced());
+/// match set.insert(ring.consumer()?, "exec") {
+///     Ok(token) => println!("added: {token:?}"),
+///     Err(Refused { tag, error: None, .. }) => println!("no room for {tag}"),
+///     Err(Refused { ring, tag, .. }) => println!("{tag} needs a wait of its own: {ring:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Refused<R, T, E> {
     /// The ring.
     pub ring: R,
@@ -274,6 +355,21 @@ impl<R, T, E: fmt::Display> core::error::Error for Refused<R, T, E> {}
 
 /// One ring of a set is corrupt. It gets no more turns. The others go on: read again, or
 /// remove this one first.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use ringbuf_core::{RingFailed, WaitPolicy};
+/// # use ringbuf_sim::{SimRing, VirtualTime};
+/// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+/// # let mut set = time.ring_set(WaitPolicy::balanced());
+/// set.insert(ring.consumer()?, "exec")?;
+/// set.wait(Some(Duration::ZERO))?;
+/// if let Err(RingFailed { token, corrupt, .. }) = set.drain(|_, _| ()) {
+///     let (_ring, name) = set.remove(token).expect("it is in the set");
+///     eprintln!("{name}: {corrupt}"); // the others go on
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RingFailed {

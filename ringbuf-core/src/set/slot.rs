@@ -9,6 +9,21 @@ use crate::{Corrupt, Position};
 
 /// The name of a ring in a set. It stays unique: a ring that is added later never has
 /// the token of one that was removed.
+///
+/// ```
+/// # use ringbuf_core::{Token, WaitPolicy};
+/// # use ringbuf_sim::{SimRing, VirtualTime};
+/// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+/// # let mut set = time.ring_set(WaitPolicy::balanced());
+/// let token = set.insert(ring.consumer()?, "exec")?;
+/// let data = token.to_bits(); // through epoll
+/// assert_eq!(Token::from_bits(data), token);
+///
+/// set.remove(token);
+/// let again = set.insert(ring.consumer()?, "exec")?;
+/// assert_ne!(again, token);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
     pub(super) index: u32,

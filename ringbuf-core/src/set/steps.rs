@@ -16,6 +16,21 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// [`WaitStep::Block`]: all rings are armed. Wait until the descriptor of the set is
     /// readable. The next step collects which rings have notified.
     ///
+    /// ```
+    /// # use ringbuf_core::{WaitPolicy, WaitStep, WaitSteps, WakeCause, Wakeup};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// let mut wait = WaitSteps::new(None);
+    /// let step = set.wait_step(&mut wait, WakeCause::TimeUp)?;
+    /// assert!(matches!(step, WaitStep::Block(_)));
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// let step = set.wait_step(&mut wait, WakeCause::Notified)?;
+    /// assert_eq!(step, WaitStep::Over(Wakeup::Ready));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The system did not say which rings have notified.
     pub fn wait_step(

@@ -30,6 +30,23 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// Ends with [`Drained::Limit`] if a ring has used up its budget, and with
     /// [`Drained::Empty`] otherwise. Ends as soon as `each` breaks. Never blocks.
     ///
+    /// ```
+    /// # use std::ops::ControlFlow;
+    /// # use ringbuf_core::{WaitPolicy};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// # set.insert(ring.consumer()?, "exec")?;
+    /// # ring.producer().output(b"end", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// let end = set.for_each(|name, record| match &record[..] {
+    ///     b"end" => ControlFlow::Break(*name),
+    ///     _ => ControlFlow::Continue(()),
+    /// })?;
+    /// assert_eq!(end, ControlFlow::Break("exec"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// One ring is corrupt. It gets no more turns; call this again for the others.
     #[inline(always)]
@@ -72,6 +89,24 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// programs that read by batches, or keep something for each ring.
     ///
     /// Each ring is returned once at most between two [waits](Self::wait).
+    ///
+    /// ```
+    /// # use ringbuf_core::{Next, WaitPolicy};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// # set.insert(ring.consumer()?, "exec")?;
+    /// # ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     let name = *ring.tag();
+    ///     let batch = ring.batch(); // its records may be held at once
+    ///     while let Next::Record(record) = batch.next()? {
+    ///         println!("{name}: {} bytes", record.len());
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_ready(&mut self) -> Option<Ready<'_, H, T>> {
         let mut left = self.unasked;
         let index = self.next_index(&mut left);
@@ -172,6 +207,21 @@ pub(super) struct Tally {
 }
 
 /// A ring of a set that has something to read, for one turn.
+///
+/// ```
+/// # use ringbuf_core::{WaitPolicy};
+/// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+/// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+/// # let mut set = time.ring_set(WaitPolicy::balanced());
+/// # let exec = set.insert(ring.consumer()?, "exec")?;
+/// # ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+/// set.wait(None)?;
+/// let mut ready = set.next_ready().expect("a ring has a record");
+/// assert_eq!((ready.token(), *ready.tag()), (exec, "exec"));
+/// println!("{} bytes to read", ready.ring().lag()?);
+/// ready.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Ready<'s, H: SetHost, T> {
     host: &'s H,
     tally: &'s mut Tally,

@@ -21,6 +21,21 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     ///
     /// After [`Wakeup::Woken`], a drain reads everything that was there.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::{WaitPolicy, Wakeup};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let program = ring.producer();
+    /// # let time = VirtualTime::new();
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// time.at(Duration::from_secs(1), |_| program.output(b"hello", Flags::ADAPTIVE).unwrap());
+    /// assert_eq!(set.wait(Some(Duration::from_millis(10)))?, Wakeup::TimedOut);
+    /// assert_eq!(set.wait(None)?, Wakeup::Ready);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// An error of the system's clock or sleeps.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, H::Error> {
@@ -43,6 +58,19 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// Looks at all rings, without a wait, and returns true if one has something to read.
     /// A wake is left to the next wait.
     ///
+    /// ```
+    /// # use ringbuf_core::{WaitPolicy};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// assert!(!set.look()?);
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// assert!(set.look()?);
+    /// set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The system did not say which rings have notified.
     pub fn look(&mut self) -> Result<bool, H::Error> {
@@ -59,6 +87,18 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     /// loop of your own.
     ///
     /// [`Armed::Ready`]: call [`wait`](Self::wait), which returns at once.
+    ///
+    /// ```
+    /// # use ringbuf_core::{Armed, WaitPolicy};
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// assert_eq!(set.arm()?, Armed::Sleep); // now you may block
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?; // notifies
+    /// assert_eq!(set.arm()?, Armed::Ready);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The system did not say which rings have notified.

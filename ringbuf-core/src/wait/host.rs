@@ -110,6 +110,22 @@ pub enum WakeCause {
 }
 
 /// Why a wait ended.
+///
+/// ```
+/// # use ringbuf_core::Wakeup;
+/// # use ringbuf_sim::{SimRing, VirtualTime};
+/// # let time = VirtualTime::new();
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer_in(&time)?;
+/// loop {
+///     # time.close();
+///     match consumer.wait(None)? {
+///         Wakeup::Closed => break, // the program ends
+///         _ => consumer.drain(|record| println!("{} bytes", record.len()))?,
+///     };
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wakeup {

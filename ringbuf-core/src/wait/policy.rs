@@ -54,6 +54,11 @@ impl WaitPolicy {
     /// The cost: while records arrive less than 75 to 100 us apart, they are read
     /// up to one nap late. A single record is read as promptly as with
     /// [`immediate`](Self::immediate).
+    ///
+    /// ```
+    /// # use ringbuf_core::WaitPolicy;
+    /// assert_eq!(WaitPolicy::balanced(), WaitPolicy::default());
+    /// ```
     #[must_use]
     pub const fn balanced() -> Self {
         Self {
@@ -71,6 +76,17 @@ impl WaitPolicy {
     /// later, or up to four if each look finds many. After an empty look it looks
     /// again at once. After 10 ms without records it blocks. While it spins, it
     /// uses a whole CPU.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::{Capacity, WaitAction, WaitPolicy, WaitState};
+    /// # let capacity = Capacity::new(64 << 10, 4096)?;
+    /// let mut state = WaitState::new(WaitPolicy::low_latency(), capacity);
+    /// state.drained(Duration::ZERO, 1, 16); // the last record
+    /// assert!(matches!(state.action(Duration::from_millis(9)), WaitAction::Spin { .. }));
+    /// assert!(matches!(state.action(Duration::from_millis(10)), WaitAction::Block(_)));
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub const fn low_latency() -> Self {
         Self { spin_for: Duration::from_millis(10), ..Self::balanced() }
@@ -80,6 +96,20 @@ impl WaitPolicy {
     /// is dense from about 700 records a second. It needs the fewest instructions
     /// for each record. The cost: records are read up to a millisecond late, and
     /// the ring must hold all records of that time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::{Capacity, WaitAction, WaitPolicy, WaitState};
+    /// # let capacity = Capacity::new(64 << 10, 4096)?;
+    /// let mut state = WaitState::new(WaitPolicy::low_cost(), capacity);
+    /// // 1000 records a second:
+    /// for millis in 0..100 {
+    ///     state.drained(Duration::from_millis(millis), 1, 16);
+    /// }
+    /// let action = state.action(Duration::from_millis(99));
+    /// assert_eq!(action, WaitAction::Nap(Duration::from_millis(1)));
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub const fn low_cost() -> Self {
         Self {
@@ -92,6 +122,13 @@ impl WaitPolicy {
 
     /// Does the same as libbpf: gives space back after every batch, and blocks as
     /// soon as there is nothing to read.
+    ///
+    /// ```
+    /// # use ringbuf_core::{Capacity, WaitPolicy};
+    /// let capacity = Capacity::new(64 << 10, 4096)?;
+    /// assert_eq!(WaitPolicy::immediate().portion(capacity), None); // nothing is held back
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub const fn immediate() -> Self {
         Self {
@@ -120,6 +157,15 @@ impl WaitPolicy {
     /// lateness of timers. A shorter value reacts sooner and costs more CPU.
     /// With a value of [`hold_off`](Self::hold_off) or more, naps do not follow the
     /// traffic: each is as long as `hold_off`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::WaitPolicy;
+    /// const HOLD_OFF: Duration = Duration::from_micros(50);
+    /// // Each nap takes 50 us, however dense the traffic is:
+    /// let policy = WaitPolicy::balanced().hold_off(HOLD_OFF).min_nap(HOLD_OFF);
+    /// # assert_ne!(policy, WaitPolicy::balanced());
+    /// ```
     #[must_use]
     pub const fn min_nap(self, time: Duration) -> Self {
         Self { min_nap: time, ..self }
@@ -128,6 +174,14 @@ impl WaitPolicy {
     /// The longest sleep between two looks if producers do not notify
     /// (`BPF_RB_NO_WAKEUP`). It applies after the consumer has noticed this. The
     /// minimum is 1 ms.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::WaitPolicy;
+    /// // Records that do not notify may be read 20 ms late:
+    /// let policy = WaitPolicy::balanced().latency_bound(Duration::from_millis(20));
+    /// # assert_ne!(policy, WaitPolicy::balanced());
+    /// ```
     #[must_use]
     pub const fn latency_bound(self, time: Duration) -> Self {
         Self { latency_bound: time, ..self }
@@ -135,6 +189,14 @@ impl WaitPolicy {
 
     /// How long to spin after the last record before blocking. Zero means no
     /// spinning; [`Duration::MAX`] means no end.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::WaitPolicy;
+    /// // For a CPU that does nothing else:
+    /// let policy = WaitPolicy::low_latency().spin_for(Duration::MAX);
+    /// # assert_ne!(policy, WaitPolicy::low_latency());
+    /// ```
     #[must_use]
     pub const fn spin_for(self, time: Duration) -> Self {
         Self { spin_for: time, ..self }
@@ -144,6 +206,13 @@ impl WaitPolicy {
     /// is up to four times as long while each look finds many records. Each look
     /// takes the cache line away from the producer, so a shorter pause is slower
     /// under load. 100 ns gives a third less throughput than 1 us.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::WaitPolicy;
+    /// let policy = WaitPolicy::low_latency().pause(Duration::from_micros(2));
+    /// # assert_ne!(policy, WaitPolicy::low_latency());
+    /// ```
     #[must_use]
     pub const fn pause(self, time: Duration) -> Self {
         Self { pause: time, ..self }
@@ -153,6 +222,16 @@ impl WaitPolicy {
     /// first record without a notification. The minimum is 1 ms. It also limits a
     /// [`pause`](Self::pause): if both are [`Duration::MAX`], a wait without a
     /// timeout may never look again.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::{Capacity, WaitAction, WaitPolicy, WaitState};
+    /// # let capacity = Capacity::new(64 << 10, 4096)?;
+    /// const SECOND: Duration = Duration::from_secs(1);
+    /// let state = WaitState::new(WaitPolicy::balanced().max_sleep(SECOND), capacity);
+    /// assert_eq!(state.action(Duration::ZERO), WaitAction::Block(SECOND));
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub const fn max_sleep(self, time: Duration) -> Self {
         Self { max_sleep: time, ..self }
@@ -162,6 +241,14 @@ impl WaitPolicy {
     /// 4 means a quarter; 1 counts as 2. 0 holds nothing back, so producers notify
     /// an awake reader. The default is a quarter of the ring, but at most 64 KiB or
     /// a sixteenth of the ring, whichever is more.
+    ///
+    /// ```
+    /// # use ringbuf_core::{Capacity, WaitPolicy};
+    /// let capacity = Capacity::new(64 << 10, 4096)?;
+    /// let eighth = WaitPolicy::balanced().release_fraction(8);
+    /// assert_eq!(eighth.portion(capacity), Some(8 << 10));
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub const fn release_fraction(self, fraction: u64) -> Self {
         let release = match fraction {
@@ -173,6 +260,13 @@ impl WaitPolicy {
 
     /// Returns the bytes for [`Consumer::hold_back`](crate::Consumer::hold_back),
     /// or `None` for [`release_at_once`](crate::Consumer::release_at_once).
+    ///
+    /// ```
+    /// # use ringbuf_core::{Capacity, WaitPolicy};
+    /// let capacity = Capacity::new(64 << 10, 4096)?;
+    /// assert_eq!(WaitPolicy::balanced().portion(capacity), Some(16 << 10)); // a quarter
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub const fn portion(&self, capacity: Capacity) -> Option<u64> {
         let capacity = capacity.bytes();

@@ -193,6 +193,13 @@ impl WaitState {
     }
 
     /// Returns the policy.
+    ///
+    /// ```
+    /// # use ringbuf_core::{Capacity, WaitPolicy, WaitState};
+    /// let state = WaitState::new(WaitPolicy::low_cost(), Capacity::new(4096, 4096)?);
+    /// assert_eq!(state.policy(), &WaitPolicy::low_cost());
+    /// # Ok::<(), ringbuf_core::CapacityError>(())
+    /// ```
     #[must_use]
     pub fn policy(&self) -> &WaitPolicy {
         &self.policy

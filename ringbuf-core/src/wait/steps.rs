@@ -62,6 +62,16 @@ impl WaitSteps {
     /// A wait that has not begun. The timeout counts from its first step; `None` means no
     /// limit. After [`WaitStep::Over`] the next step begins another wait with the same
     /// deadline.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ringbuf_core::{WaitStep, WaitSteps, WakeCause, Wakeup};
+    /// # let mut consumer = ringbuf_sim::SimRing::new(4096)?.consumer()?;
+    /// let mut wait = WaitSteps::new(Some(Duration::ZERO)); // only looks
+    /// let step = consumer.wait_step(&mut wait, WakeCause::TimeUp);
+    /// assert_eq!(step, WaitStep::Over(Wakeup::TimedOut));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(timeout: Option<Duration>) -> Self {
         Self { timeout, deadline: None, now: Duration::ZERO, rest: None }

@@ -10,6 +10,16 @@ use crate::{Corrupt, OpenError, RingBuf, WaitError};
 
 /// One ring of a set is corrupt. It gets no more turns. The others go on: read again, or
 /// remove this one first.
+///
+/// ```no_run
+/// # use ringbuf_kernel::{RingSet, WaitPolicy};
+/// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+/// if let Err(error) = set.drain(|name, record| println!("{name}: {} bytes", record.len())) {
+///     eprintln!("{error}");
+///     set.remove(error.id); // the others go on
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RingError {

@@ -55,6 +55,22 @@ impl<T> RingSet<T> {
     /// As [`finish`](Self::finish), but ends as soon as `each` breaks. The record of that call is
     /// consumed; the other rings may not be read yet.
     ///
+    /// ```no_run
+    /// # use std::ops::ControlFlow;
+    /// # use std::time::Duration;
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// let limit = Duration::from_millis(100);
+    /// let end = set.finish_each(limit, |name, record| match &record[..] {
+    ///     b"end" => ControlFlow::Break(*name),
+    ///     _ => ControlFlow::Continue(()),
+    /// })?;
+    /// if let ControlFlow::Continue(finished) = end {
+    ///     println!("no ring had the end:\n{finished}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`finish`](Self::finish).
     pub fn finish_each<B>(
@@ -86,6 +102,21 @@ impl<T> RingSet<T> {
 
 /// What [`RingSet::finish`] read of each ring, and what it left. Its text has one line for each
 /// ring.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use ringbuf_kernel::{RingSet, WaitPolicy};
+/// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+/// let finished = set.finish(Duration::from_millis(100), |_, _| ())?;
+/// println!("{} records in all", finished.total().delivered);
+/// for ring in &finished.rings {
+///     match &ring.finished {
+///         Ok(read) => println!("{}: {read}", ring.name),
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "records may be left in the rings"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -45,6 +45,18 @@ pub struct SetHandle<T> {
 impl<T> SetHandle<T> {
     /// Adds a ring to the set.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, SetError, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// # let handle = set.handle();
+    /// match handle.insert(RingBuf::from_pin("/sys/fs/bpf/late")?, "late") {
+    ///     Ok(()) => println!("the thread of the set will read it"),
+    ///     Err(SetError::Closed) => println!("nobody reads any more"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SetError::Wait`] if the system refuses to watch it; [`SetError::Closed`] if the
     /// set was dropped. Then the ring is dropped; open it again.
@@ -58,6 +70,17 @@ impl<T> SetHandle<T> {
 
     /// Removes the ring of this map and drops it, in the thread of the set. Nothing
     /// happens if the set does not have it, or in a child of `fork`.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// # let handle = set.handle();
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/late")?;
+    /// let id = ring.id(); // the name of the ring, for later
+    /// handle.insert(ring, "late")?;
+    /// handle.remove(id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&self, id: u32) {
         // A set that was dropped has dropped its rings, too.
         if self.shared.process.is_current() {

@@ -130,6 +130,7 @@ impl<T> RingSet<T> {
     /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
     /// # let mut set = RingSet::new(WaitPolicy::balanced())?;
     /// let id = set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// assert!(set.get(id).is_some());
     /// let (ring, name) = set.remove(id).expect("it is in the set");
     /// assert_eq!((ring.id(), name), (id, "exec"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -205,6 +206,13 @@ impl<T> RingSet<T> {
     }
 
     /// Sets what one ring may read in one turn.
+    ///
+    /// ```
+    /// # use ringbuf_kernel::{Budget, RingSet, WaitPolicy};
+    /// let mut set = RingSet::<()>::new(WaitPolicy::balanced())?;
+    /// set.set_budget(Budget::unlimited().records(1000));
+    /// # Ok::<(), ringbuf_kernel::WaitError>(())
+    /// ```
     pub fn set_budget(&mut self, budget: Budget) {
         self.rings.set_budget(budget);
     }
@@ -286,6 +294,17 @@ impl<T> RingSet<T> {
     ///
     /// Ends with [`Drained::Limit`] if a ring has used up its budget: the next wait
     /// returns at once. Ends as soon as `each` breaks. Never blocks.
+    ///
+    /// ```no_run
+    /// # use std::ops::ControlFlow;
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// let end = set.for_each(|name, record| match &record[..] {
+    ///     b"end" => ControlFlow::Break(*name),
+    ///     _ => ControlFlow::Continue(()),
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// One ring is corrupt. It gets no more turns; call this again for the others.

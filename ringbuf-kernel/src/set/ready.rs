@@ -38,6 +38,18 @@ impl<T> Ready<'_, T> {
 
     /// Reads the ring within the budget of the set.
     ///
+    /// ```no_run
+    /// # use std::ops::ControlFlow;
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     // One record of each ring:
+    ///     let end = ring.for_each(|name, record| ControlFlow::Break((*name, record.len())))?;
+    ///     println!("{end:?}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// The ring is corrupt. It gets no more turns.
     #[inline(always)]
