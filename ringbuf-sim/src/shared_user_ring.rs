@@ -52,6 +52,23 @@ impl SharedSimUserRing {
     /// Reserves `len` bytes. The reservation keeps the producer alive, so it may be
     /// stored, or be sent to a thread that fills and commits it.
     ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use std::thread;
+    /// use ringbuf_sim::{Flags, SimUserRing};
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let mut reservation = ring.shared_producer()?.reserve_owned(5)?;
+    /// thread::spawn(move || {
+    ///     reservation.bytes().copy_from_slice(b"hello");
+    ///     reservation.submit();
+    /// })
+    /// .join()
+    /// .unwrap();
+    /// assert_eq!(ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()))?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`Producer::reserve`].
     pub fn reserve_owned(&self, len: u32) -> Result<OwnedReservation<OpenSimRing>, ReserveError> {
@@ -65,6 +82,19 @@ impl SharedSimUserRing {
     /// Reserves `len` bytes, and waits for space, but no longer than `timeout`. `None`
     /// means no limit. See [`Producer::reserve_within`]. Each drain that notifies wakes
     /// all waiting threads. It has no waker.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::ReserveWaitError;
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.shared_producer()?;
+    /// producer.reserve_within(4000, None)?.submit();
+    /// let full = producer.reserve_within(4000, Some(Duration::from_millis(1)));
+    /// assert!(matches!(full, Err(ReserveWaitError::TimedOut { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ReserveWaitError`].
@@ -80,6 +110,19 @@ impl SharedSimUserRing {
     }
 
     /// As [`reserve_within`](Self::reserve_within), with a point in time.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.shared_producer()?;
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// for word in [b"one", b"two"] {
+    ///     producer.reserve_until(3, deadline)?.copy_from_slice(word);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ReserveWaitError`].

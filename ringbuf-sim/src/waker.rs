@@ -54,12 +54,38 @@ impl SimWaker {
 
     /// Asks for all that is committed now. The wait that has nothing more of it to deliver
     /// returns [`Wakeup::Flushed`](ringbuf_core::Wakeup::Flushed).
+    ///
+    /// ```
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"hello", Flags::NO_WAKEUP)?;
+    /// ring.waker().flush();
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Ready);
+    /// consumer.drain(|record| assert_eq!(&record[..], b"hello"))?;
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Flushed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush(&self) {
         self.shared.raise(Wakes::FLUSH);
     }
 
     /// Ends the wait that is under way and all later ones of this ring, also those of its
     /// next consumer.
+    ///
+    /// ```
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// ring.waker().close();
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Closed);
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Closed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(&self) {
         self.shared.raise(Wakes::CLOSE);
     }

@@ -17,9 +17,36 @@ use crate::fd::{Fd, Timer};
 use crate::{Ring, Source};
 
 /// A ring of the kernel, read by a task.
+///
+/// ```
+/// use ringbuf_kernel::Corrupt;
+/// use ringbuf_tokio::AsyncRingBuf;
+///
+/// /// Counts the bytes of the records that are there.
+/// fn count(events: &mut AsyncRingBuf) -> Result<usize, Corrupt> {
+///     let mut bytes = 0;
+///     events.drain(|record| bytes += record.len())?;
+///     Ok(bytes)
+/// }
+/// ```
 pub type AsyncRingBuf = AsyncRing<RingBuf>;
 
 /// A set of rings of the kernel, read by one task.
+///
+/// ```
+/// use ringbuf_kernel::{RingSet, WaitPolicy, Wakeup};
+/// use ringbuf_tokio::{AsyncRing, AsyncRingSet};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let set = RingSet::new(WaitPolicy::balanced())?;
+/// let waker = set.waker();
+/// let mut rings: AsyncRingSet<&str> = AsyncRing::new(set)?; // each ring has a name
+/// waker.wake();
+/// assert_eq!(rings.ready().await?, Wakeup::Woken);
+/// # Ok(())
+/// # }
+/// ```
 pub type AsyncRingSet<T> = AsyncRing<RingSet<T>>;
 
 /// A ring, or a set of rings, that a task reads. See [the crate](crate).
@@ -62,6 +89,23 @@ pub struct AsyncRing<S> {
 impl<S: Source> AsyncRing<S> {
     /// Registers a ring or a set with the runtime of this thread.
     ///
+    /// ```
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// let program = ring.producer();
+    /// let sender = tokio::spawn(async move { program.output(b"hello", Flags::ADAPTIVE) });
+    /// assert_eq!(events.ready().await?, Wakeup::Ready);
+    /// sender.await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// There is no runtime here, or no file descriptor is left: a ring takes four, a set
     /// two.
@@ -83,6 +127,29 @@ impl<S: Source> AsyncRing<S> {
     ///
     /// It waits by the policy of the ring. A policy that spins lets other tasks run between
     /// looks, and keeps one processor busy.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    /// use tokio::time::timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// let soon = Duration::from_millis(1);
+    /// assert!(timeout(soon, events.ready()).await.is_err()); // dropped: nothing is lost
+    ///
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// assert_eq!(events.ready().await?, Wakeup::Ready);
+    /// ring.waker().wake();
+    /// events.drain(|record| assert_eq!(&record[..], b"hello"))?;
+    /// assert_eq!(events.ready().await?, Wakeup::Woken);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     /// You may drop the future at any time, for example in `select!`. It reads no record, so
@@ -108,11 +175,47 @@ impl<S: Source> AsyncRing<S> {
 
     /// Returns what is read, for all that this type does not offer. Its own `wait` would
     /// block the thread, with all its tasks.
+    ///
+    /// ```
+    /// use ringbuf_core::WaitPolicy;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// events.get_mut().set_policy(WaitPolicy::immediate());
+    /// assert_eq!(events.get_ref().policy(), Some(&WaitPolicy::immediate()));
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// while let Some(record) = events.get_mut().next_record()? {
+    ///     assert_eq!(&record[..], b"hello");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.source
     }
 
     /// Returns what is read, and leaves the runtime.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let events = AsyncRing::new(ring.consumer()?)?;
+    /// ring.producer().output(b"last", Flags::ADAPTIVE)?;
+    /// let mut consumer = events.into_inner();
+    /// let finished = consumer.finish(Duration::ZERO, |record| assert_eq!(&record[..], b"last"))?;
+    /// assert!(finished.is_complete());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> S {
         self.source
@@ -182,6 +285,23 @@ impl Waiting {
 impl<S: Ring> AsyncRing<S> {
     /// Reads all that is there: see [`Consumer::drain`]. It does not wait.
     ///
+    /// ```
+    /// use ringbuf_core::Drained;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// let mut bytes = 0;
+    /// let end = events.drain(|record| bytes += record.len())?;
+    /// assert_eq!((end, bytes), (Drained::Empty, 5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The ring is corrupt.
     #[inline(always)]
@@ -190,6 +310,25 @@ impl<S: Ring> AsyncRing<S> {
     }
 
     /// As [`drain`](Self::drain), until the callback breaks: see [`Consumer::for_each`].
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// ring.producer().output(b"stop", Flags::ADAPTIVE)?;
+    /// let end = events.for_each(|record| match &record[..] {
+    ///     b"stop" => ControlFlow::Break("stopped"),
+    ///     _ => ControlFlow::Continue(()),
+    /// })?;
+    /// assert_eq!(end, ControlFlow::Break("stopped"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The ring is corrupt.
@@ -204,6 +343,27 @@ impl<S: Ring> AsyncRing<S> {
     /// As [`drain`](Self::drain), until the budget is spent. [`Drained::Limit`]: call
     /// [`ready`](Self::ready), which returns at once, and lets other tasks run.
     ///
+    /// ```
+    /// use ringbuf_core::{Budget, Drained};
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// for name in [b"one", b"two"] {
+    ///     ring.producer().output(name, Flags::ADAPTIVE)?;
+    /// }
+    /// let one = Budget::unlimited().records(1);
+    /// let end = events.drain_within(&one, |record| assert_eq!(&record[..], b"one"))?;
+    /// assert_eq!(end, Drained::Limit);
+    /// events.ready().await?; // other tasks run
+    /// events.drain_within(&one, |record| assert_eq!(&record[..], b"two"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The ring is corrupt.
     #[inline(always)]
@@ -216,6 +376,24 @@ impl<S: Ring> AsyncRing<S> {
     }
 
     /// Begins a batch: see [`Consumer::batch`].
+    ///
+    /// ```
+    /// use ringbuf_core::Next;
+    /// use ringbuf_sim::{Flags, SimRing};
+    /// use ringbuf_tokio::AsyncRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = SimRing::new(4096)?;
+    /// let mut events = AsyncRing::new(ring.consumer()?)?;
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// let batch = events.batch();
+    /// let Next::Record(record) = batch.next()? else { panic!("one record was sent") };
+    /// tokio::task::yield_now().await; // the record stays lent
+    /// assert_eq!(&record[..], b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn batch(&mut self) -> Batch<'_, S::Memory> {
         self.source.consumer().batch()
     }

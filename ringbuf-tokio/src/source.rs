@@ -8,6 +8,28 @@ use ringbuf_kernel::{Mapping, RingBuf, RingSet};
 
 /// A ring or a set of rings that a task can read: a [`RingBuf`], a [`RingSet`], or, with
 /// the feature `sim`, the consumer of a simulated ring. Nobody else can implement it.
+///
+/// ```
+/// use std::time::Duration;
+/// use ringbuf_core::Wakeup;
+/// use ringbuf_sim::{Flags, SimRing};
+/// use ringbuf_tokio::{AsyncRing, Source};
+/// use tokio::time::timeout;
+///
+/// /// Whether there is something to read within a second, from a ring or a set.
+/// async fn soon(events: &mut AsyncRing<impl Source>) -> bool {
+///     let ready = timeout(Duration::from_secs(1), events.ready()).await;
+///     matches!(ready, Ok(Ok(Wakeup::Ready)))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ring = SimRing::new(4096)?;
+/// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+/// assert!(soon(&mut AsyncRing::new(ring.consumer()?)?).await);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Source: sealed::Source {}
 
 impl<S: sealed::Source> Source for S {}

@@ -33,6 +33,18 @@ pub struct AsyncUserRing {
 impl AsyncUserRing {
     /// Registers a user ring with the runtime of this thread.
     ///
+    /// ```no_run
+    /// use ringbuf_kernel::UserRingBuf;
+    /// use ringbuf_tokio::AsyncUserRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = AsyncUserRing::new(UserRingBuf::create(64 * 1024)?)?; // a new map
+    /// println!("{} bytes", ring.get_ref().capacity().bytes());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// There is no runtime here, or no file descriptor is left: it takes two.
     ///
@@ -49,6 +61,27 @@ impl AsyncUserRing {
     ///
     /// A drain with `BPF_RB_NO_WAKEUP` does not notify, so it looks again each
     /// [`MAX_SLEEP`](Producer::MAX_SLEEP).
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use ringbuf_kernel::UserRingBuf;
+    /// use ringbuf_tokio::AsyncUserRing;
+    /// use tokio::time::timeout;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut ring = AsyncUserRing::new(UserRingBuf::from_pin("/sys/fs/bpf/commands")?)?;
+    /// match timeout(Duration::from_secs(1), ring.reserve(8)).await {
+    ///     Ok(reserved) => {
+    ///         let mut reservation = reserved??;
+    ///         reservation.copy_from_slice(b"commands");
+    ///         reservation.submit();
+    ///     }
+    ///     Err(_) => println!("no drain has made space for a second"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     /// A future that is dropped has reserved nothing.
@@ -68,17 +101,55 @@ impl AsyncUserRing {
 
     /// Returns the ring, for all that this type does not offer. Its own waits would block
     /// the thread, with all its tasks.
+    ///
+    /// ```no_run
+    /// use ringbuf_kernel::UserRingBuf;
+    /// use ringbuf_tokio::AsyncUserRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut ring = AsyncUserRing::new(UserRingBuf::from_pin("/sys/fs/bpf/commands")?)?;
+    /// let sent = ring.get_mut().submit_all(&[b"one", b"two"])?; // those that fit
+    /// println!("{sent} of 2");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_mut(&mut self) -> &mut UserRingBuf {
         &mut self.ring
     }
 
     /// Returns the ring.
+    ///
+    /// ```no_run
+    /// use ringbuf_kernel::UserRingBuf;
+    /// use ringbuf_tokio::AsyncUserRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = AsyncUserRing::new(UserRingBuf::from_pin("/sys/fs/bpf/commands")?)?;
+    /// println!("map {}, {}", ring.get_ref().id(), ring.get_ref().name());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn get_ref(&self) -> &UserRingBuf {
         &self.ring
     }
 
     /// Returns the ring, and leaves the runtime.
+    ///
+    /// ```no_run
+    /// use ringbuf_kernel::UserRingBuf;
+    /// use ringbuf_tokio::AsyncUserRing;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = AsyncUserRing::new(UserRingBuf::from_pin("/sys/fs/bpf/commands")?)?;
+    /// let shared = ring.into_inner().share(); // from now on, for many threads
+    /// shared.reserve_within(8, None)?.copy_from_slice(b"commands");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> UserRingBuf {
         self.ring

@@ -5,6 +5,14 @@ use core::fmt;
 
 /// Why a record could not be read as this type. The ring is sound, and the next record
 /// can be read.
+///
+/// ```
+/// use ringbuf_typed::{Misfit, Reader};
+///
+/// let misfit = Reader::<u64>::new().take(b"short").unwrap_err();
+/// assert!(matches!(misfit, Misfit::TooShort { has: 5, needs: 8, .. }));
+/// println!("{misfit}"); // what to do
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misfit {

@@ -41,12 +41,27 @@ pub struct Reader<S> {
 
 impl<S: Shape> Reader<S> {
     /// Creates a reader with [`Lengths::AtLeast`].
+    ///
+    /// ```
+    /// use ringbuf_typed::{Lengths, Reader};
+    ///
+    /// let numbers = Reader::<u64>::new();
+    /// assert_eq!(numbers.lengths(), Lengths::AtLeast);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { lengths: Lengths::default(), tally: Tally::default(), shape: PhantomData }
     }
 
     /// Returns this reader with another policy.
+    ///
+    /// ```
+    /// use ringbuf_typed::{Lengths, Reader};
+    ///
+    /// let mut words = Reader::<u32>::new().with_lengths(Lengths::Exact);
+    /// assert!(words.take(&[0; 4]).is_ok());
+    /// assert!(words.take(&[0; 8]).is_err());
+    /// ```
     #[must_use]
     pub fn with_lengths(mut self, lengths: Lengths) -> Self {
         self.lengths = lengths;
@@ -58,6 +73,15 @@ impl<S: Shape> Reader<S> {
     ///
     /// The event lives as long as the borrow of `sample`. To keep it for the whole batch,
     /// pass `record.into_sample().bytes()`, or use [`records`](Self::records).
+    ///
+    /// ```
+    /// use ringbuf_typed::{Misfit, Reader};
+    ///
+    /// let mut numbers = Reader::<u64>::new();
+    /// let number = numbers.take(&[1; 8]).unwrap();
+    /// assert_eq!(*number, 0x0101_0101_0101_0101);
+    /// assert!(matches!(numbers.take(&[1; 7]), Err(Misfit::TooShort { has: 7, needs: 8, .. })));
+    /// ```
     ///
     /// # Errors
     /// [`Misfit`] says what is wrong with this record. It is counted, too.
@@ -117,12 +141,30 @@ impl<S: Shape> Reader<S> {
     }
 
     /// Returns what was counted so far.
+    ///
+    /// ```
+    /// use ringbuf_typed::Reader;
+    ///
+    /// let mut numbers = Reader::<u32>::new();
+    /// for sample in [&[0; 4][..], &[0; 9], &[0; 3]] {
+    ///     let _ = numbers.take(sample);
+    /// }
+    /// let tally = numbers.tally();
+    /// assert_eq!((tally.good, tally.longer, tally.short), (2, 1, 1));
+    /// ```
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally
     }
 
     /// Returns the policy.
+    ///
+    /// ```
+    /// use ringbuf_typed::{Lengths, Reader};
+    ///
+    /// let exact = Reader::<u64>::new().with_lengths(Lengths::Exact);
+    /// assert_eq!(exact.lengths(), Lengths::Exact);
+    /// ```
     #[must_use]
     pub fn lengths(&self) -> Lengths {
         self.lengths
@@ -146,6 +188,15 @@ impl<S> fmt::Debug for Reader<S> {
 
 /// What a [`Reader`] counted. Each record is counted once as `good`, `short`, `long` or
 /// `unknown`.
+///
+/// ```
+/// use ringbuf_typed::{Reader, Tally};
+///
+/// let mut numbers = Reader::<u32>::new();
+/// assert_eq!(numbers.tally(), Tally::default());
+/// assert!(numbers.take(&[0; 3]).is_err());
+/// assert_eq!(numbers.tally().to_string(), "0 good, 1 too short, 0 too long, 0 of unknown kind");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tally {

@@ -7,6 +7,23 @@ use crate::{Fit, Lengths, Misfit, Typed};
 
 /// What a [`Reader`](crate::Reader) can read: each struct with zerocopy's traits, and each
 /// enum of [`records!`](crate::records).
+///
+/// ```
+/// use ringbuf_typed::{Misfit, Reader, Shape};
+/// use zerocopy::{FromBytes, Immutable, KnownLayout};
+///
+/// /// Reads one sample as any shape.
+/// fn one<S: Shape>(sample: &[u8]) -> Result<S::Event<'_>, Misfit> {
+///     Reader::<S>::new().take(sample)
+/// }
+///
+/// #[derive(FromBytes, KnownLayout, Immutable)]
+/// #[repr(C)]
+/// struct Exec {
+///     pid: u32,
+/// }
+/// assert_eq!(one::<Exec>(&7_u32.to_ne_bytes()).map(|exec| exec.pid), Ok(7));
+/// ```
 pub trait Shape {
     /// A record of this shape, borrowed from its bytes.
     type Event<'a>;

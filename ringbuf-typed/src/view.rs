@@ -43,6 +43,17 @@ pub enum Lengths {
 }
 
 /// How a good record fits its type.
+///
+/// ```
+/// use ringbuf_typed::{Fit, Lengths, Reader};
+///
+/// let mut numbers = Reader::<u32>::new().with_lengths(Lengths::ZeroExtend { least: 2 });
+/// let mut fit = |sample: &[u8]| numbers.take(sample).map(|number| number.fit());
+/// assert_eq!(fit(&[1; 4]), Ok(Fit::Exact));
+/// assert_eq!(fit(&[1; 6]), Ok(Fit::Longer));
+/// assert_eq!(fit(&[1; 2]), Ok(Fit::Extended));
+/// assert!(fit(&[1; 1]).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// It has the length of the type.
@@ -88,6 +99,14 @@ enum Value<'a, T> {
 impl<'a, T> Typed<'a, T> {
     /// Returns the bytes after the `T`: a string, or fields that this `T` does not know.
     /// They live as long as the sample.
+    ///
+    /// ```
+    /// use ringbuf_typed::Reader;
+    ///
+    /// let mut ids = Reader::<u32>::new();
+    /// let id = ids.take(b"\0\0\0\0/bin/true").unwrap();
+    /// assert_eq!(id.rest(), b"/bin/true");
+    /// ```
     #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
@@ -95,6 +114,14 @@ impl<'a, T> Typed<'a, T> {
     }
 
     /// Returns how the record fits.
+    ///
+    /// ```
+    /// use ringbuf_typed::{Fit, Reader};
+    ///
+    /// let mut numbers = Reader::<u32>::new();
+    /// assert_eq!(numbers.take(&[0; 4]).unwrap().fit(), Fit::Exact);
+    /// assert_eq!(numbers.take(&[0; 9]).unwrap().fit(), Fit::Longer);
+    /// ```
     #[inline]
     #[must_use]
     pub fn fit(&self) -> Fit {
@@ -107,6 +134,14 @@ impl<'a, T> Typed<'a, T> {
 
     /// Returns the `T` in the ring, which lives as long as the sample. Returns `None`
     /// if this is a copy.
+    ///
+    /// ```
+    /// use ringbuf_typed::{Lengths, Reader};
+    ///
+    /// let mut pairs = Reader::<[u8; 2]>::new().with_lengths(Lengths::ZeroExtend { least: 1 });
+    /// assert_eq!(pairs.take(&[1, 2]).unwrap().in_place(), Some(&[1, 2]));
+    /// assert_eq!(pairs.take(&[1]).unwrap().in_place(), None); // [1, 0], a copy
+    /// ```
     #[inline]
     #[must_use]
     pub fn in_place(&self) -> Option<&'a T> {

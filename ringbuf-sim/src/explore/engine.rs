@@ -68,6 +68,30 @@ pub struct Scheduler {
 }
 
 /// What a [`Scheduler`] must know of the things that its parties share.
+///
+/// ```
+/// use ringbuf_sim::explore::{Access, Scheduler, World, step};
+///
+/// /// Nothing is shared. If all rest, time passes.
+/// struct Rest;
+///
+/// impl World for Rest {
+///     fn may_go_on(&self, _: usize, _: Access) -> bool {
+///         true
+///     }
+///
+///     fn at_rest(&mut self, scheduler: &mut Scheduler) -> Result<bool, String> {
+///         let Some(next) = scheduler.next_time() else { return Ok(true) };
+///         scheduler.clock().set(next);
+///         Ok(false)
+///     }
+/// }
+///
+/// let mut scheduler = Scheduler::new(1, 1);
+/// let party = scheduler.add("sleeper", || _ = step(Access::Stall(50)));
+/// scheduler.run(&mut Rest, 100).unwrap();
+/// assert!(scheduler.has_ended(party) && scheduler.now() > 50);
+/// ```
 pub trait World {
     /// Returns true if this party, whose next step is `next`, can take it. A scheduler
     /// asks for parties that have not ended and do not rest. Only
@@ -225,6 +249,22 @@ impl Scheduler {
     }
 
     /// Returns the last steps, each with the name of its party.
+    ///
+    /// ```
+    /// # use ringbuf_sim::explore::{Access, Scheduler, World, step};
+    /// # struct Rest;
+    /// # impl World for Rest {
+    /// #     fn may_go_on(&self, _: usize, _: Access) -> bool { true }
+    /// #     fn at_rest(&mut self, _: &mut Scheduler) -> Result<bool, String> { Ok(true) }
+    /// # }
+    /// let mut scheduler = Scheduler::new(1, 1);
+    /// let party = scheduler.add("only", || unreachable!("it is replaced before it begins"));
+    /// scheduler.replace(party, 0, || _ = step(Access::Fence));
+    /// scheduler.keep_trace();
+    /// scheduler.run(&mut Rest, 100).unwrap();
+    /// assert_eq!(scheduler.trace().last(), Some(&("only".into(), Access::Fence)));
+    /// assert_eq!(scheduler.steps(), 2); // it begins, and makes the fence
+    /// ```
     #[must_use]
     pub fn trace(&self) -> Vec<(String, Access)> {
         let name = |who: usize| match self.parties.get(who) {

@@ -85,6 +85,21 @@ type Reader = dyn Fn(&[ExploredRing]) -> Ended;
 
 /// Runs a reader under the schedules of these seeds, as [`Explore`] does by default.
 ///
+/// ```
+/// use ringbuf_sim::explore::explore;
+///
+/// let seen = explore(0..20, |ring| {
+///     let mut consumer = ring.consumer()?;
+///     loop {
+///         while let Some(record) = consumer.next_record()? {
+///             ring.received(&record);
+///         }
+///         consumer.wait(None)?;
+///     }
+/// });
+/// assert_eq!(seen.seeds, 20);
+/// ```
+///
 /// # Panics
 /// If a run goes wrong, with the report.
 pub fn explore(seeds: Range<u64>, reader: impl Fn(&ExploredRing) -> Ended + 'static) -> Explored {
@@ -132,6 +147,15 @@ impl Explore {
 
     /// Sets the seeds. One seed alone is a replay: `seeds(17..=17)`.
     ///
+    /// ```
+    /// use ringbuf_sim::explore::{Explore, ExploredRing};
+    ///
+    /// let reader = |_: &ExploredRing| Ok(()); // ends too early
+    /// let failure = Explore::new().find(reader).unwrap_err();
+    /// let again = Explore::new().seeds(failure.seed..=failure.seed).find(reader).unwrap_err();
+    /// assert_eq!(again.what, failure.what);
+    /// ```
+    ///
     /// # Panics
     /// If there is none.
     pub fn seeds(mut self, seeds: impl RangeBounds<u64>) -> Self {
@@ -165,6 +189,19 @@ impl Explore {
 
     /// Sets the size of each ring in bytes, a power of two from 32 on. By default each seed
     /// draws a small one. Each run allocates it.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// let seen = Explore::new().seeds(0..20).capacity(32).actions(100).run(|ring| {
+    ///     let mut consumer = ring.consumer()?;
+    ///     loop {
+    ///         consumer.drain(|record| ring.received(&record))?;
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// assert!(seen.refused > 0); // a full ring
+    /// ```
     ///
     /// # Panics
     /// If it is no power of two, or not from 32 bytes to 1 GiB.
@@ -212,6 +249,19 @@ impl Explore {
 
     /// Sets the largest number of deaths in a run. Without deaths, the closure is called
     /// once.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// let seen = Explore::new().seeds(0..20).deaths(0).all_notify().run(|ring| {
+    ///     let mut consumer = ring.consumer()?;
+    ///     loop {
+    ///         consumer.drain(|record| ring.received(&record))?;
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// assert_eq!((seen.deaths, seen.again), (0, 0));
+    /// ```
     pub fn deaths(mut self, most: u64) -> Self {
         self.settings.deaths = most;
         self
@@ -269,6 +319,14 @@ impl Explore {
 
     /// Runs a reader of one ring, and returns the first failure.
     ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// // This reader reads nothing.
+    /// let failure = Explore::new().find(|ring| Ok(drop(ring.consumer()?))).unwrap_err();
+    /// assert!(failure.what.starts_with("lost"));
+    /// ```
+    ///
     /// # Errors
     /// [`Failure`].
     pub fn find(
@@ -291,6 +349,20 @@ impl Explore {
     }
 
     /// Runs a reader of several rings, and returns the first failure.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// // This reader leaves out the second ring.
+    /// let result = Explore::new().seeds(0..20).rings(2).find_set(|rings| {
+    ///     let mut consumer = rings[0].consumer()?;
+    ///     loop {
+    ///         consumer.drain(|record| rings[0].received(&record))?;
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// assert!(result.unwrap_err().what.contains("not read"));
+    /// ```
     ///
     /// # Errors
     /// [`Failure`].

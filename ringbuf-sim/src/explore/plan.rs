@@ -183,6 +183,13 @@ impl Plan {
 
     /// Returns the capacity of the ring.
     ///
+    /// ```
+    /// use ringbuf_sim::explore::Plan;
+    ///
+    /// let plan = Plan::new(7);
+    /// assert_eq!(plan.capacity().bytes(), plan.capacity);
+    /// ```
+    ///
     /// # Panics
     /// If no ring can have this capacity.
     #[must_use]
@@ -191,6 +198,14 @@ impl Plan {
     }
 
     /// Returns the size of the plan, which shrinking reduces.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::{Act, Plan};
+    ///
+    /// let mut plan = Plan::new(7);
+    /// plan.producers = vec![vec![Act::Reserve { len: 8 }]];
+    /// assert_eq!(plan.size(), 2); // one producer, one action
+    /// ```
     #[must_use]
     pub fn size(&self) -> usize {
         self.producers.len() + self.producers.iter().map(Vec::len).sum::<usize>()
@@ -268,6 +283,13 @@ impl Random {
     }
 
     /// Returns one of these.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Random;
+    ///
+    /// let mut random = Random::new(1);
+    /// assert!([8, 24].contains(&random.pick(&[8, 24])));
+    /// ```
     ///
     /// # Panics
     /// If there are none.

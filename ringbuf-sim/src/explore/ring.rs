@@ -135,6 +135,20 @@ fn first_word(position: Position, width: Width) -> u64 {
 impl ExploredRing {
     /// Returns the consumer of this ring.
     ///
+    /// ```
+    /// use ringbuf_sim::SimError;
+    /// use ringbuf_sim::explore::explore;
+    ///
+    /// explore(0..20, |ring| {
+    ///     let mut consumer = ring.consumer()?;
+    ///     assert!(matches!(ring.consumer(), Err(SimError::SecondConsumer)));
+    ///     loop {
+    ///         consumer.drain(|record| ring.received(&record))?;
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// ```
+    ///
     /// # Errors
     /// [`SimError::SecondConsumer`] while another one lives; [`SimError::Corrupt`] never.
     pub fn consumer(&self) -> Result<Consumer<ExploredMemory>, SimError> {
@@ -154,6 +168,24 @@ impl ExploredRing {
     ///
     /// After a death, everything from the stored consumer position on comes again, and
     /// nothing before it.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// // This reader leaves out empty samples.
+    /// let result = Explore::new().find(|ring| {
+    ///     let mut consumer = ring.consumer()?;
+    ///     loop {
+    ///         consumer.drain(|record| {
+    ///             if !record.is_empty() {
+    ///                 ring.received(&record);
+    ///             }
+    ///         })?;
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// println!("{}", result.unwrap_err());
+    /// ```
     pub fn received(&self, sample: &[u8]) {
         if step(Access::Receive) {
             self.state().check.borrow_mut().received(sample);
@@ -194,12 +226,41 @@ impl ExploredRing {
 
     /// Returns true if the reader has to end, because all producers have ended; see
     /// [`Explore::stops`](super::Explore::stops).
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// Explore::new().seeds(0..20).stops().run(|ring| {
+    ///     let mut consumer = ring.consumer()?;
+    ///     loop {
+    ///         let last = ring.is_stopping(); // before the drain, which then reads the rest
+    ///         consumer.drain(|record| ring.received(&record))?;
+    ///         if last {
+    ///             return Ok(());
+    ///         }
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// ```
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.bench.stopping.get()
     }
 
     /// Returns the size of the data area.
+    ///
+    /// ```
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// Explore::new().seeds(0..20).capacity(256).run(|ring| {
+    ///     assert_eq!(ring.capacity().bytes(), 256);
+    ///     let mut consumer = ring.consumer()?;
+    ///     loop {
+    ///         consumer.drain(|record| ring.received(&record))?;
+    ///         consumer.wait(None)?;
+    ///     }
+    /// });
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.state().capacity

@@ -15,6 +15,22 @@ use super::ring::Bench;
 use super::{ExploredMemory, ExploredRing};
 
 /// A set of explored rings: core's [`RingSet`], which also reads the kernel's rings.
+///
+/// ```
+/// use ringbuf_core::WaitPolicy;
+/// use ringbuf_sim::explore::{Explore, ExploredRing, ExploredSet};
+///
+/// Explore::new().seeds(0..20).rings(3).run_set(|rings| {
+///     let mut set: ExploredSet<ExploredRing> = rings[0].ring_set(WaitPolicy::immediate());
+///     for ring in rings {
+///         set.insert(ring.consumer()?, ring.clone())?;
+///     }
+///     loop {
+///         set.drain(|ring, record| ring.received(&record))?;
+///         set.wait(None)?;
+///     }
+/// });
+/// ```
 pub type ExploredSet<T> = RingSet<ExploredSetHost, T, Vec<Slot<Consumer<ExploredMemory>, T>>>;
 
 /// The clock and the sleeps of a set of explored rings.
