@@ -51,8 +51,9 @@ impl<M: ConsumerMemory> Batch<'_, M> {
         // All known bytes go through the slow path, which checks the limits again.
         self.cut_window(0);
         walk.beyond.set(walk.beyond.get() + end.distance(start, width));
-        let skipped = self.headers(start, end).saturating_sub(1);
-        walk.discarded.set(walk.discarded.get().saturating_sub(skipped));
+        let discarded = walk.discarded.get();
+        let skipped = self.headers(start, end, discarded).saturating_sub(1);
+        walk.discarded.set(discarded.saturating_sub(skipped));
         // The record before is no longer known. A batch that has become empty holds back
         // what the last one did; otherwise everything before the record goes back.
         let empty = start == self.consumer.consumed;
@@ -63,11 +64,12 @@ impl<M: ConsumerMemory> Batch<'_, M> {
     }
 
     /// Counts the records from `start` to `end`: one that was delivered, and the
-    /// discarded ones after it.
-    fn headers(&self, start: Position, end: Position) -> u64 {
+    /// discarded ones after it, of which there are `most` at most. Hostile memory may
+    /// show more now; they are not looked at.
+    fn headers(&self, start: Position, end: Position, most: u64) -> u64 {
         let (mut at, mut count) = (start, 0);
         let mut left = end.distance(start, self.consumer.memory.width());
-        while left != 0 {
+        while left != 0 && count <= most {
             // SAFETY: a record begins at `at`. It is not before the consumed position,
             // and before the one that this batch has reached, so it is produced and not
             // given back (T2).

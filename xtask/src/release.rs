@@ -59,7 +59,9 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<u8> {
         cargo.current_dir(&folder).args(line.split_whitespace()).args(features);
         cargo
     };
-    failed |= !passes(&mut cargo("test --workspace --no-fail-fast"))?;
+    // Each with all that it can have: its examples and tests rely on it.
+    let all = "ringbuf-kernel/zerocopy,ringbuf-sim/explore,ringbuf-tokio/sim";
+    failed |= !passes(&mut cargo(&format!("test --workspace --no-fail-fast --features {all}")))?;
     let doc = "doc --workspace --no-deps";
     failed |= !passes(cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     let installed = folder.join("installed");
