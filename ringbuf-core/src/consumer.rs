@@ -116,6 +116,7 @@ impl<M: ConsumerMemory> Consumer<M> {
     pub(crate) fn store_published(&mut self, position: Position) {
         let position = position.wrap(self.memory.width());
         if self.published != position && self.is_sole_consumer() {
+            self.memory.before_publish(self.position(), self.counts);
             // SAFETY: C1 by the contract of `new`; a batch, which lends samples, borrows
             // this consumer, so none lives (T4).
             unsafe { self.memory.store_consumer_pos(position, Release) };
@@ -241,6 +242,17 @@ impl<M: ConsumerMemory> Consumer<M> {
 
     /// Counts the records that this consumer has passed. A batch that still lives
     /// is not included.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// consumer.drain(|_| ())?;
+    /// assert_eq!(consumer.counts().to_string(), "1 delivered, 0 discarded");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
@@ -283,6 +295,19 @@ pub enum Armed {
 }
 
 /// The records that a consumer has passed.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+/// ring.producer().reserve(8)?.discard(Flags::ADAPTIVE);
+/// let mut consumer = ring.consumer()?;
+/// consumer.drain(|_| ())?;
+/// let Counts { delivered, discarded, .. } = consumer.counts();
+/// assert_eq!((delivered, discarded), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -290,6 +315,36 @@ pub struct Counts {
     pub delivered: u64,
     /// Discarded records skipped.
     pub discarded: u64,
+}
+
+impl Counts {
+    /// Returns the sum of two readers, or of two rings.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let other = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let (mut first, second) = (ring.consumer()?, other.consumer()?);
+    /// first.drain(|_| ())?;
+    /// assert_eq!(first.counts().plus(second.counts()).delivered, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered.wrapping_add(other.delivered),
+            discarded: self.discarded.wrapping_add(other.discarded),
+        }
+    }
+
+    pub(crate) const fn minus(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered.saturating_sub(other.delivered),
+            discarded: self.discarded.saturating_sub(other.discarded),
+        }
+    }
 }
 
 impl fmt::Display for Counts {

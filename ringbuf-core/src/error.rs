@@ -107,6 +107,16 @@ pub enum CorruptReason {
         /// The producer position.
         producer: Position,
     },
+    /// The overwrite position of a ring in overwrite mode is not a multiple of 8, or does
+    /// not fit to the producer position. The kernel keeps it behind, by at most the
+    /// capacity less one header.
+    #[non_exhaustive]
+    OverwriteOutOfRange {
+        /// The overwrite position.
+        overwrite: Position,
+        /// The producer position.
+        producer: Position,
+    },
     /// A record is longer than what has been produced.
     #[non_exhaustive]
     RecordTooLong {
@@ -151,6 +161,12 @@ impl fmt::Display for Corrupt {
                  is behind it, or ahead of it by more than the size of the ring; check whether \
                  another process reads this ring, or writes it if it is a user ring; then \
                  create a new map"
+            ),
+            CorruptReason::OverwriteOutOfRange { overwrite, producer } => write!(
+                f,
+                "corrupt ring buffer at consumer position {at}: the overwrite position \
+                 {overwrite} does not fit to the producer position {producer}; check that the \
+                 map is in overwrite mode (BPF_F_RB_OVERWRITE), or create a new map"
             ),
             CorruptReason::RecordTooLong { footprint, available } => write!(
                 f,

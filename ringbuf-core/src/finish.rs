@@ -7,10 +7,8 @@ use core::ops::ControlFlow;
 use core::time::Duration;
 
 use crate::each::Limit;
-use crate::walk::{self, Area};
 use crate::{
-    Armed, Batch, Consumer, ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, Position,
-    Record, WaitHost,
+    Armed, Batch, Consumer, ConsumerMemory, Corrupt, Counts, Drained, Position, Record, WaitHost,
 };
 
 /// The longest sleep at a busy record. Its commit notifies, and so ends the sleep, unless
@@ -315,40 +313,16 @@ impl Goal {
         let produced = consumer.lag()?;
         let left = self.left(consumer).min(produced);
         let Counts { delivered, discarded, .. } = consumer.counts;
-        let mut finished = Finished {
+        let unread = consumer.unread_within(left)?;
+        Ok(Finished {
             delivered: delivered.wrapping_sub(self.before.delivered),
             discarded: discarded.wrapping_sub(self.before.discarded),
             left,
+            left_records: unread.records,
+            in_flight: unread.in_flight,
+            in_flight_bytes: unread.in_flight_bytes,
             later: produced - left,
-            ..Finished::default()
-        };
-        consumer.count_left(&mut finished)?;
-        Ok(finished)
-    }
-}
-
-impl<M: ConsumerMemory> Consumer<M> {
-    /// Counts the records that are left, by their headers.
-    fn count_left(&self, finished: &mut Finished) -> Result<(), Corrupt> {
-        let (mut at, mut available) = (self.consumed, finished.left);
-        while available > 0 {
-            // SAFETY: `available` bytes are produced from `at` on, which are whole records,
-            // and none of them is released: they are not consumed (T2, C1).
-            let header = unsafe { walk::header(&self.memory, Area::of(&self.memory), at) };
-            let footprint = header.footprint();
-            if footprint > available {
-                let position = at.wrap(self.memory.width());
-                let reason = CorruptReason::RecordTooLong { footprint, available };
-                return Err(self.corrupted(Corrupt { position, reason }));
-            }
-            finished.left_records += 1;
-            if header.is_busy() {
-                finished.in_flight += 1;
-                finished.in_flight_bytes += footprint;
-            }
-            (at, available) = (at.advance_unwrapped(footprint), available - footprint);
-        }
-        Ok(())
+        })
     }
 }
 

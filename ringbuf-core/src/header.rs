@@ -121,6 +121,8 @@ impl SampleLen {
     /// (`RINGBUF_MAX_RECORD_SZ`, kernel/bpf/ringbuf.c).
     pub const MAX: u32 = u32::MAX / 4;
 
+    pub(crate) const ZERO: Self = Self(0);
+
     /// Returns a length of `bytes`, or `None` if the length word cannot hold it.
     #[inline]
     #[expect(clippy::as_conversions, reason = "checked to fit; try_from is not const")]

@@ -17,12 +17,16 @@
 //! |---|---|---|---|
 //! | consumer | [`Consumer`], [`Batch`], [`Record`] | [`ConsumerMemory`] | consumer position |
 //! | producer | [`Producer`], [`Reservation`] | [`ProducerMemory`] | producer position |
+//! | reader in turns | [`PageReader`], [`Visit`] | [`ConsumerMemory`] | consumer position, while it is its turn |
+//! | inspector | [`Inspector`], [`Tap`] | [`InspectMemory`] | none: it stores nothing |
+//! | reader of an overwriting ring | [`OverwriteReader`], [`Snapshot`] | [`OverwriteMemory`] | consumer position, as a hint |
 //!
-//! A backing implements one of the two `unsafe` traits. Each method takes the
+//! A backing implements one of these `unsafe` traits. Each method takes the
 //! memory ordering as an argument, and the backing passes it on unchanged. So a
 //! model checker explores exactly the ordering that runs on the kernel's pages.
 //!
-//! [`MappedConsumer`] and [`MappedProducer`] are the backings over mapped memory.
+//! [`MappedConsumer`], [`MappedProducer`] and [`MappedInspector`] are the backings over
+//! mapped memory.
 //! Both `ringbuf-sim` and `ringbuf-kernel` use them.
 //!
 //! # Words
@@ -85,16 +89,23 @@ mod each;
 mod error;
 mod finish;
 mod header;
+mod inspect;
 mod left_open;
+mod losses;
 mod mapped;
 mod memory;
+mod merge;
+mod overwrite;
+mod page_reader;
 mod position;
 mod producer;
 mod put_back;
 mod read_into;
 mod release;
+mod saved;
 mod set;
 mod tail;
+mod unread;
 mod wait;
 mod walk;
 mod watch;
@@ -107,15 +118,29 @@ pub use each::Drained;
 pub use error::{CapacityError, Corrupt, CorruptReason, ReserveError};
 pub use finish::{FinishError, Finished};
 pub use header::{Header, PageOffset, SampleLen};
-pub use mapped::{DataStart, MappedConsumer, MappedProducer};
+pub use inspect::{Head, HeadRecord, InspectMemory, Inspector, Look, Observed, Pending, Tap};
+pub use losses::{Accounting, Attempts, Gap, ProgramCounts};
+pub use mapped::{
+    DataStart, DataWindow, MappedConsumer, MappedInspector, MappedOverwrite, MappedProducer,
+};
 pub use memory::{Backend, ConsumerMemory, ProducerMemory, RingMemory};
+pub use merge::{
+    Lane, Merge, MergeArmed, MergeBatch, MergeCounts, Merged, Node, OneConsumer, RingCounts, Round,
+};
+pub use overwrite::{
+    Lost, NewestFirst, NextCopy, OverwriteCounts, OverwriteMemory, OverwriteReader,
+    ProducersStopped, RecordCopy, Snapshot, StoreOrder, Tso, Validator,
+};
+pub use page_reader::{PageReader, Turn, TurnState, TurnStep, Visit, Visited};
 pub use position::{Capacity, Offset, Position, Width};
 pub use producer::{
     OwnedReservation, Produced, Producer, RawReservation, Reservation, ReserveWaitError,
     SubmitBatch,
 };
 pub use read_into::ReadError;
+pub use saved::{CountSaver, ResumeError, Resumed, SavedWords};
 pub use set::{Ready, Refused, RingFailed, RingSet, SetHost, Slot, Slots, Token};
+pub use unread::Unread;
 pub use wait::{
     WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes,
     Wakeup,

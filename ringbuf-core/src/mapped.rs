@@ -3,6 +3,8 @@
 //! The kernel's map and the simulator's memfd have the same pages, so both use
 //! these backings. `K` keeps the mapping alive.
 
+mod inspect;
+mod overwrite;
 mod pages;
 
 use core::ptr::NonNull;
@@ -10,6 +12,7 @@ use core::slice;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 use core::time::Duration;
 
+pub use self::inspect::{DataWindow, MappedInspector};
 pub use self::pages::DataStart;
 use self::pages::{Pages, acquired};
 
@@ -30,6 +33,14 @@ pub struct MappedConsumer<K> {
 /// the consumer page read-only.
 #[derive(Debug)]
 pub struct MappedProducer<K> {
+    pages: Pages,
+    keep: K,
+}
+
+/// The view of a reader of a ring in overwrite mode. The consumer page is writable, the
+/// rest read-only. It copies samples, because producers may write over them.
+#[derive(Debug)]
+pub struct MappedOverwrite<K> {
     pages: Pages,
     keep: K,
 }
@@ -115,6 +126,10 @@ macro_rules! new_view {
 }
 new_view!(MappedConsumer, "the consumer page");
 new_view!(MappedProducer, "the producer page and the data");
+new_view!(
+    MappedOverwrite,
+    "the consumer page. M9 of [`OverwriteMemory`](crate::OverwriteMemory) holds, too."
+);
 
 // SAFETY: M1 to M5 hold by the contract of `MappedConsumer::new`. Each method of
 // `Pages` makes the one access that it names, with the ordering given (M3).
@@ -233,6 +248,11 @@ impl<K> MappedConsumer<K> {
 }
 
 impl<K> MappedProducer<K> {
+    /// Returns the address of the first byte of the data. Nothing is read.
+    pub fn data_address(&self) -> *mut u8 {
+        self.pages.data.address_mut()
+    }
+
     /// Returns the length word at `at`, for a simulated kernel. It reads the
     /// headers of other records (`pending_pos`) and exchanges its own.
     ///
@@ -246,8 +266,19 @@ impl<K> MappedProducer<K> {
     /// Stores a position into the second word of the producer page. Kernels with
     /// `pending_pos` keep it there (6.10 and stable backports).
     pub fn store_pending_pos(&self, position: Position, order: Ordering) {
+        self.store_in_producer_page(1, position, order);
+    }
+
+    /// Stores a position into the third word of the producer page. Kernels with overwrite
+    /// mode keep the overwrite position there (6.19).
+    pub fn store_overwrite_pos(&self, position: Position, order: Ordering) {
+        self.store_in_producer_page(2, position, order);
+    }
+
+    fn store_in_producer_page(&self, index: usize, position: Position, order: Ordering) {
+        let at = index * self.pages.second_position();
         // SAFETY: the producer page is a whole page, mapped writable (M1).
-        let word = unsafe { self.pages.producer_pos.byte_add(self.pages.second_position()) };
+        let word = unsafe { self.pages.producer_pos.byte_add(at) };
         self.pages.store_position(word, position, order);
     }
 }

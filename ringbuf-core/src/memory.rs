@@ -9,7 +9,8 @@
 use core::sync::atomic::Ordering;
 
 use crate::{
-    AlignedBytes, Capacity, Header, Offset, PageOffset, Position, SampleLen, WaitHost, Width,
+    AlignedBytes, Capacity, Counts, Header, Offset, PageOffset, Position, SampleLen, WaitHost,
+    Width,
 };
 
 /// What every role needs to know about a ring: its shape and its owner.
@@ -79,6 +80,15 @@ pub unsafe trait ConsumerMemory: RingMemory {
     /// Loads the producer position. The producer may move it at any time.
     fn load_producer_pos(&self, order: Ordering) -> Position;
 
+    /// The consumer calls this just before each store of the consumer position. It has
+    /// passed `counts` records, up to the consumed `position`, which is at or after the one
+    /// that it is going to store. A backing can save both for the next reader
+    /// ([`CountSaver`](crate::CountSaver)). The default does nothing.
+    #[inline(always)]
+    fn before_publish(&self, position: Position, counts: Counts) {
+        let _ = (position, counts);
+    }
+
     /// Stores the consumer position. This gives the space before it back to the
     /// producers.
     ///
@@ -106,6 +116,17 @@ pub unsafe trait ConsumerMemory: RingMemory {
 
     /// Makes a memory fence.
     fn fence(&self, order: Ordering);
+
+    /// Tells the processor that the record at `at` will be read soon. A merge calls this, which
+    /// reads many rings in turn.
+    ///
+    /// It is a hint, and no access: nothing may be produced at `at`, and the default does
+    /// nothing. A backing over mapped pages gives the
+    /// [address](crate::DataStart::address) to the instruction of its processor.
+    #[inline(always)]
+    fn prefetch(&self, data: Self::Data, at: Offset) {
+        let _ = (data, at);
+    }
 }
 
 /// A ring in mapped pages that can also wait. Real and simulated rings implement

@@ -38,6 +38,8 @@ impl Width {
 pub struct Position(u64);
 
 impl Position {
+    pub(crate) const ZERO: Self = Self(0);
+
     /// Returns the position `value`, reduced to `width`.
     #[inline]
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod batch;
 mod owned;
+mod page;
 mod produced;
 mod reservation;
 mod room;

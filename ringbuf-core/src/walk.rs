@@ -257,6 +257,24 @@ impl<M: ConsumerMemory> Consumer<M> {
         (cursor, None)
     }
 
+    /// As [`plain`](Self::plain), but skips nothing. Returns the record's position and length,
+    /// and the cursor after it.
+    #[inline(always)]
+    pub(crate) fn plain_here(
+        &self,
+        cursor: Cursor,
+        area: Area<M>,
+    ) -> Option<(Position, SampleLen, Cursor)> {
+        if cursor.window == 0 {
+            return None;
+        }
+        // SAFETY: as in `plain`.
+        let header = unsafe { header(&self.memory, area, cursor.position) };
+        let footprint = (u64::from(header.to_bits()) + 15) & !7;
+        (footprint <= cursor.window)
+            .then(|| (cursor.position, header.plain_len(), cursor.pass(footprint)))
+    }
+
     /// Returns the cursor after the record at `cursor` if that record is in the
     /// window, plain, and has exactly this length.
     ///

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringbuf_core::{
-    Capacity, ConsumerMemory, Header, Offset, PageOffset, Position, ProducerMemory, RingMemory,
-    SampleLen, WaitHost, WakeCause, Wakes, Width,
+    Capacity, ConsumerMemory, Header, InspectMemory, Offset, OverwriteMemory, PageOffset, Position,
+    ProducerMemory, RingMemory, SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 
 use crate::KernelMemory;
@@ -159,6 +159,78 @@ unsafe impl<M: ConsumerMemory> ConsumerMemory for ByteOrdered<M> {
     }
 }
 
+// SAFETY: M1 to M4, M6 and M8 hold as for the memory below.
+unsafe impl<M: InspectMemory> InspectMemory for ByteOrdered<M> {
+    fn capacity(&self) -> Capacity {
+        self.memory.capacity()
+    }
+
+    fn width(&self) -> Width {
+        self.memory.width()
+    }
+
+    fn load_consumer_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_consumer_pos(order), self.memory.width())
+    }
+
+    fn load_producer_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_producer_pos(order), self.memory.width())
+    }
+
+    fn load_pending_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_pending_pos(order), self.memory.width())
+    }
+
+    fn load_header(&self, at: Offset, order: Ordering) -> Option<Header> {
+        self.memory.load_header(at, order).map(|header| self.header(header))
+    }
+
+    fn copy_sample(&self, at: Offset, to: &mut [u8]) -> bool {
+        self.memory.copy_sample(at, to)
+    }
+
+    fn fence(&self, order: Ordering) {
+        self.memory.fence(order);
+    }
+}
+
+// SAFETY: as for the consumer. M9 as for the memory below.
+unsafe impl<M: OverwriteMemory> OverwriteMemory for ByteOrdered<M> {
+    fn initial_consumer_pos(&self) -> Position {
+        self.position(self.memory.initial_consumer_pos(), self.memory.width())
+    }
+
+    fn store_consumer_pos(&self, position: Position, order: Ordering) {
+        self.memory.store_consumer_pos(self.position(position, self.memory.width()), order);
+    }
+
+    fn load_producer_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_producer_pos(order), self.memory.width())
+    }
+
+    fn load_overwrite_pos(&self, order: Ordering) -> Position {
+        self.position(self.memory.load_overwrite_pos(order), self.memory.width())
+    }
+
+    unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
+        // SAFETY: the caller guarantees it.
+        self.header(unsafe { self.memory.load_header(at, order) })
+    }
+
+    unsafe fn copy_sample(&self, at: Offset, buffer: &mut [u8]) {
+        // SAFETY: the caller guarantees it.
+        unsafe { self.memory.copy_sample(at, buffer) };
+    }
+
+    fn fence(&self, order: Ordering) {
+        self.memory.fence(order);
+    }
+
+    fn is_tso(&self) -> bool {
+        self.memory.is_tso()
+    }
+}
+
 // SAFETY: as for the consumer.
 unsafe impl<M: ProducerMemory> ProducerMemory for ByteOrdered<M> {
     type SampleMut<'a>
@@ -211,6 +283,10 @@ unsafe impl<M: KernelMemory> KernelMemory for ByteOrdered<M> {
 
     fn store_pending_pos(&self, position: Position, order: Ordering) {
         self.memory.store_pending_pos(self.position(position, self.memory.width()), order);
+    }
+
+    fn store_overwrite_pos(&self, position: Position, order: Ordering) {
+        self.memory.store_overwrite_pos(self.position(position, self.memory.width()), order);
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {

@@ -20,13 +20,16 @@ pub(crate) struct Event {
     waker: SimWaker,
     notifications: AtomicU64,
     start: Instant,
+    /// Nanoseconds by which the clock has jumped.
+    jumped: AtomicU64,
 }
 
 impl Event {
     pub(crate) fn new() -> io::Result<Self> {
         let start = Instant::now();
         let (fd, waker) = (eventfd()?, SimWaker::new(start)?);
-        Ok(Self { fd, waker, notifications: AtomicU64::new(0), start })
+        let (notifications, jumped) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { fd, waker, notifications, start, jumped })
     }
 
     /// A waker of these sleeps.
@@ -60,6 +63,12 @@ impl Event {
         }))
     }
 
+    /// Moves the clock forward.
+    pub(crate) fn jump(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.jumped.fetch_add(nanos, Ordering::Relaxed);
+    }
+
     /// Returns the number of notifications so far.
     pub(crate) fn notifications(&self) -> u64 {
         self.notifications.load(Ordering::Relaxed)
@@ -71,7 +80,7 @@ impl WaitHost for Event {
     type Error = io::Error;
 
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.start.elapsed() + Duration::from_nanos(self.jumped.load(Ordering::Relaxed))
     }
 
     fn pause(&self, time: Duration) {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::LockError;
+
 /// Wakeup flags of a commit, with the kernel's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub u64);
@@ -25,7 +27,7 @@ impl Flags {
 pub struct Query;
 
 impl Query {
-    /// Bytes produced and not consumed.
+    /// Bytes produced and not consumed. In overwrite mode, those that are still there.
     pub const AVAIL_DATA: u64 = 0;
     /// Capacity in bytes.
     pub const RING_SIZE: u64 = 1;
@@ -33,6 +35,8 @@ impl Query {
     pub const CONS_POS: u64 = 2;
     /// Producer position.
     pub const PROD_POS: u64 = 3;
+    /// Overwrite position (6.19).
+    pub const OVERWRITE_POS: u64 = 4;
 }
 
 /// Why a reservation was refused.
@@ -49,6 +53,12 @@ pub enum Refused {
     /// ([`PendingPos::Compared`](crate::PendingPos::Compared)) all later records
     /// are refused, too.
     PendingInTheWay,
+    /// The lock could not be had.
+    Lock(LockError),
+    /// This kernel grants the record, although it is larger than the ring, and the program
+    /// then writes outside the memory of the ring (before 5.13, CVE-2021-3489). The simulator
+    /// has no such memory.
+    WouldOverrun,
     /// The caller is a child of `fork`, but the simulated kernel belongs to its
     /// parent.
     Forked,
@@ -57,6 +67,11 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Lock(error) => return error.fmt(f),
+            Self::WouldOverrun => {
+                "this kernel grants a record larger than the ring, which overruns its memory \
+                 (CVE-2021-3489): simulate Linux 5.13 or later"
+            }
             Self::TooLarge => "the record is larger than the ring: use a larger ring",
             Self::Full => "the ring is full: try again after the consumer has released space",
             Self::Forked => {
@@ -108,6 +123,8 @@ impl std::error::Error for OutputError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DynptrError {
+    /// This kernel does not have the helper, so the program does not load: `-EINVAL`.
+    NoHelper,
     /// A flag is set, but no flags exist yet: `-EINVAL`.
     UnknownFlags,
     /// The length is above the limit of a dynptr, 2^24 - 1 bytes: `-E2BIG`.
@@ -124,7 +141,7 @@ impl DynptrError {
     #[must_use]
     pub const fn errno(self) -> i64 {
         match self {
-            Self::UnknownFlags | Self::Refused(_) => -22,
+            Self::NoHelper | Self::UnknownFlags | Self::Refused(_) => -22,
             Self::TooLarge => -7,
         }
     }
@@ -133,6 +150,9 @@ impl DynptrError {
 impl fmt::Display for DynptrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoHelper => f.write_str(
+                "this kernel has no bpf_ringbuf_reserve_dynptr: simulate Linux 5.19 or later",
+            ),
             Self::UnknownFlags => f.write_str("a reservation takes no flags: pass 0"),
             Self::TooLarge => {
                 f.write_str("the length is too large: a dynptr holds at most 2^24 - 1 bytes")

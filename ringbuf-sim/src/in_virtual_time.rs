@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ringbuf_core::{Consumer, Producer, WaitHost, WakeCause, Wakes};
 
+use crate::kernel::Mode;
 use crate::mirror::{ConsumerSide, Mirror, ProducerSide};
 use crate::user_ring::without_open;
 use crate::virtual_time::whole_millis;
@@ -28,6 +29,10 @@ impl<'t, C> InVirtualTime<'t, C> {
         Self { claim, notifications, time: time.clone(), seen }
     }
 
+    pub(crate) fn claim(&self) -> &C {
+        &self.claim
+    }
+
     fn sleep(&self, time: Duration, notified: bool) -> WakeCause {
         let so_far = || (self.notifications)(&self.claim);
         let cause = self.time.sleep(time, || notified && so_far() != self.seen.get());
@@ -36,6 +41,12 @@ impl<'t, C> InVirtualTime<'t, C> {
             self.seen.set(so_far());
         }
         cause
+    }
+}
+
+impl<'t> InVirtualTime<'t, Claim> {
+    pub(crate) fn of_ring(claim: Claim, time: &VirtualTime<'t>) -> Self {
+        Self::new(claim, Claim::notifications, time)
     }
 }
 
@@ -91,7 +102,7 @@ impl SimRing {
         &self,
         time: &VirtualTime<'t>,
     ) -> Result<Consumer<VirtualMemory<'t>>, SimError> {
-        let claim = InVirtualTime::new(self.claim()?, Claim::notifications, time);
+        let claim = InVirtualTime::of_ring(self.claim(Mode::Waiting)?, time);
         let memory = Mirror::consumer_memory(claim);
         // SAFETY: C1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)

@@ -28,6 +28,9 @@
 //! [`SimUserRing`] is the test double for the other direction. User space produces,
 //! and [`bpf_user_ringbuf_drain`](SimUserRing::drain) consumes.
 //!
+//! A [`Profile`] is a release of Linux, from 5.8 to 7.3. [`Faults`] make a ring go wrong, as a
+//! seed decides.
+//!
 //! A `SimRing` runs on real threads. The module `explore` (feature `explore`) runs a reader
 //! under seeded schedules instead, and finds lost wakeups.
 //!
@@ -40,18 +43,27 @@
 
 mod byte_order;
 mod drain;
+mod error;
 mod event;
 #[cfg(feature = "explore")]
 pub mod explore;
+mod faults;
 mod helper;
 mod host;
 mod in_virtual_time;
+mod inject;
 mod kernel;
+mod lock;
 mod memory;
 mod mirror;
+mod overwrite;
+mod page_reader;
 mod profile;
+mod random;
+mod replay;
 mod ring;
 mod shared_user_ring;
+mod threads;
 mod user_ring;
 mod virtual_set;
 mod virtual_time;
@@ -59,17 +71,26 @@ mod waker;
 
 pub use byte_order::{ByteOrder, ByteOrdered};
 pub use drain::{DrainError, DrainHost, KernelConsumer};
+pub use error::SimError;
+pub use faults::{Fault, FaultCounts, Faults, Injected};
 pub use helper::{DynptrError, Flags, OutputError, Query, Refused};
 pub use host::{Host, Positions};
 pub use in_virtual_time::{InVirtualTime, VirtualMemory, VirtualUserMemory};
+pub use inject::Forged;
 pub use kernel::{KernelReservation, KernelRing};
+pub use lock::{Context, HeldLock, LockError};
 pub use memory::{Keep, KernelMemory};
 pub use mirror::{Mirror, PagesNow};
-pub use profile::{PendingPos, Profile};
-pub use ring::{Claim, KernelProducer, SimError, SimKernelMemory, SimMemory, SimRing, Threads};
+pub use overwrite::{SimOverwriteMemory, VirtualOverwriteMemory};
+pub use page_reader::SimPageMemory;
+pub use profile::{Lock, Overwrite, PendingPos, Profile, ReleaseError, StoreOrder};
+pub use random::Random;
+pub use replay::each_seed;
+pub use ring::{Claim, KernelProducer, SimInspectMemory, SimKernelMemory, SimMemory, SimRing};
 pub use shared_user_ring::{Locked, OpenSimRing, SharedSimUserRing};
+pub use threads::Threads;
 pub use user_ring::{DrainThreads, SimUserMemory, SimUserRing, UserClaim};
-pub use virtual_set::{VirtualSet, VirtualSetHost};
+pub use virtual_set::{VirtualMerge, VirtualSet, VirtualSetHost};
 pub use virtual_time::{Rests, VirtualTime};
 pub use waker::SimWaker;
 

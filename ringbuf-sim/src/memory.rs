@@ -15,6 +15,10 @@ pub unsafe trait KernelMemory: ProducerMemory {
     /// Stores `pending_pos`, which shares the producer page.
     fn store_pending_pos(&self, position: Position, order: Ordering);
 
+    /// Stores `overwrite_pos`, which shares the producer page. Only kernels with overwrite
+    /// mode (6.19) call it.
+    fn store_overwrite_pos(&self, position: Position, order: Ordering);
+
     /// Exchanges the length word at `at`. This commits the record.
     ///
     /// # Safety
@@ -40,6 +44,10 @@ unsafe impl<K: Keep> KernelMemory for MappedProducer<K> {
 
     fn store_pending_pos(&self, position: Position, order: Ordering) {
         MappedProducer::store_pending_pos(self, position, order);
+    }
+
+    fn store_overwrite_pos(&self, position: Position, order: Ordering) {
+        MappedProducer::store_overwrite_pos(self, position, order);
     }
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {

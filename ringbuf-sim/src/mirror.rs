@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use ringbuf_core::{Capacity, CapacityError, MappedConsumer, MappedProducer, Width};
+use ringbuf_core::{
+    Capacity, CapacityError, DataWindow, MappedConsumer, MappedInspector, MappedOverwrite,
+    MappedProducer, Width,
+};
 
 use crate::memory::Keep;
 use crate::{ByteOrder, ByteOrdered, Profile, SimError};
@@ -116,6 +119,19 @@ impl Mirror {
         Self::producer(|mirror: &Self| mirror.places(&mirror.user), keep)
     }
 
+    /// Returns the pages as the reader of a ring in overwrite mode sees them. `keep` keeps
+    /// them alive.
+    pub(crate) fn overwrite_memory<K: AsRef<Self>>(keep: K) -> OverwriteSide<K> {
+        let mirror = keep.as_ref();
+        let [consumer_page, producer_page, data] = mirror.places(&mirror.user);
+        let Self { capacity, width, byte_order, .. } = *mirror;
+        // SAFETY: as for `consumer`. M9: the caller has the ring in overwrite mode.
+        let memory = unsafe {
+            MappedOverwrite::new(consumer_page, producer_page, data, capacity, width, keep)
+        };
+        ByteOrdered::new(memory, byte_order)
+    }
+
     fn consumer<K: AsRef<Self>>(places: Places, keep: K) -> ConsumerSide<K> {
         let mirror = keep.as_ref();
         let [consumer_page, producer_page, data] = places(mirror);
@@ -136,6 +152,26 @@ impl Mirror {
         // SAFETY: as above.
         let memory = unsafe {
             MappedProducer::new(consumer_page, producer_page, data, capacity, width, keep)
+        };
+        ByteOrdered::new(memory, byte_order)
+    }
+
+    /// Returns the pages as an observer sees them, through the view of user space.
+    pub(crate) fn inspector_memory(self: &Arc<Self>) -> InspectorSide {
+        let [consumer_page, producer_page, start] = self.places(&self.user);
+        let Self { capacity, width, byte_order, .. } = **self;
+        let window = DataWindow { start, first: 0, len: 2 * capacity.bytes() };
+        // SAFETY: M1 to M4, M6, M8: as for the consumer; the window is the data, and the
+        // copy after it.
+        let memory = unsafe {
+            MappedInspector::new(
+                consumer_page,
+                producer_page,
+                window,
+                capacity,
+                width,
+                self.clone(),
+            )
         };
         ByteOrdered::new(memory, byte_order)
     }
@@ -208,8 +244,8 @@ pub struct PagesNow {
     /// The pending position, in the second word of the producer page. It is 0 if
     /// the kernel has none. User rings have none.
     pub pending: u64,
-    /// The overwrite position, in the third word. It is 0, because overwrite mode
-    /// is not simulated.
+    /// The overwrite position, in the third word. It is 0 in a ring that is not in
+    /// overwrite mode.
     pub overwrite: u64,
     /// The data area byte by byte, as stored: headers, samples, and old content.
     pub data: Vec<u8>,
@@ -218,6 +254,8 @@ pub struct PagesNow {
 /// A consumer and a producer of pages that `K` keeps alive.
 pub(crate) type ConsumerSide<K> = ByteOrdered<MappedConsumer<K>>;
 pub(crate) type ProducerSide<K> = ByteOrdered<MappedProducer<K>>;
+pub(crate) type InspectorSide = ByteOrdered<MappedInspector<Arc<Mirror>>>;
+pub(crate) type OverwriteSide<K> = ByteOrdered<MappedOverwrite<K>>;
 
 /// Consumer page, producer page and data in one of the views.
 type Places = fn(&Mirror) -> [NonNull<u8>; 3];

@@ -1,5 +1,9 @@
 //! The differences between kernels and machines.
 
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
 use ringbuf_core::Width;
 
 use crate::ByteOrder;
@@ -7,9 +11,10 @@ use crate::ByteOrder;
 /// The kernel and machine that a simulated ring behaves like. The default is the
 /// newest kernel on this machine, with 64-bit positions.
 ///
-/// Everything else that programs and readers can see is the same from 5.10 to 7.3.
-/// `cargo test -p ringbuf-tests --test conformance` checks this, and `cargo xtask
-/// matrix --arch all` checks it on other machines.
+/// [`of_release`](Self::of_release) knows the releases from 5.8 to 7.3. Everything else that
+/// programs and readers can see is the same in all of them. `cargo test -p ringbuf-tests
+/// --test conformance` checks this, and `cargo xtask matrix --arch all` checks it on other
+/// kernels and machines.
 ///
 /// ```
 /// use ringbuf_core::Width;
@@ -45,6 +50,58 @@ pub struct Profile {
     pub byte_order: ByteOrder,
     /// How the kernel tracks the oldest uncommitted record.
     pub pending_pos: PendingPos,
+    /// Whether rings can be in overwrite mode.
+    pub overwrite: Overwrite,
+    /// The order in which other processors see stores. It matters in overwrite mode alone.
+    pub store_order: StoreOrder,
+    /// The lock that serialises reservations.
+    pub lock: Lock,
+    /// The kernel has ring buffers (5.8).
+    pub ring_buffer: bool,
+    /// The kernel refuses a record that is larger than the ring (5.13, 5.12.4, 5.11.21,
+    /// 5.10.37: the fix of CVE-2021-3489). Before, a forged consumer position gets such a
+    /// record out of it: [`Refused::WouldOverrun`](crate::Refused::WouldOverrun).
+    pub checks_size: bool,
+    /// The kernel has `bpf_ringbuf_reserve_dynptr` (5.19).
+    pub dynptr: bool,
+    /// The kernel has user rings and `bpf_user_ringbuf_drain` (6.1).
+    pub user_ring: bool,
+}
+
+/// The lock that serialises reservations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lock {
+    /// A spin lock (up to 6.14). A program waits for it, however long that takes. In an NMI
+    /// it only tries, and gets no space while anybody holds it.
+    Spin,
+    /// A resilient lock (6.15). In any context it fails if its own CPU holds it, or if it
+    /// cannot be had in a quarter of a second.
+    Resilient,
+}
+
+/// The overwrite mode of a kernel (`BPF_F_RB_OVERWRITE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overwrite {
+    /// The kernel does not know the flag: `EINVAL` (before 6.19).
+    Absent,
+    /// The available bytes begin at the larger of the consumer and the overwrite position,
+    /// compared as plain numbers (6.19 to 7.2). So a consumer position ahead of the
+    /// producer position makes them a very large number.
+    Compared,
+    /// The available bytes are never more than those that the ring keeps (7.3).
+    Bounded,
+}
+
+/// The order in which other processors see the stores of a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreOrder {
+    /// In program order (x86, s390x). The simulated machine does so on every host.
+    Program,
+    /// In any order that the code allows (arm64, riscv64, ppc64el). Here, as the host does.
+    Any,
 }
 
 /// How a kernel protects uncommitted records from a consumer that claims to have
@@ -76,6 +133,13 @@ impl Profile {
         page_size: None,
         byte_order: ByteOrder::NATIVE,
         pending_pos: PendingPos::Modular,
+        overwrite: Overwrite::Bounded,
+        store_order: StoreOrder::Program,
+        lock: Lock::Resilient,
+        ring_buffer: true,
+        checks_size: true,
+        dynptr: true,
+        user_ring: true,
     };
 
     /// Returns the profile of a kernel.org release, for example `5, 10, 223`, on
@@ -103,7 +167,28 @@ impl Profile {
             (Some(since), _) if patch >= since => PendingPos::Compared,
             _ => PendingPos::Absent,
         };
-        Self { pending_pos, ..Self::NEWEST }
+        let overwrite = match (major, minor) {
+            (0..=5, _) | (6, 0..19) => Overwrite::Absent,
+            (6, _) | (7, 0..3) => Overwrite::Compared,
+            _ => Overwrite::Bounded,
+        };
+        let checks_size = match (major, minor) {
+            (5, 10) => patch >= 37,
+            (5, 11) => patch >= 21,
+            (5, 12) => patch >= 4,
+            (0..=4, _) | (5, 0..10) => false,
+            _ => true,
+        };
+        Self {
+            pending_pos,
+            overwrite,
+            lock: if is(major, minor, 6, 15) { Lock::Resilient } else { Lock::Spin },
+            ring_buffer: is(major, minor, 5, 8),
+            checks_size,
+            dynptr: is(major, minor, 5, 19),
+            user_ring: is(major, minor, 6, 1),
+            ..Self::NEWEST
+        }
     }
 
     /// Returns the same profile with this width.
@@ -129,6 +214,30 @@ impl Profile {
     pub const fn pending_pos(self, pending_pos: PendingPos) -> Self {
         Self { pending_pos, ..self }
     }
+
+    /// Returns the same profile with this overwrite mode.
+    #[must_use]
+    pub const fn overwrite(self, overwrite: Overwrite) -> Self {
+        Self { overwrite, ..self }
+    }
+
+    /// Returns the same profile with this lock.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Lock, Profile};
+    ///
+    /// assert_eq!(Profile::of_release(6, 14, 0).lock(Lock::Resilient).lock, Lock::Resilient);
+    /// ```
+    #[must_use]
+    pub const fn lock(self, lock: Lock) -> Self {
+        Self { lock, ..self }
+    }
+
+    /// Returns the same profile with this order of stores.
+    #[must_use]
+    pub const fn store_order(self, store_order: StoreOrder) -> Self {
+        Self { store_order, ..self }
+    }
 }
 
 impl Default for Profile {
@@ -144,33 +253,52 @@ impl From<Width> for Profile {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A release as text: `6.12`, which is the first one of that series, or `6.12.94`. What follows
+/// the numbers does not count, as in `6.12.94-generic`.
+///
+/// ```
+/// use ringbuf_sim::Profile;
+///
+/// assert_eq!("6.1.97-cloud".parse(), Ok(Profile::of_release(6, 1, 97)));
+/// let error = "new".parse::<Profile>().unwrap_err();
+/// assert!(error.to_string().contains("`new` is not a release"));
+/// ```
+impl FromStr for Profile {
+    type Err = ReleaseError;
 
-    #[test]
-    fn releases_with_the_fix_and_without() {
-        let is = |pending_pos, releases: &[(u32, u32, u32)]| {
-            for &(major, minor, patch) in releases {
-                let profile = Profile::of_release(major, minor, patch);
-                let want = Profile { pending_pos, ..Profile::default() };
-                assert_eq!(profile, want, "{major}.{minor}.{patch}");
-            }
-        };
-        let without = [
-            (5, 8, u32::MAX),
-            (5, 8, 18),
-            (5, 10, 218),
-            (5, 15, 161),
-            (6, 1, 96),
-            (6, 8, 12),
-            (6, 9, 7),
-        ];
-        is(PendingPos::Absent, &without);
-        let compared = [(5, 10, 223), (5, 10, u32::MAX), (5, 15, 162), (6, 1, 97), (6, 1, 187)];
-        is(PendingPos::Compared, &compared);
-        let compared = [(6, 6, 37), (6, 9, 8), (6, 10, 0), (6, 12, 109), (6, 19, 14)];
-        is(PendingPos::Compared, &compared);
-        is(PendingPos::Modular, &[(6, 1, 188), (6, 12, 110), (7, 0, 0), (7, 3, 4)]);
+    fn from_str(text: &str) -> Result<Self, ReleaseError> {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let numbers: Result<Vec<u32>, _> = text[..end].split('.').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok(&[major, minor]) => Ok(Self::of_release(major, minor, 0)),
+            Ok(&[major, minor, patch]) => Ok(Self::of_release(major, minor, patch)),
+            _ => Err(ReleaseError { text: text.to_owned() }),
+        }
     }
+}
+
+/// A text is not a release of Linux.
+///
+/// ```
+/// use ringbuf_sim::{Profile, ReleaseError};
+///
+/// let error: ReleaseError = "6".parse::<Profile>().unwrap_err();
+/// assert!(error.to_string().contains("6.12.94"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseError {
+    text: String,
+}
+
+impl fmt::Display for ReleaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a release of Linux: write 6.12, or 6.12.94", self.text)
+    }
+}
+
+impl Error for ReleaseError {}
+
+/// Returns true if this release is `since` or a later one.
+const fn is(major: u32, minor: u32, since_major: u32, since_minor: u32) -> bool {
+    major > since_major || (major == since_major && minor >= since_minor)
 }

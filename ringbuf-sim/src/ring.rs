@@ -1,22 +1,21 @@
 //! [`SimRing`]: the test double, on real threads.
 
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ringbuf_core::{
-    Capacity, CapacityError, Consumer, ConsumerMemory, Corrupt, Position, ProducerMemory, WaitHost,
-    WakeCause, Wakes,
+    Capacity, Consumer, ConsumerMemory, Inspector, Position, ProducerMemory, WaitHost, WakeCause,
+    Wakes,
 };
 
-use crate::event::Event;
-use crate::mirror::{ConsumerSide, Mirror, PagesNow, ProducerSide, UserSpace};
+use crate::kernel::Mode;
+use crate::mirror::{ConsumerSide, InspectorSide, Mirror, PagesNow, ProducerSide, UserSpace};
 use crate::{
-    DynptrError, Flags, Host, KernelMemory, KernelReservation, KernelRing, OutputError, PendingPos,
-    Positions, Profile, Refused, SimWaker,
+    Context, DynptrError, Fault, Flags, KernelMemory, KernelReservation, KernelRing, OutputError,
+    PendingPos, Positions, Profile, Refused, SimError, SimWaker, Threads,
 };
 
 /// A simulated ring buffer map. Clones share the ring. It works in one process
@@ -35,6 +34,9 @@ pub struct SimRing {
 /// kernel's map, in the byte order of the simulated machine.
 pub type SimMemory = ConsumerSide<Claim>;
 
+/// The memory of an observer of a simulated ring.
+pub type SimInspectMemory = InspectorSide;
+
 /// The memory of the simulated kernel.
 pub type SimKernelMemory = ProducerSide<Arc<Mirror>>;
 
@@ -52,8 +54,8 @@ impl SimRing {
     /// Creates an empty ring of `bytes`, as on another kernel or machine.
     ///
     /// # Errors
-    /// As for [`new`](Self::new), with the page size of that machine; and
-    /// [`SimError::ByteOrder`].
+    /// As for [`new`](Self::new), with the page size of that machine;
+    /// [`SimError::ByteOrder`]; and [`SimError::NoRingBuffer`] before 5.8.
     pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
         Self::started_at(bytes, profile, 0)
     }
@@ -70,7 +72,18 @@ impl SimRing {
         profile: impl Into<Profile>,
         start: u64,
     ) -> Result<Self, SimError> {
-        let profile = profile.into();
+        Self::create(bytes, profile.into(), start, Mode::Waiting)
+    }
+
+    pub(crate) fn create(
+        bytes: u64,
+        profile: Profile,
+        start: u64,
+        mode: Mode,
+    ) -> Result<Self, SimError> {
+        if !profile.ring_buffer {
+            return Err(SimError::NoRingBuffer);
+        }
         let start = Position::new(start & !7, profile.width);
         let mirror = Arc::new(Mirror::new(bytes, profile, UserSpace::Consumes)?);
         // SAFETY: the pages are new: nobody else has them.
@@ -83,11 +96,18 @@ impl SimRing {
         if profile.pending_pos != PendingPos::Absent {
             memory.store_pending_pos(start, Ordering::Relaxed);
         }
-        let host = Threads::new(Positions { produced: start, pending: start })?;
+        if mode == Mode::Overwriting {
+            memory.store_overwrite_pos(start, Ordering::Relaxed);
+        }
+        let host = Threads::new(Positions::starting_at(start))?;
         // SAFETY: P1: the pages are new, and only this ring has them.
         let kernel = unsafe { KernelRing::new(memory, host) };
         // SAFETY: the ring is new.
-        let kernel = unsafe { kernel.on(profile) };
+        let mut kernel = unsafe { kernel.on(profile) };
+        if mode == Mode::Overwriting {
+            // SAFETY: the ring is new. M9: `claim` gives no consumer of it.
+            kernel = unsafe { kernel.overwriting() };
+        }
         let claimed = AtomicBool::new(false);
         Ok(Self { shared: Arc::new(Shared { mirror, kernel, claimed }) })
     }
@@ -96,7 +116,7 @@ impl SimRing {
     /// have any number of producers, on any thread.
     #[must_use]
     pub fn producer(&self) -> KernelProducer {
-        KernelProducer { ring: self.clone() }
+        KernelProducer { ring: self.clone(), context: Context::Task }
     }
 
     /// Returns the consumer of this ring. You may drop it and call this again: the
@@ -106,20 +126,55 @@ impl SimRing {
     /// [`SimError::SecondConsumer`] while another consumer lives;
     /// [`SimError::Corrupt`] if the positions are out of range.
     pub fn consumer(&self) -> Result<Consumer<SimMemory>, SimError> {
-        let memory = Mirror::consumer_memory(self.claim()?);
+        let memory = Mirror::consumer_memory(self.claim(Mode::Waiting)?);
         // SAFETY: C1: the claim allows one at a time, and this ring owns the pages.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
     }
 
+    /// Returns an observer of this ring. Any number of them may live beside the consumer.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let _consumer = ring.consumer()?;
+    /// ring.producer().output(b"hello", Flags::ADAPTIVE)?;
+    /// assert_eq!(ring.inspector().look().fill()?, 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn inspector(&self) -> Inspector<SimInspectMemory> {
+        Inspector::new(self.shared.mirror.inspector_memory())
+    }
+
     /// Returns the right to consume, if nobody has it.
-    pub(crate) fn claim(&self) -> Result<Claim, SimError> {
+    pub(crate) fn claim(&self, mode: Mode) -> Result<Claim, SimError> {
         if !self.shared.mirror.is_owned() {
             return Err(SimError::Forked);
+        }
+        if self.shared.kernel.mode() != mode {
+            return Err(SimError::WrongMode { overwriting: mode == Mode::Waiting });
         }
         if self.shared.claimed.swap(true, Ordering::Acquire) {
             return Err(SimError::SecondConsumer);
         }
         Ok(Claim { ring: self.clone() })
+    }
+
+    pub(crate) fn unclaim(&self) {
+        self.shared.claimed.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn threads(&self) -> &Threads {
+        self.shared.kernel.host()
+    }
+
+    pub(crate) fn kernel(&self) -> &KernelRing<SimKernelMemory, Threads> {
+        &self.shared.kernel
+    }
+
+    pub(crate) fn mirror(&self) -> &Arc<Mirror> {
+        &self.shared.mirror
     }
 
     /// Returns the size of the data area.
@@ -189,7 +244,8 @@ impl AsRawFd for SimRing {
 /// A producer that acts like a BPF program, on any thread.
 #[derive(Clone, Debug)]
 pub struct KernelProducer {
-    ring: SimRing,
+    pub(crate) ring: SimRing,
+    pub(crate) context: Context,
 }
 
 impl KernelProducer {
@@ -206,7 +262,7 @@ impl KernelProducer {
         &self,
         len: u64,
     ) -> Result<KernelReservation<'_, SimKernelMemory, Threads>, Refused> {
-        self.ring.shared.kernel.reserve(len)
+        self.ring.shared.kernel.reserve_in(self.context, len)
     }
 
     /// `bpf_ringbuf_reserve_dynptr`.
@@ -218,7 +274,7 @@ impl KernelProducer {
         len: u32,
         flags: u64,
     ) -> Result<KernelReservation<'_, SimKernelMemory, Threads>, DynptrError> {
-        self.ring.shared.kernel.reserve_dynptr(len, flags)
+        self.ring.shared.kernel.reserve_dynptr_in(self.context, len, flags)
     }
 
     /// `bpf_ringbuf_output`: reserve, copy, commit.
@@ -226,7 +282,7 @@ impl KernelProducer {
     /// # Errors
     /// [`OutputError`], with the errno that the helper returns.
     pub fn output(&self, data: &[u8], flags: Flags) -> Result<(), OutputError> {
-        self.ring.shared.kernel.output(data, flags)
+        self.ring.shared.kernel.output_in(self.context, data, flags)
     }
 
     /// `bpf_ringbuf_query`; see [`Query`](crate::Query) for the kinds.
@@ -250,6 +306,16 @@ impl Claim {
     pub(crate) fn notifications(&self) -> u64 {
         self.ring.notifications()
     }
+
+    pub(crate) fn profile(&self) -> &Profile {
+        self.ring.shared.kernel.profile()
+    }
+}
+
+impl AsRef<Mirror> for SimRing {
+    fn as_ref(&self) -> &Mirror {
+        &self.shared.mirror
+    }
 }
 
 impl AsRef<Mirror> for Claim {
@@ -263,7 +329,11 @@ impl WaitHost for Claim {
     type Error = io::Error;
 
     fn now(&self) -> Duration {
-        self.ring.shared.kernel.host().event.now()
+        let host = self.ring.shared.kernel.host();
+        if host.faults.strikes(Fault::ClockJumps) {
+            host.event.jump(Duration::from_secs(3600));
+        }
+        host.event.now()
     }
 
     fn pause(&self, time: Duration) {
@@ -289,34 +359,7 @@ impl WaitHost for Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.ring.shared.claimed.store(false, Ordering::Release);
-    }
-}
-
-/// A [`Host`] of real threads. A mutex replaces the spinlock, an eventfd the wait
-/// queue.
-#[derive(Debug)]
-pub struct Threads {
-    positions: Mutex<Positions>,
-    event: Event,
-}
-
-impl Threads {
-    fn new(positions: Positions) -> io::Result<Self> {
-        Ok(Self { positions: Mutex::new(positions), event: Event::new()? })
-    }
-}
-
-impl Host for Threads {
-    type Guard<'a> = MutexGuard<'a, Positions>;
-
-    fn lock(&self) -> Self::Guard<'_> {
-        // A panic under the lock leaves valid positions: each is one store.
-        self.positions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn notify(&self) {
-        self.event.notify();
+        self.ring.unclaim();
     }
 }
 
@@ -325,85 +368,4 @@ struct Shared {
     mirror: Arc<Mirror>,
     kernel: KernelRing<SimKernelMemory, Threads>,
     claimed: AtomicBool,
-}
-
-/// Why a simulated ring could not be created or taken.
-#[non_exhaustive]
-pub enum SimError {
-    /// The size is not possible for a ring buffer map.
-    Capacity(CapacityError),
-    /// A 32-bit process cannot split 64-bit positions in the other byte order.
-    ByteOrder,
-    /// The ring already has a consumer. Only one is allowed.
-    SecondConsumer,
-    /// The user ring already has a producer. Only one is allowed.
-    SecondProducer,
-    /// An earlier producer of this user ring left reservations open: every drain stops
-    /// there. [`SimUserRing::recover`](crate::SimUserRing::recover) discards them.
-    #[non_exhaustive]
-    LeftOpen {
-        /// The number of open reservations.
-        reservations: u64,
-    },
-    /// The caller is a child of `fork`, but its parent simulates the ring.
-    Forked,
-    /// The positions are out of range.
-    Corrupt(Corrupt),
-    /// The system refused memory or a file descriptor.
-    Io(io::Error),
-}
-
-impl fmt::Display for SimError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Capacity(error) => error.fmt(f),
-            Self::ByteOrder => f.write_str(
-                "a 32-bit process cannot simulate 64-bit positions in the other byte order: \
-                 simulate a 32-bit kernel, or use a 64-bit process",
-            ),
-            Self::SecondConsumer => {
-                f.write_str("this ring already has a consumer: drop that one, or share it")
-            }
-            Self::Forked => f.write_str(
-                "the parent of this process simulates this ring: create a ring after the fork",
-            ),
-            Self::SecondProducer => {
-                f.write_str("this user ring already has a producer: drop that one, or share it")
-            }
-            Self::LeftOpen { reservations } => write!(
-                f,
-                "an earlier producer of this user ring left {reservations} reservation{} open, \
-                 and every drain stops there: call SimUserRing::recover() to discard {}",
-                if *reservations == 1 { "" } else { "s" },
-                if *reservations == 1 { "it" } else { "them" },
-            ),
-            Self::Corrupt(corrupt) => corrupt.fmt(f),
-            Self::Io(error) => {
-                write!(f, "cannot create the simulated ring: {error}")?;
-                match error.raw_os_error() {
-                    Some(libc::EMFILE | libc::ENFILE) => {
-                        f.write_str("; raise the limit of open files (`ulimit -n`)")
-                    }
-                    Some(libc::ENOMEM) => f.write_str("; simulate a smaller ring"),
-                    _ => Ok(()),
-                }
-            }
-        }
-    }
-}
-
-/// The text, so that a `main` that returns the error prints what to do.
-impl fmt::Debug for SimError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The text holds the cause, so `source` has nothing to add.
-impl std::error::Error for SimError {}
-
-impl From<io::Error> for SimError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }

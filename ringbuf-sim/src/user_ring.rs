@@ -70,8 +70,8 @@ impl SimUserRing {
     /// pending position, so the profile's is ignored.
     ///
     /// # Errors
-    /// As for [`new`](Self::new), with the page size of that machine; and
-    /// [`SimError::ByteOrder`].
+    /// As for [`new`](Self::new), with the page size of that machine;
+    /// [`SimError::ByteOrder`]; and [`SimError::NoUserRing`] before 6.1.
     pub fn with_profile(bytes: u64, profile: Profile) -> Result<Self, SimError> {
         Self::started_at(bytes, profile, 0)
     }
@@ -88,6 +88,9 @@ impl SimUserRing {
         start: u64,
     ) -> Result<Self, SimError> {
         let profile = profile.into();
+        if !profile.user_ring {
+            return Err(SimError::NoUserRing);
+        }
         let start = Position::new(start & !7, profile.width);
         let mirror = Arc::new(Mirror::new(bytes, profile, UserSpace::Produces)?);
         // SAFETY: the pages are new: nobody else has them.

@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use ringbuf_core::{
-    Consumer, RingSet, SetHost, Slot, Token, WaitHost, WaitPolicy, WakeCause, Wakes,
+    Consumer, Lane, Merge, Node, Record, RingSet, SetHost, Slot, Token, WaitHost, WaitPolicy,
+    WakeCause, Wakes,
 };
 
 use crate::virtual_time::whole_millis;
@@ -15,6 +16,11 @@ use crate::{SimMemory, SimRing, VirtualTime};
 /// A set of simulated rings whose waits are in virtual time: core's
 /// [`RingSet`], which also reads the kernel's rings.
 pub type VirtualSet<'t, T> = RingSet<VirtualSetHost<'t>, T, Vec<Slot<Consumer<SimMemory>, T>>>;
+
+/// A merge of simulated rings whose waits are in virtual time: core's [`Merge`], which also
+/// reads the kernel's rings.
+pub type VirtualMerge<'t, T, K, const W: usize> =
+    Merge<VirtualSetHost<'t>, T, Vec<Slot<Consumer<SimMemory>, Lane<T, W>>>, Vec<Node>, K, W>;
 
 /// The clock and the sleeps of a set in virtual time.
 #[derive(Debug)]
@@ -59,6 +65,49 @@ impl<'t> VirtualTime<'t> {
         let (watched, notified) = (RefCell::default(), RefCell::default());
         let host = VirtualSetHost { time: self.clone(), watched, notified };
         RingSet::new(host, Vec::new(), policy)
+    }
+}
+
+impl<'t> VirtualTime<'t> {
+    /// Creates an ordered merge without rings, which waits in this time. `key` and `lateness` are
+    /// in nanoseconds, and `W` is the look-ahead.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::{WaitPolicy, Wakeup};
+    /// use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    ///
+    /// let rings = [SimRing::new(4096)?, SimRing::new(4096)?];
+    /// let time = VirtualTime::new();
+    /// let lateness = Duration::from_micros(200);
+    /// let mut merge = time.merge::<_, _, 8>(WaitPolicy::balanced(), lateness, |record| {
+    ///     record.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
+    /// });
+    /// for (number, ring) in rings.iter().enumerate() {
+    ///     merge.insert(ring.consumer()?, number)?;
+    ///     let stamp = 100 - number as u64;
+    ///     ring.producer().output(&stamp.to_ne_bytes(), Flags::ADAPTIVE)?;
+    /// }
+    /// let mut keys = Vec::new();
+    /// while keys.len() < 2 {
+    ///     assert_eq!(merge.wait(None)?, Wakeup::Ready);
+    ///     let now = time.now().as_nanos() as u64;
+    ///     merge.drain(now, |_, record| keys.push(record.key))?;
+    /// }
+    /// assert_eq!(keys, [99, 100]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge<T, K, const W: usize>(
+        &self,
+        policy: WaitPolicy,
+        lateness: Duration,
+        key: K,
+    ) -> VirtualMerge<'t, T, K, W>
+    where
+        K: Fn(&Record<'_, SimMemory>) -> Option<u64>,
+    {
+        let lateness = u64::try_from(lateness.as_nanos()).unwrap_or(u64::MAX);
+        Merge::new(self.ring_set(policy), Vec::new(), key, lateness)
     }
 }
 

@@ -1,5 +1,16 @@
 //! Readers under the public scheduler: right ones pass, and each kind of wrong one is found.
 
+#[path = "explore/caught.rs"]
+mod caught;
+#[path = "explore/faulty.rs"]
+mod faulty;
+#[path = "explore/merge.rs"]
+mod merge;
+#[path = "explore/planted.rs"]
+mod planted;
+#[path = "explore/requests.rs"]
+mod requests;
+
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -164,24 +175,6 @@ fn a_reader_that_forgets_to_arm_is_found() {
     });
     assert!(failure.smallest.size() <= 4, "{failure}");
     assert!(failure.to_string().contains("sleeps until a notification"), "{failure}");
-    // With a policy, reading does not arm.
-    found(Explore::new(), "lost wakeup", |ring| {
-        let mut consumer = ring.consumer()?;
-        consumer.set_policy(WaitPolicy::balanced());
-        loop {
-            consumer.drain(|record| ring.received(&record))?;
-            ring.block(Some(Duration::from_millis(1)));
-        }
-    });
-    found(Explore::new(), "lost wakeup", batches(|_| true));
-    // A drain that ends at its limit does not arm.
-    found(Explore::new(), "lost wakeup", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            consumer.drain(|record| ring.received(&record))?;
-            ring.block(None);
-        }
-    });
 }
 
 #[test]
@@ -200,52 +193,6 @@ fn a_set_that_forgets_to_arm_is_found() {
 }
 
 #[test]
-fn a_reader_that_counts_wrongly_is_found() {
-    found(Explore::new(), "twice", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            consumer.drain(|record| {
-                ring.received(&record);
-                ring.received(&record);
-            })?;
-            consumer.wait(None)?;
-        }
-    });
-    found(Explore::new(), "instead", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            let mut first = true;
-            consumer.drain(|record| {
-                if mem::take(&mut first) {
-                    ring.received(&record);
-                }
-            })?;
-            consumer.wait(None)?;
-        }
-    });
-    found(Explore::new(), "nobody sent", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            consumer.drain(|record| ring.received(&record[..record.len() / 2]))?;
-            consumer.wait(None)?;
-        }
-    });
-    // Nothing comes after the last one, so only the end of the run shows it.
-    found(Explore::new().deaths(0), "read, but not received", |ring| {
-        let mut consumer = ring.consumer()?;
-        let mut kept: Option<Vec<u8>> = None;
-        loop {
-            consumer.drain(|record| {
-                if let Some(before) = kept.replace(record.to_vec()) {
-                    ring.received(&before);
-                }
-            })?;
-            consumer.wait(None)?;
-        }
-    });
-}
-
-#[test]
 fn a_reader_that_loses_records_when_it_dies_is_found() {
     let queues = |ring: &ExploredRing| {
         let mut consumer = ring.consumer()?;
@@ -261,28 +208,6 @@ fn a_reader_that_loses_records_when_it_dies_is_found() {
     assert_eq!(failure.smallest.deaths, 1, "{failure}");
     // Without deaths this is right.
     Explore::new().seeds(0..SEEDS).deaths(0).run(queues);
-}
-
-#[test]
-fn more_records_again_than_stated_are_found() {
-    found(Explore::new().again_at_most(2), "come again", batches(|armed| armed == Armed::Sleep));
-}
-
-/// Each record is put back and read again, for ever.
-#[test]
-fn a_reader_that_rereads_a_record_for_ever_is_found() {
-    found(Explore::new().seeds(0..20), "endless loop", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            let batch = consumer.batch();
-            if let Next::Record(_) = batch.next()? {
-                batch.put_back();
-                continue;
-            }
-            drop(batch);
-            consumer.wait(None)?;
-        }
-    });
 }
 
 #[test]
@@ -318,33 +243,6 @@ fn explored(explore: &Explore) -> Explored {
 }
 
 #[test]
-fn a_reader_that_loops_or_ends_is_found() {
-    found(Explore::new(), "endless loop", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            if consumer.is_ready() && consumer.lag()? > 200 {
-                consumer.drain(|record| ring.received(&record))?;
-            }
-        }
-    });
-    found(Explore::new(), "has ended, and has not read", |ring| {
-        let mut consumer = ring.consumer()?;
-        consumer.wait(None)?;
-        consumer.drain(|record| ring.received(&record))?;
-        Ok(())
-    });
-    found(Explore::new().stops(), "woken to end", |ring| {
-        let mut consumer = ring.consumer()?;
-        loop {
-            consumer.drain(|record| ring.received(&record))?;
-            ring.block(None);
-            consumer.memory().take_wakes();
-        }
-    });
-    found(Explore::new().stops(), "endless loop", waiting(WaitPolicy::low_latency()));
-}
-
-#[test]
 fn a_reader_that_fails_is_reported_with_its_seed() {
     let failure = found(Explore::new(), "reader panics: ", |ring| {
         let mut consumer = ring.consumer()?;
@@ -364,14 +262,6 @@ fn a_reader_that_fails_is_reported_with_its_seed() {
             if consumer.lag()? > 100 {
                 return Err("it is full".into());
             }
-        }
-    });
-    // A dead reader that leaks its consumer is still the only one.
-    found(Explore::new(), "already has a consumer", |ring| {
-        let mut consumer = mem::ManuallyDrop::new(ring.consumer()?);
-        loop {
-            consumer.drain(|record| ring.received(&record))?;
-            consumer.wait(None)?;
         }
     });
 }

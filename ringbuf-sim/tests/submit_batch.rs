@@ -93,6 +93,20 @@ fn a_full_ring_refuses_a_push_and_keeps_the_batch() {
 }
 
 #[test]
+fn a_batch_sees_the_space_that_a_drain_gives_back() {
+    let ring = SimUserRing::new(CAPACITY).unwrap();
+    let mut producer = ring.producer().unwrap();
+    producer.reserve(2000).unwrap().submit();
+    let mut batch = producer.batch();
+    batch.push(1000).unwrap().fill(1);
+    assert!(matches!(batch.push(1500), Err(ReserveError::Full { .. })));
+    assert_eq!(drain(&ring).len(), 1);
+    batch.push(1500).unwrap().fill(2);
+    assert_eq!(batch.submit(), 2);
+    assert_eq!(drain(&ring), [vec![1; 1000], vec![2; 1500]]);
+}
+
+#[test]
 fn submit_all_takes_what_fits_from_the_front() {
     let ring = SimUserRing::new(CAPACITY).unwrap();
     let producer = ring.producer().unwrap();

@@ -56,6 +56,22 @@ impl Pages {
         Position::new(acquired(value, order), self.width)
     }
 
+    /// Loads a position of which no page is writable here, and none is known to be near. A
+    /// 32-bit process on a 64-bit kernel loads both halves, and the high one again: positions
+    /// only grow, so the low half belongs to the high one if that has not changed. It tries
+    /// this 16 times. Only somebody who moves a position by 4 GiB each time defeats that.
+    pub(super) fn load_read_only(&self, word: NonNull<u64>, order: Ordering) -> Position {
+        let value = match self.position_word(word) {
+            PositionWord::Bits32(word) => u64::from(word.load(Ordering::Relaxed)),
+            PositionWord::Bits64(word) if WIDE => word.load(Ordering::Relaxed),
+            PositionWord::Bits64(_) => joined(|half| match half {
+                Half::Low => acquired(low_word(word).load(Ordering::Relaxed), Ordering::Acquire),
+                Half::High => acquired(high_word(word).load(Ordering::Relaxed), Ordering::Acquire),
+            }),
+        };
+        Position::new(acquired(value, order), self.width)
+    }
+
     /// Stores a position with one store, even if the process is narrower than the
     /// kernel.
     #[inline]
@@ -125,6 +141,28 @@ impl DataStart {
         Self(data)
     }
 
+    /// Returns the address of the header at `at`, for a
+    /// [hint to the processor](crate::ConsumerMemory::prefetch). Nothing is read.
+    #[inline(always)]
+    #[must_use]
+    pub fn address(self, at: Offset) -> *const u8 {
+        self.0.as_ptr().wrapping_add(at.index())
+    }
+
+    /// The address of the first byte.
+    pub(super) fn address_mut(self) -> *mut u8 {
+        self.0.as_ptr()
+    }
+
+    /// Returns the address that is `bytes` further on.
+    ///
+    /// # Safety
+    /// It is not beyond what is mapped there.
+    pub(super) unsafe fn at(self, bytes: usize) -> NonNull<u8> {
+        // SAFETY: the caller guarantees it.
+        unsafe { self.0.add(bytes) }
+    }
+
     /// Returns the length word of the header at `at`.
     ///
     /// # Safety
@@ -154,11 +192,49 @@ pub(super) const WIDE: bool = usize::BITS >= 64;
 
 /// Returns the low half of a 64-bit position.
 pub(super) fn low_word<'a>(word: NonNull<u64>) -> &'a AtomicU32 {
-    let half = if u32::from_be(1) == 1 { 4 } else { 0 };
-    // SAFETY: a position has eight bytes, so its low half is inside (M1).
-    let low = unsafe { word.byte_add(half) };
+    let [low, _] = halves(word);
+    low
+}
+
+/// Returns the low and the high half of a 64-bit position.
+pub(super) fn halves<'a>(word: NonNull<u64>) -> [&'a AtomicU32; 2] {
+    let order = if u32::from_be(1) == 1 { [4, 0] } else { [0, 4] };
+    order.map(|half| {
+        // SAFETY: a position has eight bytes, so its halves are inside (M1).
+        let half = unsafe { word.byte_add(half) };
+        // SAFETY: M1; 4-aligned, as half of an 8-aligned word.
+        unsafe { half.cast().as_ref() }
+    })
+}
+
+/// Returns the high half of a 64-bit position.
+fn high_word<'a>(word: NonNull<u64>) -> &'a AtomicU32 {
+    let half = if u32::from_be(1) == 1 { 0 } else { 4 };
+    // SAFETY: a position has eight bytes, so its high half is inside (M1).
+    let high = unsafe { word.byte_add(half) };
     // SAFETY: M1; 4-aligned, as half of an 8-aligned word.
-    unsafe { low.cast().as_ref() }
+    unsafe { high.cast().as_ref() }
+}
+
+/// A half of a 64-bit position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Low,
+    High,
+}
+
+/// Returns a position that is loaded in halves, in order.
+pub(super) fn joined(load: impl Fn(Half) -> u32) -> u64 {
+    let mut high = load(Half::High);
+    for _ in 0..16 {
+        let low = load(Half::Low);
+        let again = load(Half::High);
+        if high == again {
+            return u64::from(high) << 32 | u64::from(low);
+        }
+        high = again;
+    }
+    u64::from(high) << 32
 }
 
 /// Returns the position nearest to `own` that has this low word. It is the right

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::Ordering::Release;
+use core::sync::atomic::Ordering::{Relaxed, Release};
 
 use super::{OwnedReservation, Producer};
 use crate::{Header, Offset, ProducerMemory};
@@ -187,6 +187,24 @@ impl<'p, M: ProducerMemory> Reservation<'p, M> {
 }
 
 impl RawReservation {
+    /// Returns the place of the sample, in bytes from the start of the data. At most the
+    /// capacity: the sample is contiguous from there on.
+    #[must_use]
+    pub fn sample_offset(self) -> u64 {
+        self.at.get() + Header::SIZE
+    }
+
+    /// The reservation whose header is at `at`, unless that is committed. The load is
+    /// Relaxed: the value decides only whether this producer commits what it reserved.
+    ///
+    /// # Safety
+    /// A header is at `at`: it was written and is not yet written over.
+    pub(super) unsafe fn open_at<M: ProducerMemory>(memory: &M, at: Offset) -> Option<Self> {
+        // SAFETY: as the caller guarantees.
+        let header = unsafe { memory.load_header(at, Relaxed) };
+        header.is_busy().then_some(Self { at, header })
+    }
+
     /// Stores the committed length word.
     ///
     /// The store is Release. It pairs with the acquire load of the header in

@@ -58,9 +58,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         mut report: impl FnMut(Token, &T, Result<Finished, Corrupt>),
     ) -> Result<ControlFlow<B>, H::Error> {
         let deadline = self.host.now().saturating_add(limit);
-        for slot in self.slots.as_mut() {
-            slot.goal = slot.member.as_ref().map(|member| Goal::capture(member.ring.as_ref()));
-        }
+        self.capture_goals();
         let end = loop {
             let mut busy = false;
             if let ControlFlow::Break(value) = self.read_to_goals(&mut each, &mut busy) {
@@ -81,6 +79,13 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             self.report_all(&mut report);
         }
         end
+    }
+
+    /// Notes the producer positions of all rings.
+    pub(crate) fn capture_goals(&mut self) {
+        for slot in self.slots.as_mut() {
+            slot.goal = slot.member.as_ref().map(|member| Goal::capture(member.ring.as_ref()));
+        }
     }
 
     /// Reads each ring up to its goal.
@@ -123,7 +128,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 
     /// Nothing that was read comes again. Each ring gets a turn, because it may have more, and
     /// its next commit may not notify.
-    fn publish_all(&mut self) {
+    pub(super) fn publish_all(&mut self) {
         let now = self.host.now();
         for index in (0_u32..).take(self.slots.as_ref().len()) {
             if let Some(consumer) = self.consumer(index) {
@@ -133,7 +138,10 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         }
     }
 
-    fn report_all(&mut self, report: &mut impl FnMut(Token, &T, Result<Finished, Corrupt>)) {
+    pub(super) fn report_all(
+        &mut self,
+        report: &mut impl FnMut(Token, &T, Result<Finished, Corrupt>),
+    ) {
         for index in (0_u32..).take(self.slots.as_ref().len()) {
             let Some(slot) = at_mut(self.slots.as_mut(), index) else { continue };
             let token = Token { index, generation: slot.generation };

@@ -3,6 +3,7 @@
 mod circle;
 mod finish;
 mod host;
+mod merging;
 mod slot;
 mod steps;
 mod stuck;
@@ -21,7 +22,8 @@ use crate::budget::Pace;
 use crate::wait::Asked;
 use crate::{Budget, Consumer, Corrupt, RingMemory, WaitPolicy, WaitState};
 use circle::{Circle, at, at_mut};
-use slot::{Member, State, Turn};
+pub(crate) use slot::Member;
+use slot::{State, Turn};
 use turns::Tally;
 
 /// Many rings that one thread reads: one wait for all, and turns that no ring can take
@@ -83,6 +85,8 @@ pub struct RingSet<H: SetHost, T, S> {
     asked: Asked,
     /// A flush is under way: the slots say up to where.
     flushing: bool,
+    /// A merge holds records until this time. Until then nothing can be read.
+    held: Option<Duration>,
 }
 
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
@@ -119,6 +123,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             swept: Duration::ZERO,
             asked: Asked::default(),
             flushing: false,
+            held: None,
         }
     }
 

@@ -26,7 +26,7 @@ use crate::{Corrupt, Position};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
-    pub(super) index: u32,
+    pub(crate) index: u32,
     pub(super) generation: u32,
 }
 
@@ -54,18 +54,18 @@ impl fmt::Debug for Token {
 /// The place of one ring in a set. A [`SetHost`](super::SetHost) stores a list of them.
 #[derive(Debug)]
 pub struct Slot<R, T> {
-    pub(super) member: Option<Member<R, T>>,
+    pub(crate) member: Option<Member<R, T>>,
     pub(super) generation: u32,
     pub(super) turn: Turn,
     /// What the last call of `finish` had to read.
-    pub(super) goal: Option<Result<Goal, Corrupt>>,
+    pub(crate) goal: Option<Result<Goal, Corrupt>>,
 }
 
 /// A ring and its tag.
 #[derive(Debug)]
-pub(super) struct Member<R, T> {
-    pub(super) ring: R,
-    pub(super) tag: T,
+pub(crate) struct Member<R, T> {
+    pub(crate) ring: R,
+    pub(crate) tag: T,
 }
 
 /// What a set knows about one of its rings.

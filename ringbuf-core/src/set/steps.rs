@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::circle::{at, at_mut};
 use super::slot::State;
 use super::{RingSet, SetHost, Slots};
-use crate::wait::QUIET;
+use crate::wait::{LATE, QUIET};
 use crate::{Armed, WaitAction, WaitStep, WaitSteps, WakeCause, Wakeup};
 
 impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
@@ -69,6 +69,10 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         if let Some(wakeup) = self.flushed(now) {
             return Ok(Some(wakeup));
         }
+        if let Some(until) = self.held {
+            wait.begin(now);
+            return Ok((now >= until).then(|| self.ready_now()));
+        }
         if self.is_any_known_ready() {
             // The others get their turns, too.
             self.collect(Duration::ZERO)?;
@@ -87,6 +91,10 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             }
             self.state.set_active(self.circle.len());
             let action = self.state.action(wait.now());
+            if let Some(until) = self.held {
+                let time = until.saturating_sub(wait.now());
+                return Ok(wait.rest(self.held_rest(action, time), left));
+            }
             let armed = match action {
                 WaitAction::Block(_) => self.arm_all(),
                 _ => Armed::Sleep,
@@ -113,7 +121,7 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         if let WaitAction::Spin { looks, .. } = action {
             // The last look is below.
             for _ in 1..looks {
-                if self.look_at_all() {
+                if self.held.is_some() || self.look_at_all() {
                     break;
                 }
                 hint::spin_loop();
@@ -124,11 +132,17 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
         self.tally.pace.now = now;
         if let WaitAction::Nap(time) = action {
             self.state.napped(time.min(left), now.saturating_sub(wait.now()));
-            self.collect(Duration::ZERO)?;
+            // A wake collects when it is taken, below.
+            if cause != WakeCause::Woken {
+                self.collect(Duration::ZERO)?;
+            }
         }
         wait.set_now(now);
         if cause == WakeCause::Interrupted {
             return Ok(Some(self.asked()?.unwrap_or(Wakeup::Interrupted)));
+        }
+        if let Some(until) = self.held {
+            return self.looked(now, now >= until);
         }
         let found = self.look_at_all() | self.sweep(now, self.state.max_sleep());
         self.state.observe(action, cause, found);
@@ -139,7 +153,10 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     fn time_is_up(&mut self, now: Duration) -> Result<Wakeup, H::Error> {
         self.collect(Duration::ZERO)?;
         self.tally.pace.now = now;
-        let found = self.look_at_all() | self.sweep(now, self.state.max_sleep().min(QUIET));
+        let found = match self.held {
+            Some(until) => now >= until,
+            None => self.look_at_all() | self.sweep(now, self.state.max_sleep().min(QUIET)),
+        };
         Ok(self.looked(now, found)?.unwrap_or(Wakeup::TimedOut))
     }
 
@@ -191,10 +208,18 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             }
         }
         if found {
-            return Some(self.ready_now());
+            // What a merge holds is delivered later: the flush goes on.
+            let held = self.held.is_some_and(|until| now < until);
+            return (!held).then(|| self.ready_now());
         }
         self.flushing = false;
         Some(Wakeup::Flushed)
+    }
+
+    /// Whether a flush that was asked for has only to be reported.
+    pub(super) fn is_flush_over(&mut self) -> bool {
+        let slots = self.slots.as_ref().len();
+        self.flushing && !(0_u32..).take(slots).any(|index| self.is_unflushed(index))
     }
 
     fn is_unflushed(&mut self, index: u32) -> bool {
@@ -205,5 +230,19 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
             return false;
         };
         self.consumer(index).is_some_and(|consumer| consumer.is_before(end) && consumer.look())
+    }
+
+    /// How to rest while a merge holds its records for this time. Until then nothing that
+    /// arrives can be delivered, so nothing is armed. A nap that gathers may be longer.
+    fn held_rest(&self, action: WaitAction, time: Duration) -> WaitAction {
+        match action {
+            // It spins because a late timer would find the ring full. But it is early still.
+            WaitAction::Spin { .. } if time > LATE && !self.policy().spins() => {
+                WaitAction::Nap(time.saturating_sub(LATE))
+            }
+            WaitAction::Spin { pause, looks } => WaitAction::Spin { pause: pause.min(time), looks },
+            WaitAction::Nap(nap) => WaitAction::Nap(nap.max(time)),
+            WaitAction::Block(_) => WaitAction::Nap(time),
+        }
     }
 }

@@ -20,7 +20,7 @@ mod wake;
 
 pub use host::{WaitHost, WakeCause, Wakeup};
 pub use policy::WaitPolicy;
-pub(crate) use state::QUIET;
+pub(crate) use state::{LATE, QUIET};
 pub use state::{WaitAction, WaitState};
 pub(crate) use steps::Asked;
 pub use steps::{WaitStep, WaitSteps};

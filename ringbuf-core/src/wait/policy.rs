@@ -9,7 +9,7 @@ use crate::Capacity;
 /// | preset | dense traffic | nothing to read | notifications by the traced program | CPU |
 /// |---|---|---|---|---|
 /// | [`balanced`](Self::balanced) (default) | naps of one or two gaps, at most 100 us | blocks | rare | low |
-/// | [`low_latency`](Self::low_latency) | spins | spins, blocks after 10 ms | rare | a whole CPU |
+/// | [`low_latency`](Self::low_latency) | spins | spins, blocks after 10 ms | rare | needs one of its own |
 /// | [`low_cost`](Self::low_cost) | naps of up to 1 ms | blocks | rare | lowest |
 /// | [`immediate`](Self::immediate) | blocks when the ring is empty | blocks | for nearly every record | high |
 ///
@@ -76,6 +76,10 @@ impl WaitPolicy {
     /// later, or up to four if each look finds many. After an empty look it looks
     /// again at once. After 10 ms without records it blocks. While it spins, it
     /// uses a whole CPU.
+    ///
+    /// It needs a CPU of its own. Where other threads want the same CPU, the scheduler makes a
+    /// spinning thread wait its turn, for milliseconds: there,
+    /// [`balanced`](Self::balanced) has the lower latency.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -278,6 +282,16 @@ impl WaitPolicy {
             Release::Fraction(0 | 1) => Some(capacity / 2),
             Release::Fraction(fraction) => Some(capacity / fraction),
         }
+    }
+
+    /// The bound that it was given.
+    pub(crate) const fn bound(&self) -> Duration {
+        self.latency_bound
+    }
+
+    /// Whether it spins where others sleep.
+    pub(crate) fn spins(&self) -> bool {
+        !self.spin_for.is_zero()
     }
 }
 

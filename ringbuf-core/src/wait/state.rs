@@ -134,7 +134,7 @@ const EMPTY_GAPS: u32 = 3;
 
 /// How late a timer may be, as on virtual machines. If an eighth of the ring fills
 /// faster, the consumer looks again instead of napping.
-const LATE: Duration = Duration::from_micros(40);
+pub(crate) const LATE: Duration = Duration::from_micros(40);
 
 /// After this time without a record, one more notification costs little.
 pub(crate) const QUIET: Duration = Duration::from_millis(1);

@@ -128,11 +128,14 @@ impl Check {
         }
     }
 
-    /// The commit of this producer's record has returned.
-    pub(super) fn told(&mut self, producer: usize, number: u64) {
+    /// The commit of this producer's record has returned. Its notification may be lost.
+    pub(super) fn told(&mut self, producer: usize, number: u64, lost: bool) {
         let its = |record: &&mut Record| record.producer == producer && record.number == number;
         if let Some(record) = self.records.iter_mut().rev().find(its) {
             record.told = true;
+            if lost {
+                record.flags = Flags::NO_WAKEUP;
+            }
         }
     }
 

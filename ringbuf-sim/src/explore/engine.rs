@@ -12,7 +12,7 @@ use std::thread::panicking;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use super::{Access, Random};
+use super::{Access, Random, World};
 
 /// The length of the stored trace.
 const TRACE: usize = 48;
@@ -67,69 +67,6 @@ pub struct Scheduler {
     trace: Option<VecDeque<(usize, Access)>>,
 }
 
-/// What a [`Scheduler`] must know of the things that its parties share.
-///
-/// ```
-/// use ringbuf_sim::explore::{Access, Scheduler, World, step};
-///
-/// /// Nothing is shared. If all rest, time passes.
-/// struct Rest;
-///
-/// impl World for Rest {
-///     fn may_go_on(&self, _: usize, _: Access) -> bool {
-///         true
-///     }
-///
-///     fn at_rest(&mut self, scheduler: &mut Scheduler) -> Result<bool, String> {
-///         let Some(next) = scheduler.next_time() else { return Ok(true) };
-///         scheduler.clock().set(next);
-///         Ok(false)
-///     }
-/// }
-///
-/// let mut scheduler = Scheduler::new(1, 1);
-/// let party = scheduler.add("sleeper", || _ = step(Access::Stall(50)));
-/// scheduler.run(&mut Rest, 100).unwrap();
-/// assert!(scheduler.has_ended(party) && scheduler.now() > 50);
-/// ```
-pub trait World {
-    /// Returns true if this party, whose next step is `next`, can take it. A scheduler
-    /// asks for parties that have not ended and do not rest. Only
-    /// [`Lock`](Access::Lock) and [`Sleep`](Access::Sleep) may be held up.
-    fn may_go_on(&self, party: usize, next: Access) -> bool;
-
-    /// Returns the number of wait queues. A notification may arrive later than it was
-    /// sent: the scheduler decides when.
-    fn queues(&self) -> usize {
-        0
-    }
-
-    /// Returns true if a notification is on its way to this queue.
-    fn is_announced(&self, _queue: usize) -> bool {
-        false
-    }
-
-    /// Delivers the notification of this queue.
-    fn deliver(&mut self, _queue: usize) {}
-
-    /// Looks at everything after each step of `who`, a party or a queue behind the
-    /// parties. May change what comes next: a death, a timeout. Returns true to end the
-    /// run.
-    ///
-    /// # Errors
-    /// What is wrong. It ends the run.
-    fn stepped(&mut self, _scheduler: &mut Scheduler, _who: usize) -> Result<bool, String> {
-        Ok(false)
-    }
-
-    /// Called when nobody can take a step. Lets time pass, or returns true to end the
-    /// run.
-    ///
-    /// # Errors
-    /// What is wrong. It ends the run.
-    fn at_rest(&mut self, scheduler: &mut Scheduler) -> Result<bool, String>;
-}
-
 impl Scheduler {
     /// Creates a scheduler without parties. It switches to another party about once in
     /// `switch` steps.
@@ -152,6 +89,29 @@ impl Scheduler {
     pub fn replace(&mut self, party: usize, from: u64, body: impl FnOnce() + 'static) {
         let name = self.parties[party].name.clone();
         self.parties[party] = Party::new(name, from, body);
+    }
+
+    /// Lets a party rest until this time, whatever it is doing.
+    ///
+    /// ```
+    /// # use ringbuf_sim::explore::{Access, Scheduler, World, step};
+    /// # struct Rest;
+    /// # impl World for Rest {
+    /// #     fn may_go_on(&self, _: usize, _: Access) -> bool { true }
+    /// #     fn at_rest(&mut self, scheduler: &mut Scheduler) -> Result<bool, String> {
+    /// #         let Some(next) = scheduler.next_time() else { return Ok(true) };
+    /// #         scheduler.clock().set(next);
+    /// #         Ok(false)
+    /// #     }
+    /// # }
+    /// let mut scheduler = Scheduler::new(1, 1);
+    /// let party = scheduler.add("late", || ());
+    /// scheduler.rest(party, 500);
+    /// scheduler.run(&mut Rest, 100).unwrap(); // `Rest`: if all rest, time passes
+    /// assert!(scheduler.now() >= 500);
+    /// ```
+    pub fn rest(&mut self, party: usize, until: u64) {
+        self.parties[party].until = until;
     }
 
     /// Runs the parties until the world ends the run.
@@ -206,7 +166,7 @@ impl Scheduler {
     pub fn next_time(&self) -> Option<u64> {
         let live = self.parties.iter().filter(|party| party.coroutine.is_some());
         let until = |party: &Party| match party.next {
-            Access::Sleep(until) if until < u64::MAX => until,
+            Access::Sleep(until) if until < u64::MAX => until.max(party.until),
             _ => party.until,
         };
         live.map(until).filter(|until| *until > self.now()).min()

@@ -13,7 +13,7 @@ use ringbuf_core::{
 };
 
 use super::{Access, ExploredRing, Observer, Plan, step};
-use crate::{Flags, KernelMemory, KernelReservation, Refused, SimError};
+use crate::{Fault, Flags, Forged, KernelMemory, KernelReservation, Refused, SimError};
 
 /// The memory of the consumer of an [`ExploredRing`]. It is a
 /// [`Backend`](ringbuf_core::Backend), so the reader of your program runs over it.
@@ -102,6 +102,7 @@ unsafe impl ConsumerMemory for ExploredMemory {
     type Data = DataStart;
 
     fn data(&self) -> DataStart {
+        self.ring().bench.must_end();
         self.mapped.data()
     }
 
@@ -110,12 +111,26 @@ unsafe impl ConsumerMemory for ExploredMemory {
     }
 
     fn stored_consumer_pos(&self) -> Position {
-        self.mapped.stored_consumer_pos()
+        let stored = self.mapped.stored_consumer_pos();
+        match self.ring().bench.forged.get() {
+            Some(Forged::SecondReader) => {
+                self.ring().bench.has_seen_it.set(true);
+                stored.advance(8, self.width())
+            }
+            _ => stored,
+        }
     }
 
     fn load_producer_pos(&self, order: Ordering) -> Position {
         step(Access::LoadProducerPos);
-        self.mapped.load_producer_pos(order)
+        let loaded = self.mapped.load_producer_pos(order);
+        let ahead = match self.ring().bench.forged.get() {
+            Some(Forged::ProducerMisaligned) => 4,
+            Some(Forged::ProducerTooFar | Forged::SecondReader) => 2 * self.capacity().bytes(),
+            _ => return loaded,
+        };
+        self.ring().bench.has_seen_it.set(true);
+        Position::new(loaded.get().wrapping_add(ahead), self.width())
     }
 
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
@@ -128,6 +143,10 @@ unsafe impl ConsumerMemory for ExploredMemory {
 
     unsafe fn load_header(&self, data: DataStart, at: Offset, order: Ordering) -> Header {
         step(Access::LoadHeader(at));
+        if self.ring().bench.forged.get() == Some(Forged::LongRecord) {
+            self.ring().bench.has_seen_it.set(true);
+            return Header::from_bits(SampleLen::MAX);
+        }
         // SAFETY: the caller guarantees it.
         unsafe { self.mapped.load_header(data, at, order) }
     }
@@ -169,7 +188,7 @@ impl WaitHost for ExploredMemory {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::MAX
+        self.ring().bench.deadline()
     }
 }
 
@@ -221,12 +240,18 @@ impl<'s> Observer<KernelView<'s>, ExploredRing> for Seat {
         reservation.copy_from_slice(self.sample());
     }
 
-    fn commits(&self, _: u64, flags: Flags) {
-        self.flags.set(flags);
+    fn commits(&self, _: u64, flags: Flags) -> Flags {
+        let faults = &self.ring.bench.faults;
+        if faults.strikes(Fault::Stalls) {
+            step(Access::Stall(1000));
+        }
+        self.flags.set(faults.flags(flags));
+        self.flags.get()
     }
 
     fn has_committed(&self, number: u64) {
-        self.ring.state().check.borrow_mut().told(self.party, number);
+        let state = self.ring.state();
+        state.check.borrow_mut().told(self.party, number, state.lost.take());
     }
 }
 
@@ -301,6 +326,9 @@ unsafe impl KernelMemory for KernelView<'_> {
             self.mapped.store_pending_pos(position, order);
         }
     }
+
+    /// Explored rings are not in overwrite mode.
+    fn store_overwrite_pos(&self, _: Position, _: Ordering) {}
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
         if step(Access::SwapHeader(at, header)) {

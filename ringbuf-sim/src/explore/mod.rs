@@ -29,13 +29,15 @@
 //!   [`again_at_most`](Explore::again_at_most) allows;
 //! - the reader loops without end, ends too early, fails or panics.
 //!
-//! The failing plan is made smaller, and printed with its last steps and its seed.
+//! The failing plan is made smaller, and printed with its last steps, its seed, and the command
+//! that runs this seed alone: `RINGBUF_SEED` selects it.
 //!
 //! What the producers do: they reserve, submit and discard, several records at once and out
 //! of order; leave records busy for a long time, as a program does that an interrupt stops;
 //! notify, always or never or as the kernel decides; and lose records while the ring is
 //! full. Notifications may be late. The reader dies at any access, and the closure is called
-//! again.
+//! again. [`Explore::faults`] adds what seldom happens, and [`Explore::release`] takes another
+//! kernel.
 //!
 //! The closure must do the same each time it runs: no clock, no random numbers, no threads. A
 //! death unwinds it, so it must not catch panics around its loop.
@@ -49,11 +51,15 @@
 mod access;
 mod check;
 mod engine;
+mod environment;
+mod faulty;
 mod memory;
 mod panics;
 mod party;
 mod plan;
+mod queue;
 mod report;
+mod requests;
 mod ring;
 mod set;
 mod settings;
@@ -65,18 +71,22 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::rc::Rc;
 
 pub use self::access::Access;
-pub use self::engine::{Scheduler, World, step};
+pub use self::engine::{Scheduler, step};
+pub use self::environment::World;
 pub use self::memory::ExploredMemory;
 pub use self::party::{Observer, produce};
-pub use self::plan::{Act, Plan, Random};
+pub use self::plan::{Act, Plan};
+pub use self::queue::WaitQueue;
 pub use self::report::{Explored, Failure};
 pub use self::ring::{ExploredRing, Guard};
-pub use self::set::{ExploredSet, ExploredSetHost};
+pub use self::set::{ExploredMerge, ExploredSet, ExploredSetHost};
 pub use self::shrink::shrink;
+pub use crate::Random;
 
 use self::report::Seen;
 use self::settings::Settings;
 use self::world::Violation;
+use crate::replay;
 
 /// The result of a reader. Most never end.
 pub type Ended = Result<(), Box<dyn Error>>;
@@ -300,15 +310,6 @@ impl Explore {
         self
     }
 
-    /// Stops the reader when the producers have ended: a waker ends its wait
-    /// ([`Wakeup::Woken`](ringbuf_core::Wakeup::Woken)), and
-    /// [`is_stopping`](ExploredRing::is_stopping) is true. It must then read what is left,
-    /// and return.
-    pub fn stops(mut self) -> Self {
-        self.settings.stops = true;
-        self
-    }
-
     /// Runs a reader of one ring under all schedules.
     ///
     /// # Panics
@@ -373,7 +374,8 @@ impl Explore {
         let reader: Rc<Reader> = Rc::new(reader);
         panics::quietly(|| {
             let mut explored = Explored::default();
-            for seed in self.first..=self.last {
+            let (first, last) = replay::chosen().map_or((self.first, self.last), |one| (one, one));
+            for seed in first..=last {
                 let plan = self.settings.plan(seed);
                 let result = world::run(&plan, &self.settings, &reader, false);
                 let twice = result.is_err() || explored.seeds % TWICE == 0;
@@ -414,6 +416,7 @@ impl Explore {
         );
         Err(Box::new(Failure {
             seed: plan.seed,
+            version: self.version(),
             what: what.clone(),
             steps: 0,
             size: plan.size(),
@@ -425,13 +428,17 @@ impl Explore {
 
     fn report(&self, plan: &Plan, reader: &Rc<Reader>, violation: Violation) -> Failure {
         let fails = |plan: &Plan| world::run(plan, &self.settings, reader, false).is_err();
-        let smallest = shrink(plan, RUNS, fails);
+        let smallest = shrink(&faulty::with_fewer_faults(plan, fails), RUNS, fails);
         let again = world::run(&smallest, &self.settings, reader, true);
         let Violation { what: smallest_what, trace: last_steps, .. } =
             again.err().unwrap_or_else(|| violation.clone());
         let Violation { what, steps, .. } = violation;
-        let (seed, size) = (plan.seed, plan.size());
-        Failure { seed, what, steps, size, smallest, smallest_what, last_steps }
+        let (seed, version, size) = (plan.seed, self.version(), plan.size());
+        Failure { seed, version, what, steps, size, smallest, smallest_what, last_steps }
+    }
+
+    fn version(&self) -> String {
+        format!("{}, {}", replay::version(), self.settings.release)
     }
 }
 

@@ -20,7 +20,9 @@ use crate::{Flags, Host, KernelMemory, KernelReservation, KernelRing, Refused};
 ///     fn reserves(&self, _: u64) {}
 ///     fn was_refused(&self, _: Refused) {}
 ///     fn fill(&self, _: u64, _: &mut KernelReservation<'_, M, H>) {}
-///     fn commits(&self, _: u64, _: Flags) {}
+///     fn commits(&self, _: u64, flags: Flags) -> Flags {
+///         flags
+///     }
 ///     fn has_committed(&self, _: u64) {
 ///         self.0.set(self.0.get() + 1);
 ///     }
@@ -36,8 +38,9 @@ pub trait Observer<M: KernelMemory, H: Host> {
     /// Fills the record with this number, counted from 0.
     fn fill(&self, number: u64, reservation: &mut KernelReservation<'_, M, H>);
 
-    /// The producer is about to commit the record with this number.
-    fn commits(&self, number: u64, flags: Flags);
+    /// The producer is about to commit the record with this number. Returns the flags to
+    /// commit it with.
+    fn commits(&self, number: u64, flags: Flags) -> Flags;
 
     /// The commit has returned, and so has its notification.
     fn has_committed(&self, number: u64);
@@ -58,7 +61,7 @@ pub trait Observer<M: KernelMemory, H: Host> {
 /// #     fn reserves(&self, _: u64) {}
 /// #     fn was_refused(&self, _: Refused) {}
 /// #     fn fill(&self, _: u64, _: &mut KernelReservation<'_, M, H>) {}
-/// #     fn commits(&self, _: u64, _: Flags) {}
+/// #     fn commits(&self, _: u64, flags: Flags) -> Flags { flags }
 /// #     fn has_committed(&self, _: u64) {
 /// #         self.0.set(self.0.get() + 1);
 /// #     }
@@ -74,7 +77,7 @@ pub trait Observer<M: KernelMemory, H: Host> {
 ///
 /// let ring = SimRing::new(4096)?;
 /// let start = Position::new(0, Width::Bits64);
-/// let host = OneThread(RefCell::new(Positions { produced: start, pending: start })); // a `Host`
+/// let host = OneThread(RefCell::new(Positions::starting_at(start))); // a `Host`
 /// // SAFETY: P1: the ring is new, and has no other producer.
 /// let kernel = unsafe { KernelRing::new(ring.producer_memory(), host) };
 /// let count = Count::default(); // an `Observer`
@@ -90,7 +93,7 @@ pub fn produce<M: KernelMemory, H: Host>(
     let mut open = Vec::new();
     let mut number = 0;
     let commit = |(number, reservation): (u64, KernelReservation<'_, M, H>), flags, submit| {
-        observer.commits(number, flags);
+        let flags = observer.commits(number, flags);
         if submit {
             reservation.submit(flags);
         } else {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Access, Plan};
+use crate::{FaultCounts, replay};
 
 /// The events of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub(super) struct Seen {
     pub(super) deaths: u64,
     pub(super) sleeps: u64,
     pub(super) refused: u64,
+    pub(super) faults: FaultCounts,
 }
 
 /// What the runs of an exploration have seen. A run that saw nothing shows nothing, so
@@ -52,8 +54,10 @@ pub struct Explored {
     pub deaths: u64,
     /// Sleeps of the reader until a notification.
     pub sleeps: u64,
-    /// Reservations that were refused because the ring was full.
+    /// Reservations that were refused, because the ring was full or by a fault.
     pub refused: u64,
+    /// The faults that [`Explore::faults`](super::Explore::faults) injected.
+    pub faults: FaultCounts,
 }
 
 impl Explored {
@@ -66,18 +70,23 @@ impl Explored {
         self.deaths += seen.deaths;
         self.sleeps += seen.sleeps;
         self.refused += seen.refused;
+        self.faults = self.faults.plus(seen.faults);
     }
 }
 
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, steps, records, received, again, deaths, sleeps, refused } = self;
+        let Self { seeds, steps, records, received, again, deaths, sleeps, refused, faults } = self;
         write!(
             f,
             "{seeds} seeds, {steps} steps: {records} records read, {received} said to be \
              received, {again} again after {deaths} deaths, {sleeps} sleeps, {refused} \
              reservations refused"
-        )
+        )?;
+        if *faults != FaultCounts::default() {
+            write!(f, "; faults: {faults}")?;
+        }
+        Ok(())
     }
 }
 
@@ -108,6 +117,9 @@ impl fmt::Display for Explored {
 pub struct Failure {
     /// The seed: [`Explore::seeds`](super::Explore::seeds) with this one alone repeats it.
     pub seed: u64,
+    /// The version of this crate, and the release that was simulated. Another version may draw
+    /// other plans.
+    pub version: String,
     /// What went wrong.
     pub what: String,
     /// The number of steps until then.
@@ -124,9 +136,10 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, what, steps, size, smallest, smallest_what, last_steps } = self;
+        let Self { seed, version, what, steps, size, smallest, smallest_what, last_steps } = self;
         writeln!(f, "seed {seed}, step {steps}: {what}")?;
-        writeln!(f, "to replay it: the same settings, and `.seeds({seed}..={seed})`")?;
+        writeln!(f, "to replay it: {}", replay::command(*seed))?;
+        writeln!(f, "({version}; or the same settings, and `.seeds({seed}..={seed})`)")?;
         let (small, capacity) = (smallest.size(), smallest.capacity);
         writeln!(f, "\nmade smaller, from size {size} to {small}, on a ring of {capacity} bytes:")?;
         for (number, script) in smallest.producers.iter().enumerate() {
@@ -135,6 +148,9 @@ impl fmt::Display for Failure {
         }
         if smallest.deaths != 0 {
             writeln!(f, "  the reader dies, {} times at most", smallest.deaths)?;
+        }
+        if smallest.faults.kinds().next().is_some() {
+            writeln!(f, "  faults: {}", smallest.faults)?;
         }
         writeln!(f, "\nthe last steps:")?;
         for (who, access) in last_steps {

@@ -12,8 +12,8 @@ use ringbuf_core::{Capacity, Consumer, Position, WakeCause, Wakes, Width};
 
 use super::check::Check;
 use super::memory::{Claim, ExploredMemory};
-use super::{Access, Plan, step};
-use crate::{Host, Positions, SimError};
+use super::{Access, Plan, WaitQueue, step};
+use crate::{Fault, Forged, Host, Injected, Positions, SimError};
 
 /// A ring of one run of [`Explore`](super::Explore). Clones share it.
 ///
@@ -45,12 +45,20 @@ pub(super) struct Bench {
     pub(super) sleeps_on: Cell<u64>,
     /// The scheduler ended a sleep before its time.
     pub(super) timed_out: Cell<bool>,
-    /// The reader was woken, and no wait has reported it yet.
-    pub(super) woken: Cell<bool>,
+    /// What other threads have asked, and no wait has taken yet. A close stays.
+    pub(super) asked: Cell<Wakes>,
+    /// The deadline of all waits, in steps.
+    pub(super) deadline: Cell<u64>,
     /// The producers have ended, and so must the reader.
     pub(super) stopping: Cell<bool>,
     pub(super) sleeps: Cell<u64>,
     pub(super) refused: Cell<u64>,
+    /// The faults of the run, but for those of the kernel, which each ring has.
+    pub(super) faults: Injected,
+    /// The rings are corrupt.
+    pub(super) forged: Cell<Option<Forged>>,
+    /// The reader has loaded something corrupt.
+    pub(super) has_seen_it: Cell<bool>,
 }
 
 /// The memory of one ring, its lock and its wait queue.
@@ -62,11 +70,10 @@ pub(super) struct State {
     width: Width,
     pub(super) locked: Cell<bool>,
     positions: Cell<Positions>,
-    late: bool,
-    /// A notification is on its way.
-    pub(super) announced: Cell<bool>,
-    /// A notification has arrived since the reader last slept.
-    pub(super) edge: Cell<bool>,
+    pub(super) queue: WaitQueue,
+    /// The notification of the commit that is under way is lost.
+    pub(super) lost: Cell<bool>,
+    pub(super) injected: Injected,
     pub(super) check: RefCell<Check>,
     pub(super) claimed: Cell<bool>,
 }
@@ -85,10 +92,10 @@ impl State {
             capacity,
             width: plan.width,
             locked: Cell::new(false),
-            positions: Cell::new(Positions { produced: start, pending: start }),
-            late: plan.late,
-            announced: Cell::new(false),
-            edge: Cell::new(false),
+            positions: Cell::new(Positions::starting_at(start)),
+            queue: WaitQueue::new(plan.late),
+            lost: Cell::new(false),
+            injected: Injected::default(),
             check: RefCell::new(Check::new(plan)),
             claimed: Cell::new(false),
         }
@@ -105,19 +112,6 @@ impl State {
             // SAFETY: the allocation has two pages and the data.
             unsafe { all.add(word) }.cast()
         })
-    }
-
-    /// `irq_work_queue`: notifies at once, or when the scheduler decides.
-    fn notify(&self) {
-        self.announced.set(true);
-        if !self.late {
-            self.deliver();
-        }
-    }
-
-    pub(super) fn deliver(&self) {
-        self.announced.set(false);
-        self.edge.set(true);
     }
 }
 
@@ -155,7 +149,7 @@ impl ExploredRing {
         let memory = ExploredMemory::new(Claim::take(self)?);
         // A descriptor that is registered while there is something unread is ready.
         if self.state().check.borrow().has_something() {
-            self.state().edge.set(true);
+            self.state().queue.deliver();
         }
         // SAFETY: C1: the claim allows one at a time, and only this ring has the memory.
         unsafe { Consumer::new(memory) }.map_err(SimError::Corrupt)
@@ -220,7 +214,7 @@ impl ExploredRing {
     #[expect(clippy::must_use_candidate, reason = "most readers look again, whatever it was")]
     pub fn block(&self, timeout: Option<Duration>) -> WakeCause {
         let cause = self.bench.sleep(1 << self.number, timeout.unwrap_or(Duration::MAX));
-        self.state().edge.set(false);
+        self.state().queue.take();
         cause
     }
 
@@ -289,13 +283,13 @@ impl Bench {
 
     pub(super) fn rest(&self, time: Duration) -> WakeCause {
         step(Access::Stall(1 + micros(time)));
-        if self.woken.get() { WakeCause::Woken } else { WakeCause::TimeUp }
+        if self.is_asked() { WakeCause::Woken } else { WakeCause::TimeUp }
     }
 
     /// Sleeps until one of these rings notifies. Leaves the notifications.
     pub(super) fn sleep(&self, rings: u64, time: Duration) -> WakeCause {
         self.sleeps_on.set(rings);
-        if !self.is_notified() && !self.woken.get() && !time.is_zero() {
+        if !self.is_notified() && !self.is_asked() && !time.is_zero() {
             self.sleeps.set(self.sleeps.get() + 1);
             let end = self.clock.get().saturating_add(micros(time));
             step(Access::Sleep(end));
@@ -304,7 +298,7 @@ impl Bench {
         if self.is_notified() {
             return WakeCause::Notified;
         }
-        if self.woken.get() {
+        if self.is_asked() {
             return WakeCause::Woken;
         }
         if timed_out && time != Duration::MAX {
@@ -314,12 +308,40 @@ impl Bench {
     }
 
     pub(super) fn take_wakes(&self) -> Wakes {
-        if self.woken.take() { Wakes::WAKE } else { Wakes::NONE }
+        self.must_end();
+        let asked = self.asked.take();
+        if asked.contains(Wakes::CLOSE) {
+            self.asked.set(Wakes::CLOSE);
+        }
+        asked
+    }
+
+    /// A reader that has seen a corrupt ring makes no more accesses, and may call core for ever.
+    /// So each call is a step.
+    pub(super) fn must_end(&self) {
+        if self.has_seen_it.get() {
+            step(Access::Clock);
+        }
+    }
+
+    pub(super) fn ask(&self, request: Wakes) {
+        self.asked.set(self.asked.get() | request);
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.get() != Wakes::NONE
+    }
+
+    pub(super) fn deadline(&self) -> Duration {
+        match self.deadline.get() {
+            u64::MAX => Duration::MAX,
+            steps => Duration::from_micros(steps),
+        }
     }
 
     /// Returns true if one of the rings that the reader sleeps on has notified.
     pub(super) fn is_notified(&self) -> bool {
-        self.slept_on().any(|ring| ring.edge.get())
+        self.slept_on().any(|ring| ring.queue.is_notified())
     }
 
     pub(super) fn slept_on(&self) -> impl Iterator<Item = &State> {
@@ -345,9 +367,21 @@ impl Host for ExploredRing {
     }
 
     fn notify(&self) {
-        if step(Access::Notify) {
-            self.state().notify();
+        if !step(Access::Notify) {
+            return;
         }
+        let (state, faults) = (self.state(), &self.bench.faults);
+        if faults.strikes(Fault::LostNotification) {
+            state.lost.set(true);
+        } else if faults.strikes(Fault::LateNotification) {
+            state.queue.announce();
+        } else {
+            state.queue.notify();
+        }
+    }
+
+    fn injected(&self) -> Option<&Injected> {
+        Some(&self.state().injected)
     }
 }
 

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ringbuf_core::{
-    Consumer, RingSet, SetHost, Slot, Token, WaitHost, WaitPolicy, WakeCause, Wakes,
+    Consumer, Lane, Merge, Node, Record, RingSet, SetHost, Slot, Token, WaitHost, WaitPolicy,
+    WakeCause, Wakes,
 };
 
 use super::ring::Bench;
@@ -32,6 +33,10 @@ use super::{ExploredMemory, ExploredRing};
 /// });
 /// ```
 pub type ExploredSet<T> = RingSet<ExploredSetHost, T, Vec<Slot<Consumer<ExploredMemory>, T>>>;
+
+/// An ordered merge of explored rings: core's [`Merge`], which also reads the kernel's rings.
+pub type ExploredMerge<T, K, const W: usize> =
+    Merge<ExploredSetHost, T, Vec<Slot<Consumer<ExploredMemory>, Lane<T, W>>>, Vec<Node>, K, W>;
 
 /// The clock and the sleeps of a set of explored rings.
 pub struct ExploredSetHost {
@@ -69,6 +74,53 @@ impl ExploredRing {
         };
         RingSet::new(host, Vec::new(), policy)
     }
+
+    /// Creates an ordered merge without rings. Fill it with the consumers of the rings of this
+    /// run. `key` and `lateness` are in nanoseconds, and `W` is the look-ahead; take 1 if you
+    /// call [`received`](Self::received), which wants the order of each ring.
+    ///
+    /// A loop of your own sleeps by `set().host()`: it blocks until a ring notifies, and naps
+    /// until a record that is held is due.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::{MergeArmed, WaitHost, WaitPolicy};
+    /// use ringbuf_sim::explore::Explore;
+    ///
+    /// // A record each 20 us, by its stamp.
+    /// let stamps = |_: usize, n: u64| (20_000 * n).to_ne_bytes().to_vec();
+    /// Explore::new().seeds(0..20).rings(2).samples(stamps).run_set(|rings| {
+    ///     let lateness = Duration::from_micros(100);
+    ///     let mut merge = rings[0].merge::<_, _, 1>(WaitPolicy::immediate(), lateness, |record| {
+    ///         record.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
+    ///     });
+    ///     for ring in rings {
+    ///         merge.insert(ring.consumer()?, ring.clone())?;
+    ///     }
+    ///     loop {
+    ///         merge.wait(Some(Duration::ZERO))?;
+    ///         let now = merge.set().host().now().as_nanos() as u64;
+    ///         merge.drain(now, |ring, record| ring.received(&record))?;
+    ///         match merge.arm()? {
+    ///             MergeArmed::Ready => {}
+    ///             MergeArmed::Held(left) => drop(merge.set().host().nap(left)?),
+    ///             MergeArmed::Sleep => drop(merge.set().host().block(Duration::MAX)?),
+    ///         }
+    ///     }
+    /// });
+    /// ```
+    pub fn merge<T, K, const W: usize>(
+        &self,
+        policy: WaitPolicy,
+        lateness: Duration,
+        key: K,
+    ) -> ExploredMerge<T, K, W>
+    where
+        K: Fn(&Record<'_, ExploredMemory>) -> Option<u64>,
+    {
+        let lateness = u64::try_from(lateness.as_nanos()).unwrap_or(u64::MAX);
+        Merge::new(self.ring_set(policy), Vec::new(), key, lateness)
+    }
 }
 
 impl WaitHost for ExploredSetHost {
@@ -90,7 +142,7 @@ impl WaitHost for ExploredSetHost {
         let cause = self.bench.sleep(self.rings.get(), time);
         let mut notified = self.notified.borrow_mut();
         for (ring, token) in self.watched.borrow().iter() {
-            if self.bench.rings[*ring].edge.take() {
+            if self.bench.rings[*ring].queue.take() {
                 notified.push_back(*token);
             }
         }
@@ -102,7 +154,7 @@ impl WaitHost for ExploredSetHost {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::MAX
+        self.bench.deadline()
     }
 }
 

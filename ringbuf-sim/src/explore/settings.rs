@@ -3,8 +3,10 @@
 use std::fmt;
 use std::rc::Rc;
 
+use ringbuf_core::Wakes;
+
 use super::{Act, Plan, Random};
-use crate::{Flags, PendingPos};
+use crate::{Faults, Flags, PendingPos, Profile};
 
 /// The sample of a producer's n-th reservation.
 type Samples = Rc<dyn Fn(usize, u64) -> Vec<u8>>;
@@ -19,7 +21,13 @@ pub(super) struct Settings {
     pub(super) deaths: u64,
     pub(super) again_at_most: u64,
     pub(super) all_notify: bool,
-    pub(super) stops: bool,
+    /// What stops the reader.
+    pub(super) stops: Option<Wakes>,
+    pub(super) requests: bool,
+    pub(super) faults: Faults,
+    pub(super) profile: Profile,
+    /// The release of the profile, in words.
+    pub(super) release: String,
 }
 
 impl Default for Settings {
@@ -33,7 +41,11 @@ impl Default for Settings {
             deaths: u64::MAX,
             again_at_most: u64::MAX,
             all_notify: false,
-            stops: false,
+            stops: None,
+            requests: false,
+            faults: Faults::default(),
+            profile: Profile::NEWEST,
+            release: "Linux 7.3".into(),
         }
     }
 }
@@ -43,6 +55,7 @@ impl Settings {
     pub(super) fn plan(&self, seed: u64) -> Plan {
         let mut plan = Plan::new(seed);
         (plan.hostile, plan.pending_pos) = (false, PendingPos::Modular);
+        plan.faults = self.faults;
         plan.deaths = plan.deaths.min(self.deaths);
         plan.producers.truncate(self.producers);
         for script in &mut plan.producers {
@@ -114,6 +127,9 @@ impl fmt::Debug for Settings {
             .field("again_at_most", &self.again_at_most)
             .field("all_notify", &self.all_notify)
             .field("stops", &self.stops)
+            .field("requests", &self.requests)
+            .field("faults", &self.faults)
+            .field("release", &self.release)
             .finish()
     }
 }

@@ -3,12 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use ringbuf_core::Wakes;
+
 use super::check::{Check, Record};
 use super::memory::Seat;
 use super::report::Seen;
 use super::ring::{Bench, State};
 use super::{Access, Act, ExploredRing, Plan, Reader, Scheduler, Settings, World, produce};
-use crate::{Flags, KernelRing};
+use crate::{Fault, Faults, Flags, Forged, Injected, KernelRing, Profile};
 
 /// More steps than any plan needs. A run with more is in an endless loop.
 const MOST_STEPS: u64 = 1_000_000;
@@ -45,11 +47,16 @@ pub(super) fn run(
         rings: (0..settings.rings).map(|_| State::new(plan)).collect(),
         sleeps_on: Cell::new(0),
         timed_out: Cell::new(false),
-        woken: Cell::new(false),
+        asked: Cell::default(),
+        deadline: Cell::new(u64::MAX),
         stopping: Cell::new(false),
         sleeps: Cell::new(0),
         refused: Cell::new(0),
+        faults: Injected::default(),
+        forged: Cell::new(None),
+        has_seen_it: Cell::new(false),
     });
+    inject(plan.faults.seed(plan.seed), &bench);
     let rings: Vec<_> =
         (0..settings.rings).map(|number| ExploredRing { bench: bench.clone(), number }).collect();
     for (party, script) in plan.producers.iter().enumerate() {
@@ -57,7 +64,8 @@ pub(super) fn run(
         let ring = rings[party % rings.len()].clone();
         let (tried, flags) = (Cell::new(0), Cell::new(Flags::ADAPTIVE));
         let seat = Seat { ring, party, samples, tried, flags };
-        scheduler.add(format!("producer {party}"), move || run_producer(&seat, &script));
+        let profile = settings.profile.width(plan.width);
+        scheduler.add(format!("producer {party}"), move || run_producer(&seat, profile, &script));
     }
     let end = End::default();
     let me = scheduler.add("reader", body(reader, &rings, &end));
@@ -72,10 +80,19 @@ pub(super) fn run(
     }
 }
 
-fn run_producer(seat: &Seat, script: &[Act]) {
+/// The kernel draws the faults of a reservation, and a commit that never comes.
+fn inject(faults: Faults, bench: &Bench) {
+    let kernels = [Fault::Full, Fault::LockFails, Fault::StallsForEver];
+    bench.rings.iter().for_each(|ring| ring.injected.set(faults.only(&kernels)));
+    bench.faults.set(kernels.into_iter().fold(faults, |faults, fault| faults.one_in(fault, 0)));
+}
+
+fn run_producer(seat: &Seat, profile: Profile, script: &[Act]) {
     // SAFETY: P1: the producers of a run share the memory, and the positions in the state
     // of the ring. Together they are the one ring that produces.
     let kernel = unsafe { KernelRing::new(seat.memory(), seat.ring.clone()) };
+    // SAFETY: the ring is new; the others of the run are on the same kernel.
+    let kernel = unsafe { kernel.on(profile) };
     produce(&kernel, script, seat);
 }
 
@@ -117,11 +134,11 @@ impl World for Run<'_> {
     }
 
     fn is_announced(&self, queue: usize) -> bool {
-        self.bench.rings[queue].announced.get()
+        self.bench.rings[queue].queue.is_announced()
     }
 
     fn deliver(&mut self, queue: usize) {
-        self.bench.rings[queue].deliver();
+        self.bench.rings[queue].queue.deliver();
     }
 
     fn stepped(&mut self, scheduler: &mut Scheduler, who: usize) -> Result<bool, String> {
@@ -129,6 +146,9 @@ impl World for Run<'_> {
             return Err(wrong);
         }
         self.stop(scheduler);
+        if scheduler.has_ended(self.me) && self.is_forged() {
+            return Ok(true);
+        }
         if scheduler.has_ended(self.me) {
             let failed = self.end.borrow().clone().and_then(Result::err);
             return failed.map_or(Ok(false), |error| Err(format!("the reader failed: {error}")));
@@ -139,9 +159,12 @@ impl World for Run<'_> {
     }
 
     fn at_rest(&mut self, scheduler: &mut Scheduler) -> Result<bool, String> {
+        if self.bench.has_seen_it.get() && self.sleeps(scheduler) {
+            return Err("the ring is corrupt, and the reader sleeps: end with the error".into());
+        }
         let over = self.is_over(scheduler);
         let reads = !scheduler.has_ended(self.me);
-        let stops = self.settings.stops && reads;
+        let stops = self.settings.stops.is_some() && reads;
         let unsaid = self.name(Check::unsaid).is_some();
         if over && !stops && !self.has_unread() && !unsaid {
             return Ok(true);
@@ -152,6 +175,8 @@ impl World for Run<'_> {
             self.bench.timed_out.set(true);
         } else if !over {
             return Err("a producer waits for ever".into());
+        } else if self.is_forged() {
+            return Ok(true);
         } else if stops {
             return Err("the reader was woken to end, and sleeps on".into());
         } else {
@@ -164,16 +189,18 @@ impl World for Run<'_> {
 
 impl Run<'_> {
     fn is_over(&self, scheduler: &Scheduler) -> bool {
-        let announced = self.bench.rings.iter().any(|ring| ring.announced.get());
+        let announced = self.bench.rings.iter().any(|ring| ring.queue.is_announced());
         !announced && (0..self.me).all(|producer| scheduler.has_ended(producer))
     }
 
     /// Wakes the reader, once the producers have ended.
     fn stop(&self, scheduler: &Scheduler) {
         let stopping = &self.bench.stopping;
-        if self.settings.stops && !stopping.get() && self.is_over(scheduler) {
-            stopping.set(true);
-            self.bench.woken.set(true);
+        if let Some(request) = self.settings.stops {
+            if !stopping.get() && self.is_over(scheduler) {
+                stopping.set(true);
+                self.bench.ask(request);
+            }
         }
     }
 
@@ -181,19 +208,22 @@ impl Run<'_> {
         self.bench.rings.iter().find_map(|ring| ring.check.borrow_mut().wrong.take())
     }
 
+    fn is_forged(&self) -> bool {
+        self.bench.forged.get().is_some()
+    }
+
     fn sleeps(&self, scheduler: &Scheduler) -> bool {
         matches!(scheduler.next_step(self.me), Some(Access::Sleep(_)))
     }
 
     fn hears_something(&self) -> bool {
-        let Bench { timed_out, woken, .. } = &*self.bench;
-        self.bench.is_notified() || timed_out.get() || woken.get()
+        self.bench.is_notified() || self.bench.timed_out.get() || self.bench.is_asked()
     }
 
     fn find_lost_wakeup(&self, scheduler: &Scheduler) -> Result<(), String> {
         let bench = &self.bench;
-        let coming = bench.slept_on().any(|ring| ring.announced.get());
-        if !self.sleeps(scheduler) || self.hears_something() || coming {
+        let coming = bench.slept_on().any(|ring| ring.queue.is_announced());
+        if self.is_forged() || !self.sleeps(scheduler) || self.hears_something() || coming {
             return Ok(());
         }
         for ring in bench.slept_on() {
@@ -210,7 +240,7 @@ impl Run<'_> {
     /// Returns true if it sleeps although a record without notification is there.
     /// This is why every wait needs a timeout.
     fn hears_nothing(&self) -> bool {
-        let coming = self.bench.slept_on().any(|ring| ring.announced.get());
+        let coming = self.bench.slept_on().any(|ring| ring.queue.is_announced());
         let silent = |ring: &State| ring.check.borrow().waiting().is_some_and(|r| r.is_silent());
         !self.hears_something() && !coming && self.bench.slept_on().any(silent)
     }
@@ -223,13 +253,48 @@ impl Run<'_> {
             let born = body(self.reader, &self.rings, &self.end);
             scheduler.replace(self.me, scheduler.now() + absent, born);
             self.bench.timed_out.set(false);
-            self.bench.woken.set(self.bench.stopping.get());
+            let stop = self.settings.stops.filter(|_| self.bench.stopping.get());
+            self.bench.asked.set(stop.unwrap_or_default());
+            self.bench.deadline.set(u64::MAX);
             let most = self.settings.again_at_most;
             self.bench.rings.iter().for_each(|ring| ring.check.borrow_mut().died(most));
         }
         if self.sleeps(scheduler) && scheduler.random().below(64) == 0 && self.hears_nothing() {
             self.bench.timed_out.set(true);
         }
+        if self.settings.requests && scheduler.random().below(50) == 0 {
+            self.request(scheduler);
+        }
+        self.fault(scheduler);
+    }
+
+    /// The faults of a step.
+    fn fault(&mut self, scheduler: &mut Scheduler) {
+        let faults = &self.bench.faults;
+        if faults.strikes(Fault::ReaderStops) {
+            let until = scheduler.now() + scheduler.random().pick(&[30, 300, 1000]);
+            scheduler.rest(self.me, until);
+        }
+        if faults.strikes(Fault::ClockJumps) {
+            let jump = scheduler.random().pick(&[1000, 1_000_000, 3_600_000_000]);
+            self.bench.clock.set(scheduler.now().saturating_add(jump));
+        }
+        if !self.is_forged() && faults.strikes(Fault::Forgery) {
+            self.bench.forged.set(Some(scheduler.random().pick(&Forged::ALL)));
+            self.idle = 0;
+        }
+    }
+
+    /// Another thread asks for a flush, or moves the deadline.
+    fn request(&self, scheduler: &mut Scheduler) {
+        let soon = scheduler.now() + scheduler.random().pick(&[0, 30, 300]);
+        let deadline = match scheduler.random().below(3) {
+            0 => return self.bench.ask(Wakes::FLUSH),
+            1 => soon,
+            _ => u64::MAX,
+        };
+        self.bench.deadline.set(deadline);
+        self.bench.ask(Wakes::DEADLINE);
     }
 
     /// Runs after each step of the reader. Returns true if the run may end.
@@ -239,6 +304,16 @@ impl Run<'_> {
             (self.progress, self.idle, self.spare) = (progress, 0, 0);
         }
         self.idle += 1;
+        if self.is_forged() {
+            let looks = self.idle > IDLE && self.bench.has_seen_it.get();
+            return if looks {
+                Err(format!(
+                    "endless loop: the ring is corrupt, and after {IDLE} steps the reader goes on"
+                ))
+            } else {
+                Ok(false)
+            };
+        }
         if self.idle > IDLE && self.bench.stopping.get() {
             return Err(format!("endless loop: {IDLE} steps after a wake, the reader goes on"));
         }
@@ -249,7 +324,7 @@ impl Run<'_> {
                 ));
             }
         }
-        if self.settings.stops || !self.is_over(scheduler) || self.has_unread() {
+        if self.settings.stops.is_some() || !self.is_over(scheduler) || self.has_unread() {
             return Ok(false);
         }
         self.spare += 1;
@@ -292,6 +367,9 @@ impl Run<'_> {
             deaths: self.deaths,
             sleeps: self.bench.sleeps.get(),
             refused: self.bench.refused.get(),
+            faults: rings
+                .iter()
+                .fold(self.bench.faults.counts(), |sum, ring| sum.plus(ring.injected.counts())),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) producer_pos: AtomicU64,
     pub(crate) headers: Vec<AtomicU32>,
     pub(crate) cells: Vec<UnsafeCell<u64>>,
+    /// The cells again, for an observer: as atomics. Empty if nobody observes.
+    pub(crate) words: Vec<AtomicU64>,
     pub(crate) capacity: Capacity,
     pub(crate) width: Width,
     /// The start of all positions.
@@ -85,6 +87,14 @@ impl Shared {
         Self::wide(bytes, Width::Bits64, variant)
     }
 
+    /// Creates a ring that a kernel writes and somebody observes.
+    pub(crate) fn observed(bytes: u64, variant: Variant) -> Arc<Self> {
+        let mut shared = Self::new(bytes, variant);
+        let words = Arc::get_mut(&mut shared).map(|shared| &mut shared.words);
+        words.expect("just made").extend((0..bytes / 8).map(|_| AtomicU64::new(0)));
+        shared
+    }
+
     fn wide(bytes: u64, width: Width, variant: Variant) -> Arc<Self> {
         let slots = bytes / 8;
         let start = Position::new(if variant.fenced { (1 << 32) - 8 } else { 0 }, width);
@@ -93,6 +103,7 @@ impl Shared {
             producer_pos: AtomicU64::new(start.get()),
             headers: (0..slots).map(|_| AtomicU32::new(0)).collect(),
             cells: (0..slots).map(|_| UnsafeCell::new(0)).collect(),
+            words: Vec::new(),
             capacity: Capacity::new(bytes, PAGE).unwrap(),
             width,
             start,
@@ -117,6 +128,11 @@ impl Shared {
         let memory = ProducerView::new(self, Role::User);
         // SAFETY: P1: each model takes one producer side, once.
         unsafe { Producer::new(memory) }.unwrap()
+    }
+
+    /// Returns the memory of a consumer.
+    pub(crate) fn consumer_view(self: &Arc<Self>) -> ConsumerView {
+        ConsumerView::new(self, Role::User)
     }
 
     pub(crate) fn consumer(self: &Arc<Self>) -> Consumer<ConsumerView> {
@@ -189,6 +205,19 @@ impl Shared {
     /// follows the last one, where the second copy of the data would begin.
     pub(crate) fn slot(&self, at: Offset, words: usize) -> usize {
         (at.index() / 8 + words) % self.cells.len()
+    }
+
+    /// Shows a word of a sample to an observer. It may be where a header was.
+    pub(crate) fn show_word(&self, slot: usize, value: u64) {
+        if let Some(word) = self.words.get(slot) {
+            word.store(value, Release);
+            self.headers[slot].store(value as u32, Release);
+        }
+    }
+
+    /// The ordering with which a new header is written: see `inspect` for the observed ones.
+    pub(crate) fn of_new_header(&self) -> Ordering {
+        if self.words.is_empty() { Relaxed } else { Release }
     }
 
     pub(crate) fn load_header(&self, at: Offset, order: Ordering) -> Header {

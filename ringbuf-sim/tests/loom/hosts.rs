@@ -18,7 +18,7 @@ pub(crate) struct LoomHost {
 
 impl LoomHost {
     pub(crate) fn new(shared: Arc<Shared>, start: Position) -> Self {
-        let positions = Mutex::new(Positions { produced: start, pending: start });
+        let positions = Mutex::new(Positions::starting_at(start));
         Self { positions, shared }
     }
 

@@ -21,7 +21,10 @@ mod each;
 mod explore;
 mod hosts;
 mod idle;
+mod inspect;
 mod models;
+mod overwrite;
+mod page;
 mod restart;
 mod self_arm;
 mod table;
@@ -34,7 +37,10 @@ mod weaken;
 /// Runs the models of the unchanged code. `--nocapture` prints them.
 mod holds {
     use crate::idle::*;
+    use crate::inspect::*;
     use crate::models::*;
+    use crate::overwrite::*;
+    use crate::page::*;
     use crate::restart::*;
     use crate::self_arm::*;
     use crate::user::*;
@@ -71,6 +77,10 @@ mod holds {
         idle_arm_nap IDLE_ARM_NAP
         idle_arm_publish IDLE_ARM_PUBLISH
         idle_arm_arm IDLE_ARM_ARM
+        page_turns PAGE_TURNS
+        page_reuse PAGE_REUSE
+        page_wakeup PAGE_WAKEUP
+        page_wakeup_busy PAGE_WAKEUP_BUSY
         restart_dropped RESTART_DROPPED
         restart_killed RESTART_KILLED
         restart_killed_in_a_batch RESTART_KILLED_IN_A_BATCH
@@ -87,6 +97,9 @@ mod holds {
         wait_naps WAIT_NAPS
         wait_naps_two WAIT_NAPS_TWO
         wait_quiet WAIT_QUIET
+        overwrite_lapped OVERWRITE_LAPPED
+        overwrite_fresh OVERWRITE_FRESH
+        overwrite_wakeup OVERWRITE_WAKEUP
         wake WAKE
         wake_two WAKE_TWO
         wake_flush WAKE_FLUSH
@@ -100,5 +113,11 @@ mod holds {
         user_two_threads USER_TWO_THREADS
         user_batch USER_BATCH
         user_space USER_SPACE
+        inspect_look INSPECT_LOOK
+        inspect_fresh INSPECT_FRESH
+        inspect_pending INSPECT_PENDING
+        inspect_header INSPECT_HEADER
+        inspect_tap INSPECT_TAP
+        inspect_tap_header INSPECT_TAP_HEADER
     }
 }

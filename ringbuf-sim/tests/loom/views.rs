@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::Ordering::{self, Acquire, Relaxed};
 use std::thread::panicking;
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ pub(crate) struct ConsumerView {
     heard: Cell<usize>,
     last: Cell<Did>,
     waker: RefCell<Option<Arc<LoomFlag>>>,
+    /// Another party stores the consumer position: it is loaded through loom.
+    of_another: bool,
 }
 
 /// The last action of a consumer, as far as a model needs it.
@@ -73,7 +75,13 @@ impl ConsumerView {
             heard: Cell::default(),
             last: Cell::new(Did::Nothing),
             waker: RefCell::default(),
+            of_another: false,
         }
+    }
+
+    /// The view of a reader that only looks, while another one stores.
+    pub(crate) fn of_another(self) -> Self {
+        Self { of_another: true, ..self }
     }
 
     /// From here on this flag can end its waits.
@@ -143,6 +151,9 @@ unsafe impl ConsumerMemory for ConsumerView {
     }
 
     fn stored_consumer_pos(&self) -> Position {
+        if self.of_another {
+            return Position::new(self.shared.consumer_pos.load(Relaxed), self.shared.width);
+        }
         self.initial_consumer_pos()
     }
 
@@ -176,7 +187,8 @@ unsafe impl ConsumerMemory for ConsumerView {
 
     fn fence(&self, order: Ordering) {
         self.last.set(Did::Fence);
-        self.shared.fence(Site::ConsumerFence, order);
+        let site = if order == Acquire { Site::PageFence } else { Site::ConsumerFence };
+        self.shared.fence(site, order);
     }
 }
 
@@ -286,7 +298,7 @@ unsafe impl ProducerMemory for ProducerView {
     unsafe fn write_header(&self, at: Offset, header: Header, _: PageOffset) {
         let slot = self.shared.slot(at, 0);
         self.shared.cells[slot].with_mut(|_| ());
-        self.shared.headers[slot].store(header.to_bits(), Relaxed);
+        self.shared.headers[slot].store(header.to_bits(), self.shared.of_new_header());
     }
 
     unsafe fn load_header(&self, at: Offset, order: Ordering) -> Header {
@@ -313,6 +325,9 @@ unsafe impl KernelMemory for ProducerView {
 
     /// Not a word of loom's: only the kernel uses it, under its lock.
     fn store_pending_pos(&self, _: Position, _: Ordering) {}
+
+    /// These rings are not in overwrite mode.
+    fn store_overwrite_pos(&self, _: Position, _: Ordering) {}
 
     unsafe fn swap_header(&self, at: Offset, header: Header, order: Ordering) {
         if !panicking() {
@@ -396,6 +411,7 @@ impl Cells<'_> {
     pub(crate) fn set(&self, word: usize, value: u64) {
         // SAFETY: loom has checked that nothing else uses this cell.
         self.cell(word).with_mut(|place| unsafe { *place = value });
+        self.shared.show_word(self.shared.slot(self.at, 1 + word), value);
     }
 
     fn cell(&self, word: usize) -> &UnsafeCell<u64> {

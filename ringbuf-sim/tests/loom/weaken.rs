@@ -16,7 +16,10 @@ use std::sync::Once;
 use crate::backing::Variant;
 use crate::explore::Model;
 use crate::idle::*;
+use crate::inspect::*;
 use crate::models::*;
+use crate::overwrite::*;
+use crate::page::*;
 use crate::restart::*;
 use crate::self_arm::*;
 use crate::user::*;
@@ -39,6 +42,8 @@ sites! {
     ConsumerLoadHeader
     ConsumerStoreConsumerPos
     ConsumerFence
+    /// After a reader of the page loads the stored position.
+    PageFence
     /// In a reservation.
     KernelLoadConsumerPos
     KernelStoreProducerPos
@@ -50,8 +55,20 @@ sites! {
     DrainLoadProducerPos
     DrainLoadHeader
     DrainStoreConsumerPos
+    OverwriteLoadProducerPos
+    OverwriteLoadHeader
+    /// Between a copy and the look at the overwrite position.
+    OverwriteCopyFence
+    OverwriteArmFence
+    /// Between the overwrite position and the new record, as on a processor that keeps
+    /// stores in order.
+    KernelOverwriteFence
     WakeRaise
     WakeTake
+    InspectLoadConsumerPos
+    InspectLoadProducerPos
+    InspectLoadHeader
+    InspectFence
     /// The woken thread sees everything that a drain did. This ordering is in the
     /// host, not in the code, which has no fence on this side.
     DrainNotify
@@ -66,6 +83,8 @@ pub(crate) enum Failure {
     Race,
     /// A sleeper that nobody will wake.
     LostWakeup,
+    /// A copy of what was never one record.
+    Torn,
 }
 
 impl Failure {
@@ -74,6 +93,7 @@ impl Failure {
         match self {
             Self::Race => "Causality violation",
             Self::LostWakeup => "lost wakeup",
+            Self::Torn => "torn",
         }
     }
 
@@ -82,6 +102,7 @@ impl Failure {
         match self {
             Self::Race => "race",
             Self::LostWakeup => "lost wakeup",
+            Self::Torn => "torn copy",
         }
     }
 }
@@ -89,14 +110,17 @@ impl Failure {
 impl Site {
     /// The models that must fail without it, and their failure.
     pub(crate) fn needed_by(self) -> (Failure, &'static [Model]) {
-        use Failure::{LostWakeup, Race};
+        use Failure::{LostWakeup, Race, Torn};
         match self {
             Self::ConsumerLoadProducerPos => (Race, &[HAND_OVER, REUSE]),
             Self::ConsumerLoadHeader => (Race, &[HAND_OVER, TWO_PRODUCERS]),
             Self::ConsumerStoreConsumerPos => {
-                (Race, &[REUSE, WRAP, RESTART_DROPPED, RESTART_KILLED, HOLD_BACK_REUSE])
+                const NEEDED: &[Model] =
+                    &[REUSE, WRAP, RESTART_DROPPED, RESTART_KILLED, HOLD_BACK_REUSE, PAGE_REUSE];
+                (Race, NEEDED)
             }
             Self::ConsumerFence => (LostWakeup, ASLEEP),
+            Self::PageFence => (Torn, &[PAGE_TURNS]),
             Self::KernelLoadConsumerPos => (Race, &[WRAP, REUSE, HOLD_BACK_REUSE]),
             Self::KernelStoreProducerPos => (Race, &[HAND_OVER, REUSE]),
             Self::KernelSwapHeader => (Race, &[HAND_OVER, TWO_PRODUCERS, THREE_PRODUCERS]),
@@ -109,8 +133,17 @@ impl Site {
             Self::DrainLoadProducerPos => (Race, &[USER_HAND_OVER]),
             Self::DrainLoadHeader => (Race, &[USER_HAND_OVER, USER_REVERSED]),
             Self::DrainStoreConsumerPos => (Race, &[USER_REUSE]),
+            Self::OverwriteLoadProducerPos => (Torn, &[OVERWRITE_FRESH]),
+            Self::OverwriteLoadHeader => (Torn, &[OVERWRITE_FRESH]),
+            Self::OverwriteCopyFence => (Torn, &[OVERWRITE_LAPPED]),
+            Self::OverwriteArmFence => (LostWakeup, &[OVERWRITE_WAKEUP]),
+            Self::KernelOverwriteFence => (Torn, &[OVERWRITE_LAPPED]),
             Self::WakeRaise => (Race, &[WAKE]),
             Self::WakeTake => (Race, &[WAKE]),
+            Self::InspectLoadConsumerPos => (Torn, &[INSPECT_LOOK]),
+            Self::InspectLoadProducerPos => (Torn, &[INSPECT_FRESH]),
+            Self::InspectLoadHeader => (Torn, &[INSPECT_FRESH, INSPECT_HEADER, INSPECT_TAP_HEADER]),
+            Self::InspectFence => (Torn, &[INSPECT_PENDING, INSPECT_TAP]),
             Self::DrainNotify => (LostWakeup, &[USER_SPACE]),
             Self::WaiterHarvest => (LostWakeup, &[USER_SPACE]),
         }
@@ -135,6 +168,8 @@ const ASLEEP: &[Model] = &[
     WAIT_BLOCK_BUSY,
     WAIT_NAPS,
     WAIT_QUIET,
+    PAGE_WAKEUP,
+    PAGE_WAKEUP_BUSY,
 ];
 
 #[test]

@@ -169,16 +169,16 @@ impl WaitHost for ConsumerView<'_> {
             return Ok(WakeCause::Interrupted);
         }
         if shared.has(Defect::BlockForgets) {
-            shared.edge.set(false);
+            shared.queue.take();
         }
-        if !shared.edge.get() {
+        if !shared.queue.is_notified() {
             shared.tally.sleeps.more::<()>();
             let endless = self.0.endless.get();
             let end = shared.clock.get().saturating_add(micros(time));
             self.0.step(Access::Sleep(if endless { u64::MAX } else { end }));
         }
         let timed_out = shared.timed_out.take();
-        if shared.edge.take() {
+        if shared.queue.take() {
             return Ok(WakeCause::Notified);
         }
         if timed_out {
@@ -294,6 +294,9 @@ unsafe impl KernelMemory for KernelView<'_> {
             self.0.check(|check| check.pending(position));
         }
     }
+
+    /// These rings are not in overwrite mode.
+    fn store_overwrite_pos(&self, _: Position, _: Ordering) {}
 
     unsafe fn swap_header(&self, at: Offset, header: Header, _: Ordering) {
         if self.0.shared.has(Defect::CommitLoadsFirst) && !panicking() {

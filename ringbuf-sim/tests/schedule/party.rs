@@ -44,9 +44,10 @@ impl<'s> Observer<KernelView<'s>, Surroundings<'s>> for Seat {
         }
     }
 
-    fn commits(&self, _: u64, flags: Flags) {
+    fn commits(&self, _: u64, flags: Flags) -> Flags {
         self.committing.set(Some(flags));
         self.notified.set(false);
+        flags
     }
 
     fn has_committed(&self, number: u64) {

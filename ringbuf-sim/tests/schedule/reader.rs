@@ -129,7 +129,7 @@ fn must_be_ready(seat: &Seat, consumer: &Victim<'_>) {
 /// Waits like its own edge-triggered waiter: forgets earlier notifications, arms,
 /// and sleeps if allowed.
 fn arm_and_block(seat: &Seat, consumer: &mut Victim<'_>) {
-    seat.shared.edge.set(false);
+    seat.shared.queue.take();
     seat.may_load(1);
     if consumer.arm() == Armed::Ready {
         must_be_ready(seat, consumer);

@@ -10,7 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use ringbuf_core::{Capacity, Header, Offset, Position, SampleLen, Width};
-use ringbuf_sim::explore::{Access, Plan, Random, step};
+use ringbuf_sim::explore::{Access, Plan, Random, WaitQueue, step};
 use ringbuf_sim::{Flags, Host, PendingPos, Positions};
 
 use crate::check::Check;
@@ -28,15 +28,11 @@ pub(crate) struct Shared {
     pub(crate) pending_pos: PendingPos,
     locked: Cell<bool>,
     positions: Cell<Positions>,
-    /// A notification is on its way.
-    pub(crate) announced: Cell<bool>,
-    /// A notification has arrived since the consumer last forgot them.
-    pub(crate) edge: Cell<bool>,
+    pub(crate) queue: WaitQueue,
     /// The scheduler ended a sleep before its time.
     pub(crate) timed_out: Cell<bool>,
     /// The time in steps. It continues while all parties stall.
     pub(crate) clock: Rc<Cell<u64>>,
-    late: bool,
     forger: Option<RefCell<Random>>,
     pub(crate) defect: Option<Defect>,
     pub(crate) check: RefCell<Check>,
@@ -55,12 +51,10 @@ impl Shared {
             width: plan.width,
             pending_pos: plan.pending_pos,
             locked: Cell::new(false),
-            positions: Cell::new(Positions { produced: start, pending: start }),
-            announced: Cell::new(false),
-            edge: Cell::new(false),
+            positions: Cell::new(Positions::starting_at(start)),
+            queue: WaitQueue::new(plan.late),
             timed_out: Cell::new(false),
             clock,
-            late: plan.late,
             forger,
             defect,
             check: RefCell::new(Check::new(plan)),
@@ -116,20 +110,6 @@ impl Shared {
             1 => Header::DISCARD_BIT | random.below(16) as u32,
             _ => true_one.to_bits(),
         })
-    }
-
-    /// `irq_work_queue`: notifies at once, or when the scheduler decides.
-    fn notify(&self) {
-        self.announced.set(true);
-        if !self.late {
-            self.deliver();
-        }
-    }
-
-    /// The notification arrives.
-    pub(crate) fn deliver(&self) {
-        self.announced.set(false);
-        self.edge.set(true);
     }
 }
 
@@ -244,7 +224,7 @@ impl Host for Surroundings<'_> {
     fn notify(&self) {
         if self.0.step(Access::Notify) && !self.0.shared.has(Defect::SilentCommit) {
             self.0.notified.set(true);
-            self.0.shared.notify();
+            self.0.shared.queue.notify();
         }
     }
 }

@@ -69,7 +69,7 @@ impl World for Run<'_> {
         match next {
             Access::Lock => !shared.is_locked(),
             Access::Sleep(until) => {
-                shared.edge.get() || shared.timed_out.get() || until <= shared.clock.get()
+                shared.queue.is_notified() || shared.timed_out.get() || until <= shared.clock.get()
             }
             _ => true,
         }
@@ -80,11 +80,11 @@ impl World for Run<'_> {
     }
 
     fn is_announced(&self, _: usize) -> bool {
-        self.shared.announced.get()
+        self.shared.queue.is_announced()
     }
 
     fn deliver(&mut self, _: usize) {
-        self.shared.deliver();
+        self.shared.queue.deliver();
     }
 
     fn stepped(&mut self, scheduler: &mut Scheduler, _: usize) -> Result<bool, String> {
@@ -124,7 +124,8 @@ impl Run<'_> {
         if let Some(wrong) = check.wrong.take() {
             return Err(wrong);
         }
-        let waits = self.sleeps(scheduler) && !shared.edge.get() && !shared.announced.get();
+        let waits =
+            self.sleeps(scheduler) && !shared.queue.is_notified() && !shared.queue.is_announced();
         if waits && !self.plan.hostile {
             if let Some(record) = check.waiting().filter(|record| !record.is_silent()) {
                 return Err(format!("lost wakeup: the consumer sleeps in front of {record:?}"));
@@ -156,7 +157,8 @@ impl Run<'_> {
     /// This is why every wait needs a timeout.
     fn hears_nothing(&self) -> bool {
         let shared = &self.shared;
-        let idle = !shared.edge.get() && !shared.announced.get() && !shared.timed_out.get();
+        let idle =
+            !shared.queue.is_notified() && !shared.queue.is_announced() && !shared.timed_out.get();
         idle && self.shared.check.borrow().waiting().is_some_and(|record| record.is_silent())
     }
 
