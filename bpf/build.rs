@@ -7,6 +7,7 @@ mod programs;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../ringbuf-cli/build/programs.rs");
+    println!("cargo::rerun-if-changed=include");
     programs::build(
         &["src/bpf", "../ringbuf-cli/src/bpf"],
         "It compiles the BPF programs in bpf/src/bpf, which the live tests and the benchmarks load \

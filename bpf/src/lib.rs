@@ -33,6 +33,21 @@ macro_rules! skeleton {
     };
 }
 
+/// Includes the compiled object `$file`, for other loaders than a skeleton.
+macro_rules! object {
+    ($file:literal) => {
+        /// The compiled object, for other loaders than a skeleton.
+        pub static OBJECT: &[u8] = &ALIGNED.0;
+
+        /// A loader reads words of it in place.
+        #[repr(C, align(8))]
+        struct Aligned<T>(T);
+
+        static ALIGNED: Aligned<[u8; include_bytes!(concat!(env!("OUT_DIR"), "/", $file)).len()]> =
+            Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/", $file)));
+    };
+}
+
 /// The arguments of a program that is run on demand (`SEC("raw_tp")`, `SEC("syscall")`): plain
 /// bytes, at most 96, which the kernel copies in and the program reads.
 ///
@@ -82,6 +97,16 @@ pub mod exec {
     skeleton!("exec.skel.rs");
 }
 
+/// One record for each system call, with `ringbuf.bpf.h` and without. `header_cost.bpf.c`,
+/// Linux 5.8.
+///
+/// Maps `ring` (1 MiB) and `shards`, programs `bare`, `counted` and `counted_shards`, attached to
+/// raw tracepoints. `types::rodata`, to set before loading: `count_attempts`.
+/// `types::bss`: `task`, `runs`.
+pub mod header_cost {
+    skeleton!("header_cost.skel.rs");
+}
+
 /// Two producers of random records, for the exactly-once test. `load.bpf.c`, Linux 5.10.
 ///
 /// Map `ring` (64 KiB), program `produce` with arguments `types::produce`. `types::rodata`, to set
@@ -107,6 +132,53 @@ pub mod load {
     }
 }
 
+/// The same record into a perf event array, one ring, or a ring for each CPU. `perf_array.bpf.c`,
+/// Linux 5.17.
+///
+/// Maps `events`, `ring` (1 MiB) and `rings` (1024 places, one for each CPU), program `produce`
+/// with arguments `types::produce` (`target` is a `types::target`). `types::bss`: `producers`, two
+/// of `types::producer`.
+pub mod perf_array {
+    skeleton!("perf_array.skel.rs");
+
+    // SAFETY: u32, u32, a transparent u32, u32, u64 in C layout: 24 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::produce {}
+}
+
+/// Attempts of all kinds, counted by `ringbuf.bpf.h`. `losses.bpf.c`, Linux 5.10.
+///
+/// Maps `events` (64 KiB) with `events_counts` and `events_saved`, `shards` (512 places) with
+/// `shards_counts`; programs `attempts` with arguments `types::attempts`, `hold`, and `nested`,
+/// of type perf event. `types::rodata`, to set before loading: `count_attempts`.
+/// `types::bss`: `truth`, `inside`, `go`, `holding`, `released`, `sharded`, `payload`.
+pub mod losses {
+    skeleton!("losses.skel.rs");
+
+    // SAFETY: one u64 in C layout: no padding, no invalid value.
+    unsafe impl super::Arguments for types::attempts {}
+
+    object!("losses.bpf.o");
+}
+
+/// `losses` with plain increments: a planted defect. `losses_plain.bpf.c`, Linux 5.10.
+pub mod losses_plain {
+    object!("losses_plain.bpf.o");
+}
+
+/// Stamped records through the rings of an array of maps, and a program that interrupts.
+/// `shards.bpf.c`, Linux 5.17.
+///
+/// Map `shards` (64 slots, empty), program `produce`, of type syscall, with arguments
+/// `types::produce`, which the kernel copies back, and `tick` for a perf event.
+/// `types::rodata`, to set before loading: `per_cpu`, `stamp_before`, `stall_ns`.
+/// `types::bss`: `streams`.
+pub mod shards {
+    skeleton!("shards.skel.rs");
+
+    // SAFETY: u32, u32, and u64s in C layout: 56 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::produce {}
+}
+
 /// A record that stays busy while its program sleeps. `stall.bpf.c`, Linux 5.14.
 ///
 /// Map `ring` (4 KiB), programs `stall` with arguments `types::stall` and `emit` with arguments
@@ -120,6 +192,14 @@ pub mod stall {
     unsafe impl super::Arguments for types::emit {}
 }
 
+/// System calls of all CPUs, in the shards of `ringbuf.bpf.h`. `syscalls.bpf.c`, Linux 5.10.
+///
+/// Map `events` (512 slots, empty) with `events_counts`, programs `on_enter` and `on_exit`,
+/// attached to raw tracepoints. `types::rodata`, to set before loading: `only`, `except`.
+pub mod syscalls {
+    skeleton!("syscalls.skel.rs");
+}
+
 /// Programs that begin and tasks that end. `tasks.bpf.c`, Linux 5.8.
 ///
 /// Maps `execs` and `exits` (256 KiB each), programs `on_exec` and `on_exit`, attached to raw
@@ -127,15 +207,7 @@ pub mod stall {
 pub mod tasks {
     skeleton!("tasks.skel.rs");
 
-    /// The compiled object, for other loaders than libbpf.
-    pub static OBJECT: &[u8] = &ALIGNED.0;
-
-    /// A loader reads words of it in place.
-    #[repr(C, align(8))]
-    struct Aligned<T>(T);
-
-    static ALIGNED: Aligned<[u8; include_bytes!(concat!(env!("OUT_DIR"), "/tasks.bpf.o")).len()]> =
-        Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/tasks.bpf.o")));
+    object!("tasks.bpf.o");
 }
 
 /// A ring in a map of maps. `through.bpf.c`, Linux 5.10.
@@ -143,6 +215,20 @@ pub mod tasks {
 /// Map `rings` (4 places), program `through`, which writes the ring in place 2.
 pub mod through {
     skeleton!("through.skel.rs");
+}
+
+/// Records of any bytes, in rings whose types are known in different ways. `typed.bpf.c`, Linux
+/// 5.10.
+///
+/// Maps `declared_events_of_a_test`, `gadgets` and `guessed` (4 KiB each), and `sharded` (512
+/// places); program `put` with arguments `types::put`. `types::bss`: `payload`.
+pub mod typed {
+    skeleton!("typed.skel.rs");
+
+    // SAFETY: u32, u32 in C layout: 8 bytes, no padding, no invalid value.
+    unsafe impl super::Arguments for types::put {}
+
+    object!("typed.bpf.o");
 }
 
 /// Drains a user ring and keeps what it saw. `user_drain.bpf.c`, Linux 6.1.

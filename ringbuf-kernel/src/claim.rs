@@ -37,7 +37,7 @@ impl Claim {
         match CLAIMS.claim(id, process.number()) {
             Some(place) => Ok(Self { place }),
             None => Err(match kind {
-                Kind::Ring => OpenError::SecondConsumer { id },
+                Kind::Ring | Kind::OverwriteRing => OpenError::SecondConsumer { id },
                 Kind::UserRing => OpenError::SecondProducer { id },
             }),
         }

@@ -39,11 +39,22 @@ pub enum OpenError {
     },
     /// The ring is in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19): producers write over
     /// unread records, so a borrowed sample could change.
+    /// [`OverwriteRing`](crate::OverwriteRing) reads it.
     #[non_exhaustive]
     Overwrite {
         /// The id of the map.
         id: u32,
     },
+    /// The ring is not in overwrite mode, which [`OverwriteRing`](crate::OverwriteRing)
+    /// reads.
+    #[non_exhaustive]
+    NotOverwriting {
+        /// The id of the map.
+        id: u32,
+    },
+    /// This processor does not show stores in program order, so the reader of a ring in
+    /// overwrite mode needs a [`Validator`](crate::Validator).
+    NeedsValidator,
     /// The file descriptor was opened with `BPF_F_RDONLY`.
     #[non_exhaustive]
     ReadOnlyFd {
@@ -53,6 +64,28 @@ pub enum OpenError {
     /// The file descriptor was opened with `BPF_F_WRONLY`.
     #[non_exhaustive]
     WriteOnlyFd {
+        /// The id of the map.
+        id: u32,
+    },
+    /// The file descriptor was opened with `BPF_F_RDONLY` or `BPF_F_WRONLY`. The kernel maps
+    /// no page of such a map, not even to read it.
+    #[non_exhaustive]
+    UnmappableFd {
+        /// The id of the map.
+        id: u32,
+    },
+    /// The map is neither a ring buffer nor a user ring buffer.
+    #[non_exhaustive]
+    NotARing {
+        /// The type, as a number of `enum bpf_map_type`.
+        map_type: u32,
+        /// The id of the map.
+        id: u32,
+    },
+    /// The ring is in overwrite mode (`BPF_F_RB_OVERWRITE`, 6.19). An observer sees its
+    /// positions only, because it cannot check whether a copy of its records is whole.
+    #[non_exhaustive]
+    OnlyPositions {
         /// The id of the map.
         id: u32,
     },
@@ -125,11 +158,11 @@ pub enum OpenError {
     /// The system call bpf(2) is not available (`ENOSYS`): the kernel was built without
     /// it, or a sandbox hides it.
     NoBpf,
-    /// The kernel has no maps of this type.
+    /// The kernel has no maps of this type, or of this mode.
     #[non_exhaustive]
     UnsupportedKernel {
         /// The release of Linux that brought them: `(5, 8)` for ring buffers,
-        /// `(6, 1)` for user ring buffers.
+        /// `(6, 1)` for user ring buffers, `(6, 19)` for overwrite mode.
         since: (u32, u32),
     },
     /// The positions in the map are out of range.
@@ -203,7 +236,17 @@ impl fmt::Display for OpenError {
             Self::Overwrite { id } => write!(
                 f,
                 "ring buffer map {id} is in overwrite mode (BPF_F_RB_OVERWRITE): producers write \
-                 over unread records, so it cannot be read in place; create it without the flag",
+                 over unread records, so it cannot be read in place; open it with OverwriteRing",
+            ),
+            Self::NotOverwriting { id } => write!(
+                f,
+                "ring buffer map {id} is not in overwrite mode (BPF_F_RB_OVERWRITE): open it with \
+                 RingBuf",
+            ),
+            Self::NeedsValidator => f.write_str(
+                "this processor does not show stores in program order, so a copy from a ring in \
+                 overwrite mode may be torn: open it with OverwriteRing::over and a validator that \
+                 checks each sample, or stop the programs before you read",
             ),
             Self::ReadOnlyFd { id } => write!(
                 f,
@@ -214,6 +257,23 @@ impl fmt::Display for OpenError {
                 f,
                 "the file descriptor of map {id} is write-only (BPF_F_WRONLY): open the map \
                  without the flag",
+            ),
+            Self::UnmappableFd { id } => write!(
+                f,
+                "the file descriptor of map {id} is read-only or write-only (BPF_F_RDONLY, \
+                 BPF_F_WRONLY), and the kernel maps no page of such a map: open the map without \
+                 these flags, for example by its id or pin",
+            ),
+            Self::NotARing { map_type, id } => write!(
+                f,
+                "map {id} is neither a ring buffer nor a user ring buffer, but of type {map_type} \
+                 ({}): `ringbuf list` shows the rings, and `bpftool map list` all maps",
+                type_name(*map_type),
+            ),
+            Self::OnlyPositions { id } => write!(
+                f,
+                "ring buffer map {id} is in overwrite mode (BPF_F_RB_OVERWRITE): producers write \
+                 over its records at any time, so only its positions can be observed",
             ),
             Self::Frozen { id } => write!(
                 f,
@@ -229,8 +289,8 @@ impl fmt::Display for OpenError {
             }
             Self::NoSuchId { id } => write!(
                 f,
-                "no BPF map has the id {id}: list them with `bpftool map list`; \
-                 the kernel frees a map when no descriptor, pin or program uses it"
+                "no BPF map has the id {id}: `ringbuf list` shows the rings, and `bpftool map list` \
+                 all maps; the kernel frees a map when no descriptor, pin or program uses it"
             ),
             Self::NoSuchPin { path } => write!(
                 f,
@@ -265,11 +325,15 @@ impl fmt::Display for OpenError {
                  permit bpf()",
             ),
             Self::UnsupportedKernel { since: since @ (major, minor) } => {
-                let kind = if *since == Kind::UserRing.since() { "user ring" } else { "ring" };
-                write!(
-                    f,
-                    "this kernel has no {kind} buffer maps: they need Linux {major}.{minor} or later"
-                )
+                let is = |kind: Kind| *since == kind.since();
+                let maps = match () {
+                    () if is(Kind::UserRing) => "user ring buffer maps",
+                    () if is(Kind::OverwriteRing) => {
+                        "ring buffer maps in overwrite mode (BPF_F_RB_OVERWRITE)"
+                    }
+                    () => "ring buffer maps",
+                };
+                write!(f, "this kernel has no {maps}: they need Linux {major}.{minor} or later")
             }
             Self::Corrupt(corrupt) => corrupt.fmt(f),
             Self::System { operation, source, advice } => {

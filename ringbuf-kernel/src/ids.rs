@@ -3,22 +3,28 @@
 use std::hint::black_box;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::sys;
 
 const MAP_LOOKUP_ELEM: libc::c_int = 1;
 const MAP_GET_NEXT_KEY: libc::c_int = 4;
+const MAP_GET_NEXT_ID: libc::c_int = 12;
 const PROG_GET_NEXT_ID: libc::c_int = 11;
 const PROG_GET_FD_BY_ID: libc::c_int = 13;
+const MAP_GET_FD_BY_ID: libc::c_int = 14;
+const BTF_GET_FD_BY_ID: libc::c_int = 19;
 const LINK_GET_FD_BY_ID: libc::c_int = 30;
 const LINK_GET_NEXT_ID: libc::c_int = 31;
+const BTF_GET_NEXT_ID: libc::c_int = 23;
 
 /// What has ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Object {
     Program,
     Link,
+    Map,
+    Btf,
 }
 
 /// What the kernel says of a program: the beginning of `struct bpf_prog_info`.
@@ -35,6 +41,16 @@ pub(crate) struct ProgramInfo {
     map_count: u32,
     maps: u64,
     pub(crate) name: [u8; 16],
+    /// Nothing of this is asked for: device, namespace, addresses.
+    addresses: [u64; 6],
+    /// 0: it has no type information.
+    pub(crate) btf_id: u32,
+    function_length: u32,
+    /// Nothing of this is asked for: functions, lines, tags.
+    lines: [u64; 7],
+    run_time: u64,
+    /// Since `kernel.bpf_stats_enabled` was set.
+    pub(crate) runs: u64,
 }
 
 /// What the kernel says of a link: the beginning of `struct bpf_link_info`.
@@ -59,6 +75,8 @@ pub(crate) fn next(object: Object, id: u32) -> io::Result<Option<u32>> {
     let command = match object {
         Object::Program => PROG_GET_NEXT_ID,
         Object::Link => LINK_GET_NEXT_ID,
+        Object::Map => MAP_GET_NEXT_ID,
+        Object::Btf => BTF_GET_NEXT_ID,
     };
     let mut attr = ById { id, ..ById::default() };
     match sys::bpf_updating(command, &mut attr) {
@@ -73,6 +91,8 @@ pub(crate) fn get(object: Object, id: u32) -> io::Result<OwnedFd> {
     let command = match object {
         Object::Program => PROG_GET_FD_BY_ID,
         Object::Link => LINK_GET_FD_BY_ID,
+        Object::Map => MAP_GET_FD_BY_ID,
+        Object::Btf => BTF_GET_FD_BY_ID,
     };
     sys::bpf(command, &ById { id, ..ById::default() }).map(sys::owned)
 }
@@ -129,17 +149,24 @@ pub(crate) fn next_key(map: &OwnedFd, key: &mut [u8], begin: bool) -> io::Result
     Ok(true)
 }
 
+/// Reads the value under `key` into `value`, which is as long as the kernel writes.
+pub(crate) fn look_up(map: impl AsFd, key: &[u8], value: &mut [u8]) -> io::Result<()> {
+    let (address, other) = (key.as_ptr().addr() as u64, value.as_mut_ptr().addr() as u64);
+    black_box((key.as_ptr(), value.as_mut_ptr()));
+    let map = map.as_fd().as_raw_fd() as u32;
+    sys::bpf(MAP_LOOKUP_ELEM, &Entry { map, padding: 0, key: address, other, flags: 0 })?;
+    black_box(value);
+    Ok(())
+}
+
 /// The id of the map that a map of maps holds under `key`.
 pub(crate) fn inner_map(map: &OwnedFd, key: &[u8]) -> io::Result<Option<u32>> {
-    let mut id = 0_u32;
-    let (address, other) = (key.as_ptr().addr() as u64, (&raw mut id).addr() as u64);
-    black_box((key.as_ptr(), &raw mut id));
-    let entry = Entry { map: map.as_raw_fd() as u32, padding: 0, key: address, other, flags: 0 };
-    match sys::bpf(MAP_LOOKUP_ELEM, &entry) {
-        Ok(_) => Ok(Some(black_box(id))),
+    let mut id = [0; 4];
+    match look_up(map, key, &mut id) {
+        Ok(()) => Ok(Some(u32::from_ne_bytes(id))),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-const _: () = assert!(size_of::<ProgramInfo>() == 80 && size_of::<LinkInfo>() == 12);
+const _: () = assert!(size_of::<ProgramInfo>() == 208 && size_of::<LinkInfo>() == 12);

@@ -29,7 +29,8 @@
 //! `EPOLLIN`, edge-triggered, and set no policy: then `drain`, `for_each` and
 //! `next_record` arm by themselves at the end, and you may block.
 //!
-//! [`RingSet`] reads many rings on one thread.
+//! [`RingSet`] reads many rings on one thread. [`ShardedRings`] are a ring for each CPU, cache or
+//! node, which programs find in an array of maps.
 //!
 //! At the end, detach the programs and call [`finish`](Consumer::finish): it reads the rest, waits
 //! a bounded time for records in flight, and says what it left.
@@ -39,6 +40,12 @@
 //!
 //! [`UserRingBuf`] is the other role: core's [`Producer`] over a map that BPF
 //! programs drain (`BPF_MAP_TYPE_USER_RINGBUF`, Linux 6.1 and later).
+//!
+//! [`Inspector`] looks at rings that belong to others, and [`rings`] lists them. Neither
+//! stores anything.
+//!
+//! [`OverwriteRing`] reads a ring in overwrite mode (`BPF_F_RB_OVERWRITE`, Linux 6.19 and
+//! later): a flight recorder, whose producers never wait.
 //!
 //! # What others may do meanwhile
 //! BPF programs may produce, or drain, at any time. Nothing here blocks them.
@@ -54,19 +61,26 @@
 
 #![warn(clippy::must_use_candidate)]
 
+mod bare;
+mod btf;
 mod claim;
 mod door;
 mod error;
 mod exhausted;
 mod ids;
+mod inspect;
 mod left_open;
+mod losses;
 mod mapping;
 mod maps;
 mod options;
+mod overwrite;
 mod owner;
+mod prefetch;
 mod programs;
 mod ringbuf;
 mod set;
+mod shards;
 mod shared;
 mod sleep;
 mod sys;
@@ -74,25 +88,41 @@ mod user_ringbuf;
 mod waker;
 mod width;
 
+pub use bare::{BareMaps, bare_consumer, bare_producer};
+pub use btf::{ProgramBtfError, btf_of_program};
 pub use error::OpenError;
 pub use exhausted::Exhausted;
+pub use inspect::{
+    Holder, InspectMapping, InspectPages, Inspector, Owners, RingInfo, RingKind, holders_among,
+    owners, pins_of, ring_ids, rings,
+};
 pub use left_open::LeftOpen;
-pub use mapping::{Mapping, UserMapping};
+pub use losses::{LossCounters, LossesError, SavedCounts};
+pub use mapping::{Mapping, OverwriteMapping, UserMapping};
 pub use options::MapOptions;
-pub use programs::{Program, ProgramsError};
+pub use overwrite::OverwriteRing;
+pub use programs::{Program, ProgramsError, programs_of_each};
 pub use ringbuf::RingBuf;
 pub use ringbuf_core::{
-    AlignedBytes, Armed, Backend, Batch, Budget, BusyHead, Capacity, CapacityError, Consumer,
-    ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, FinishError, Finished, Next,
-    OwnedReservation, Position, Produced, Producer, ProducerMemory, ReadError, Record, Reservation,
-    ReserveError, ReserveWaitError, RingMemory, SampleLen, SubmitBatch, WaitAction, WaitHost,
-    WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause, WakeFlag, Wakes, Wakeup, Width,
+    Accounting, AlignedBytes, Armed, Attempts, Backend, Batch, Budget, BusyHead, Capacity,
+    CapacityError, Consumer, ConsumerMemory, Corrupt, CorruptReason, Counts, Drained, FinishError,
+    Finished, Gap, Head, HeadRecord, Header, Look, Lost, MergeCounts, Merged, NewestFirst, Next,
+    NextCopy, Observed, OverwriteCounts, OverwriteMemory, OverwriteReader, OwnedReservation,
+    PageReader, Pending, Position, Produced, Producer, ProducerMemory, ProducersStopped,
+    ProgramCounts, ReadError, Record, RecordCopy, Reservation, ReserveError, ReserveWaitError,
+    Resumed, RingCounts, RingMemory, Round, SampleLen, Snapshot, SubmitBatch, Tap, Tso, Unread,
+    Validator, WaitAction, WaitHost, WaitPolicy, WaitState, WaitStep, WaitSteps, WakeCause,
+    WakeFlag, Wakes, Wakeup, Width,
 };
 #[cfg(feature = "zerocopy")]
 pub use ringbuf_typed as typed;
 pub use set::{
-    Callback, Ready, RingError, RingFinished, RingSet, SendCallback, SetError, SetFinished,
-    SetHandle,
+    Callback, KeyClock, MergedBatch, MergedRings, Ready, RingError, RingFinished, RingSet,
+    SendCallback, SetError, SetFinished, SetHandle,
+};
+pub use shards::{
+    PlannedShard, Shard, ShardBy, ShardError, ShardLoad, ShardOptions, ShardPlan, ShardSize,
+    ShardedRings, Topology, TopologyError,
 };
 pub use shared::{Locked, OpenRing, SharedUserRing};
 pub use sleep::WaitError;

@@ -1,20 +1,23 @@
 //! [`Mapping`] and [`UserMapping`]: the pages of a ring buffer map of either
 //! type, as memory of core's roles.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringbuf_core::{
-    AlignedBytes, Capacity, ConsumerMemory, DataStart, Header, MappedConsumer, MappedProducer,
-    Offset, PageOffset, Position, ProducerMemory, RingMemory, SampleLen, WaitHost, WakeCause,
-    Wakes, Width,
+    AlignedBytes, Capacity, ConsumerMemory, CountSaver, Counts, DataStart, Header, MappedConsumer,
+    MappedOverwrite, MappedProducer, Offset, PageOffset, Position, ProducerMemory, RingMemory,
+    SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
 
 use crate::door::{self, Kind};
 use crate::exhausted::Watch;
+use crate::losses::SavedPage;
 use crate::maps::{Claiming, Maps, Opened};
+use crate::prefetch::prefetch;
 use crate::sleep::Sleeper;
 use crate::sys::MapInfo;
 use crate::{OpenError, WaitError, Waker};
@@ -29,6 +32,8 @@ pub struct Mapping {
     view: MappedConsumer<Maps>,
     info: MapInfo,
     pub(crate) watch: Cell<Watch>,
+    /// Saves counts for the next reader, if asked for.
+    pub(crate) saver: OnceCell<CountSaver<SavedPage>>,
 }
 
 impl Mapping {
@@ -52,7 +57,7 @@ impl Mapping {
         let view = unsafe {
             MappedConsumer::new(consumer_page, producer_page, data, capacity, width, maps)
         };
-        Ok(Self { view, info, watch: Cell::default() })
+        Ok(Self { view, info, watch: Cell::default(), saver: OnceCell::new() })
     }
 
     /// See [`MappedConsumer::pending_pos_low`].
@@ -99,6 +104,65 @@ impl UserMapping {
     /// A sleeper for one more thread that waits.
     pub(crate) fn another_sleeper(&self) -> Result<Sleeper, WaitError> {
         self.view.keep().sleeper.another()
+    }
+}
+
+/// The reader's view of a mapped ring buffer map in overwrite mode, its descriptor, and the
+/// sleeps of its reader: all of an [`OverwriteRing`](crate::OverwriteRing) except the
+/// protocol.
+///
+/// ```no_run
+/// use ringbuf_kernel::{OverwriteMapping, OverwriteRing, ProducersStopped};
+///
+/// let mapping = OverwriteMapping::from_pin("/sys/fs/bpf/recorder")?;
+/// // The programs are detached: this is right on every processor.
+/// let ring = OverwriteRing::over(mapping, ProducersStopped)?;
+/// # Ok::<(), ringbuf_kernel::OpenError>(())
+/// ```
+#[derive(Debug)]
+pub struct OverwriteMapping {
+    pub(crate) view: MappedOverwrite<Maps>,
+    info: MapInfo,
+}
+
+impl OverwriteMapping {
+    /// Duplicates `fd` and maps the ring behind it, as [`Mapping::new`] does.
+    ///
+    /// # Errors
+    /// [`OpenError::NotOverwriting`], and every other [`OpenError`] except those that name an
+    /// id or a path.
+    pub fn new(fd: impl AsFd) -> Result<Self, OpenError> {
+        Self::take(door::duplicate(fd)?, Claiming::Once)
+    }
+
+    /// Maps the ring with this map id. Needs `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`OpenError::NoSuchId`].
+    pub fn from_id(id: u32) -> Result<Self, OpenError> {
+        Self::take(door::by_id(id)?, Claiming::Once)
+    }
+
+    /// Maps the ring that is pinned at `path` in bpffs.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`OpenError::NoSuchPin`], [`OpenError::PinPath`] and
+    /// [`OpenError::NotAMapPin`].
+    pub fn from_pin(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        Self::take(door::by_pin(path)?, Claiming::Once).map_err(|error| door::pinned(path, error))
+    }
+
+    pub(crate) fn take(fd: OwnedFd, claiming: Claiming) -> Result<Self, OpenError> {
+        let Opened { maps, info, capacity, width } =
+            Opened::new(fd, Kind::OverwriteRing, claiming)?;
+        let [consumer_page, producer_page, data] = maps.places();
+        // SAFETY: M1, M2, M4 and M5 as for `Mapping`; M9: the door has seen the flag, which
+        // no map loses.
+        let view = unsafe {
+            MappedOverwrite::new(consumer_page, producer_page, data, capacity, width, maps)
+        };
+        Ok(Self { view, info })
     }
 }
 
@@ -198,6 +262,7 @@ macro_rules! of_a_map {
 }
 of_a_map!(Mapping);
 of_a_map!(UserMapping);
+of_a_map!(OverwriteMapping);
 
 // SAFETY: M1 to M6 as of the view; this only forwards.
 unsafe impl ConsumerMemory for Mapping {
@@ -225,6 +290,13 @@ unsafe impl ConsumerMemory for Mapping {
     }
 
     #[inline]
+    fn before_publish(&self, position: Position, counts: Counts) {
+        if let Some(saver) = self.saver.get() {
+            saver.save(position, counts);
+        }
+    }
+
+    #[inline]
     unsafe fn store_consumer_pos(&self, position: Position, order: Ordering) {
         // SAFETY: as the caller vouches.
         unsafe { self.view.store_consumer_pos(position, order) };
@@ -245,6 +317,11 @@ unsafe impl ConsumerMemory for Mapping {
     #[inline]
     fn fence(&self, order: Ordering) {
         self.view.fence(order);
+    }
+
+    #[inline(always)]
+    fn prefetch(&self, data: Self::Data, at: Offset) {
+        prefetch(data.address(at));
     }
 }
 

@@ -72,12 +72,14 @@ fn geometry(info: &MapInfo, page: usize, kind: Kind) -> Result<Capacity, OpenErr
     let map_type = info.map_type;
     if map_type != kind.map_type() {
         return Err(match kind {
-            Kind::Ring => OpenError::WrongType { map_type, id: info.id },
+            Kind::Ring | Kind::OverwriteRing => OpenError::WrongType { map_type, id: info.id },
             Kind::UserRing => OpenError::NotAUserRing { map_type, id: info.id },
         });
     }
-    if info.map_flags & sys::F_RB_OVERWRITE != 0 {
-        return Err(OpenError::Overwrite { id: info.id });
+    match (kind, info.map_flags & sys::F_RB_OVERWRITE != 0) {
+        (Kind::Ring | Kind::UserRing, true) => return Err(OpenError::Overwrite { id: info.id }),
+        (Kind::OverwriteRing, false) => return Err(OpenError::NotOverwriting { id: info.id }),
+        _ => {}
     }
     Capacity::new(info.max_entries.into(), page as u64).map_err(OpenError::Capacity)
 }
@@ -127,7 +129,7 @@ impl Maps {
         first.len(page);
         rest.offset(page as u64).len(rest_len);
         let (consumer, rest, events) = match kind {
-            Kind::Ring => {
+            Kind::Ring | Kind::OverwriteRing => {
                 let consumer = first.map_raw(file).map_err(not_writable)?;
                 let rest = rest.map_raw_read_only(file).map_err(not_mapped)?;
                 (consumer, rest, libc::EPOLLIN)
@@ -167,6 +169,13 @@ impl Maps {
     }
 }
 
+impl ringbuf_core::StoreOrder for Maps {
+    /// x86 and s390x. Others show stores in another order.
+    fn is_tso(&self) -> bool {
+        cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "s390x"))
+    }
+}
+
 fn no_owner(error: io::Error) -> OpenError {
     let operation = "map the page that tells a child of fork from its parent (mmap)".to_owned();
     match error.raw_os_error() {
@@ -185,7 +194,7 @@ fn no_owner(error: io::Error) -> OpenError {
     }
 }
 
-fn not_mapped(capacity: Capacity, error: io::Error) -> OpenError {
+pub(crate) fn not_mapped(capacity: Capacity, error: io::Error) -> OpenError {
     let operation = format!("map a ring of {capacity} (mmap)");
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => OpenError::Privilege {
@@ -239,6 +248,18 @@ mod tests {
             geometry(&info(ring, 12288, 0), 4096, Kind::Ring),
             Err(OpenError::Capacity(CapacityError::NotPowerOfTwo { .. }))
         ));
+    }
+
+    #[test]
+    fn only_overwriting_rings_pass_their_door() {
+        let ring = sys::MAP_TYPE_RINGBUF;
+        let geometry = |info| geometry(&info, 4096, Kind::OverwriteRing);
+        assert_eq!(geometry(info(ring, 8192, sys::F_RB_OVERWRITE)).unwrap().bytes(), 8192);
+        let error = geometry(info(ring, 8192, 0)).unwrap_err();
+        assert!(matches!(error, OpenError::NotOverwriting { id: 7 }), "{error:?}");
+        assert!(error.to_string().contains("open it with RingBuf"), "{error}");
+        let error = geometry(info(2, 8192, 0)).unwrap_err();
+        assert!(matches!(error, OpenError::WrongType { map_type: 2, .. }), "{error:?}");
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use ringbuf_core::Capacity;
 
 use crate::door::{self, Kind};
+use crate::maps::Claiming;
 use crate::sys::{self, Creation};
-use crate::{OpenError, RingBuf, UserRingBuf};
+use crate::{OpenError, OverwriteMapping, OverwriteRing, RingBuf, UserRingBuf};
 
 /// How to create a map: its size, its name, and what else the kernel takes.
 ///
@@ -58,7 +59,7 @@ impl<'fd> MapOptions<'fd> {
     /// More flags of `BPF_MAP_CREATE`, as include/uapi/linux/bpf.h numbers them, for
     /// kernels to come. Up to Linux 7.3 rings take `BPF_F_NUMA_NODE`, which
     /// [`numa_node`](Self::numa_node) sets, and from 6.19 on `BPF_F_RB_OVERWRITE`, which
-    /// this library cannot read.
+    /// [`create_overwriting`](Self::create_overwriting) sets.
     #[must_use]
     pub fn flags(self, flags: u32) -> Self {
         Self { flags, ..self }
@@ -81,6 +82,23 @@ impl<'fd> MapOptions<'fd> {
         RingBuf::created(self.map(Kind::Ring)?)
     }
 
+    /// Creates a ring buffer map in overwrite mode (`BPF_F_RB_OVERWRITE`) and opens it.
+    ///
+    /// ```no_run
+    /// use ringbuf_kernel::MapOptions;
+    ///
+    /// let recorder = MapOptions::new(1 << 20).name("recorder").create_overwriting()?;
+    /// # Ok::<(), ringbuf_kernel::OpenError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The same as for [`create`](Self::create); overwrite mode needs Linux 6.19. And
+    /// [`OpenError::NeedsValidator`].
+    pub fn create_overwriting(&self) -> Result<OverwriteRing, OpenError> {
+        let kind = Kind::OverwriteRing;
+        OverwriteRing::trusting(OverwriteMapping::take(self.map(kind)?, Claiming::Once)?)
+    }
+
     /// Creates a user ring buffer map and opens it.
     ///
     /// # Errors
@@ -93,7 +111,7 @@ impl<'fd> MapOptions<'fd> {
         let page = sys::page_size() as u64;
         let capacity = Capacity::new(self.bytes, page).map_err(OpenError::Capacity)?;
         let creation = Creation {
-            map_flags: self.flags,
+            map_flags: self.flags | kind.flags(),
             numa_node: self.numa_node,
             token: self.token.map(|token| token.as_raw_fd()),
             name: self.map_name()?,

@@ -1,6 +1,6 @@
 //! [`Program`]: who uses the map of a ring.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -31,6 +31,10 @@ pub struct Program {
     /// no link: to a perf event by ioctl, to a cgroup by `BPF_PROG_ATTACH`, to tc or XDP by
     /// netlink, to a socket, or as the target of a tail call.
     pub links: u32,
+    /// How often it ran while `kernel.bpf_stats_enabled` was 1. If that never was, it is 0.
+    /// An estimate of attempts can begin here: see
+    /// [`Accounting::estimated`](crate::Accounting::estimated).
+    pub runs: u64,
 }
 
 impl RingBuf {
@@ -174,20 +178,9 @@ impl fmt::Debug for ProgramsError {
 impl Error for ProgramsError {}
 
 /// The programs that use the map with this id.
-fn using(map: u32) -> Result<Vec<Program>, ProgramsError> {
-    let mut through = Through { map, known: HashMap::new() };
+pub(crate) fn using(map: u32) -> Result<Vec<Program>, ProgramsError> {
     let mut programs = Vec::new();
-    each(Object::Program, |fd| {
-        let (info, maps) = ids::program(fd).map_err(|error| ProgramsError::new(ASK, error))?;
-        let mut uses = maps.contains(&map);
-        for outer in maps {
-            uses = uses || through.leads(outer)?;
-        }
-        if uses {
-            programs.push(Program::of(&info));
-        }
-        Ok(())
-    })?;
+    each_user(map, |info, _| programs.push(Program::of(info)))?;
     if programs.is_empty() {
         return Ok(programs);
     }
@@ -203,13 +196,110 @@ fn using(map: u32) -> Result<Vec<Program>, ProgramsError> {
     Ok(programs)
 }
 
+/// The ids of all maps of the programs that use the map with this id.
+pub(crate) fn maps_beside(map: u32) -> Result<BTreeSet<u32>, ProgramsError> {
+    let mut all = BTreeSet::new();
+    each_user(map, |_, maps| all.extend(maps))?;
+    Ok(all)
+}
+
+/// The names of the maps of maps that hold the map with this id, of the programs that use it.
+pub(crate) fn names_of_holding(map: u32) -> Result<Vec<String>, ProgramsError> {
+    let mut names = Vec::new();
+    for outer in maps_beside(map)? {
+        if all_held(outer)?.contains(&map) {
+            let info = sys::get_by_id(outer).and_then(sys::info);
+            // It may have gone.
+            names.extend(info.map(|info| info.name().to_owned()));
+        }
+    }
+    Ok(names)
+}
+
+/// Calls `found` with each program that uses the map with this id, and the program's maps.
+fn each_user(map: u32, mut found: impl FnMut(&ProgramInfo, Vec<u32>)) -> Result<(), ProgramsError> {
+    let mut through = Through { map, known: HashMap::new() };
+    each(Object::Program, |fd| {
+        let (info, maps) = ids::program(fd).map_err(|error| ProgramsError::new(ASK, error))?;
+        let mut uses = maps.contains(&map);
+        for &outer in &maps {
+            uses = uses || through.leads(outer)?;
+        }
+        if uses {
+            found(&info, maps);
+        }
+        Ok(())
+    })
+}
+
+/// Lists the loaded programs that use each of these maps, also through maps of maps. One pass
+/// over all programs and links of the machine, as [`RingBuf::programs`] makes for one map. A
+/// map that no program uses is not in the answer. Needs `CAP_SYS_ADMIN`.
+///
+/// ```no_run
+/// let programs = ringbuf_kernel::programs_of_each(&ringbuf_kernel::ring_ids()?)?;
+/// for (map, programs) in programs {
+///     println!("{map}: {} programs", programs.len());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`ProgramsError`]: then it is not known which programs there are.
+pub fn programs_of_each(maps: &[u32]) -> Result<HashMap<u32, Vec<Program>>, ProgramsError> {
+    let mut found: HashMap<u32, Vec<Program>> = HashMap::new();
+    each_use(maps, |map, info, _| found.entry(map).or_default().push(Program::of(info)))?;
+    each(Object::Link, |fd| {
+        let attached = ids::program_of_link(fd).unwrap_or(0);
+        let programs = found.values_mut().flatten().filter(|program| program.id == attached);
+        programs.for_each(|program| program.links += 1);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The ids of all maps of the programs that use each of these maps, but not through a map of maps.
+pub(crate) fn maps_beside_each(maps: &[u32]) -> Result<HashMap<u32, BTreeSet<u32>>, ProgramsError> {
+    let mut all: HashMap<u32, BTreeSet<u32>> = HashMap::new();
+    each_use(maps, |map, _, beside| {
+        if beside.contains(&map) {
+            all.entry(map).or_default().extend(beside);
+        }
+    })?;
+    Ok(all)
+}
+
+/// Calls `found` with each of these maps, each program that uses it, and the program's maps.
+fn each_use(
+    maps: &[u32],
+    mut found: impl FnMut(u32, &ProgramInfo, &[u32]),
+) -> Result<(), ProgramsError> {
+    let wanted: HashSet<u32> = maps.iter().copied().collect();
+    let mut inner: HashMap<u32, Vec<u32>> = HashMap::new();
+    each(Object::Program, |fd| {
+        let (info, outer) = ids::program(fd).map_err(|error| ProgramsError::new(ASK, error))?;
+        let mut used = outer.clone();
+        for id in &outer {
+            let held = match inner.get(id) {
+                Some(held) => held,
+                None => inner.entry(*id).or_insert(all_held(*id)?),
+            };
+            used.extend(held);
+        }
+        used.sort_unstable();
+        used.dedup();
+        used.into_iter().filter(|id| wanted.contains(id)).for_each(|id| found(id, &info, &outer));
+        Ok(())
+    })
+}
+
 const ASK: &str = "ask the kernel about a BPF program (BPF_OBJ_GET_INFO_BY_FD)";
 
 impl Program {
     fn of(info: &ProgramInfo) -> Self {
         let name = info.name.split(|byte| *byte == 0).next().unwrap_or_default();
         let name = String::from_utf8_lossy(name).into_owned();
-        Self { id: info.id, name, program_type: info.program_type, links: 0 }
+        Self { id: info.id, name, program_type: info.program_type, links: 0, runs: info.runs }
     }
 }
 
@@ -220,9 +310,17 @@ fn each(
     mut found: impl FnMut(&OwnedFd) -> Result<(), ProgramsError>,
 ) -> Result<(), ProgramsError> {
     let (list, open) = match object {
+        Object::Map => (
+            "list BPF maps (BPF_MAP_GET_NEXT_ID)",
+            "open a BPF map by its id (BPF_MAP_GET_FD_BY_ID)",
+        ),
         Object::Program => (
             "list BPF programs (BPF_PROG_GET_NEXT_ID)",
             "open a BPF program by its id (BPF_PROG_GET_FD_BY_ID)",
+        ),
+        Object::Btf => (
+            "list type information (BPF_BTF_GET_NEXT_ID)",
+            "open type information by its id (BPF_BTF_GET_FD_BY_ID)",
         ),
         Object::Link => (
             "list BPF links (BPF_LINK_GET_NEXT_ID)",
@@ -254,34 +352,36 @@ impl Through {
         if let Some(known) = self.known.get(&outer) {
             return Ok(*known);
         }
-        let holds = match holds(outer, self.map) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => false,
-            other => {
-                let operation = "look into a map that a BPF program uses";
-                other.map_err(|error| ProgramsError::new(operation, error))?
-            }
-        };
+        let holds = all_held(outer)?.contains(&self.map);
         self.known.insert(outer, holds);
         Ok(holds)
     }
 }
 
-/// Whether the map `outer` is a map of maps that holds `map`.
-fn holds(outer: u32, map: u32) -> io::Result<bool> {
+/// The ids of the maps that the map `outer` holds: none unless it is a map of maps, or if it
+/// has gone.
+fn all_held(outer: u32) -> Result<Vec<u32>, ProgramsError> {
+    match held(outer) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(Vec::new()),
+        other => other
+            .map_err(|error| ProgramsError::new("look into a map that a BPF program uses", error)),
+    }
+}
+
+fn held(outer: u32) -> io::Result<Vec<u32>> {
     let fd = sys::get_by_id(outer)?;
     let info = sys::info(&fd)?;
     if !matches!(info.map_type, sys::MAP_TYPE_ARRAY_OF_MAPS | sys::MAP_TYPE_HASH_OF_MAPS) {
-        return Ok(false);
+        return Ok(Vec::new());
     }
+    let mut found = Vec::new();
     let mut key = vec![0; info.key_size as usize];
     // An entry that is deleted meanwhile makes a hash begin again: not for ever.
     for number in 0..info.max_entries {
         if !ids::next_key(&fd, &mut key, number == 0)? {
             break;
         }
-        if ids::inner_map(&fd, &key)? == Some(map) {
-            return Ok(true);
-        }
+        found.extend(ids::inner_map(&fd, &key)?);
     }
-    Ok(false)
+    Ok(found)
 }

@@ -12,6 +12,8 @@ use crate::door::Kind;
 /// Map types, with the kernel's numbers (include/uapi/linux/bpf.h).
 pub(crate) const MAP_TYPE_RINGBUF: u32 = 27;
 pub(crate) const MAP_TYPE_USER_RINGBUF: u32 = 31;
+pub(crate) const MAP_TYPE_ARRAY: u32 = 2;
+pub(crate) const MAP_TYPE_PERCPU_ARRAY: u32 = 6;
 pub(crate) const MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
 pub(crate) const MAP_TYPE_HASH_OF_MAPS: u32 = 13;
 /// `BPF_F_RB_OVERWRITE` (6.19): producers write over unread records.
@@ -19,6 +21,7 @@ pub(crate) const F_RB_OVERWRITE: u32 = 1 << 19;
 
 const MAP_CREATE: libc::c_int = 0;
 const MAP_GET_NEXT_KEY: libc::c_int = 4;
+const OBJ_PIN: libc::c_int = 6;
 const OBJ_GET: libc::c_int = 7;
 const MAP_GET_FD_BY_ID: libc::c_int = 14;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
@@ -45,11 +48,16 @@ impl MapInfo {
 }
 
 /// What `BPF_MAP_CREATE` is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Creation {
     pub(crate) map_type: u32,
+    /// Bytes; 0 for rings.
+    pub(crate) key_size: u32,
+    pub(crate) value_size: u32,
     pub(crate) max_entries: u32,
     pub(crate) map_flags: u32,
+    /// For an array of maps: a map of the kind that it takes.
+    pub(crate) inner_map: Option<RawFd>,
     pub(crate) numa_node: Option<u32>,
     pub(crate) token: Option<RawFd>,
     pub(crate) name: CString,
@@ -61,17 +69,18 @@ impl Creation {
         Self {
             map_type: kind.map_type(),
             max_entries: u32::try_from(capacity.bytes()).unwrap_or(u32::MAX),
-            map_flags: 0,
-            numa_node: None,
-            token: None,
+            map_flags: kind.flags(),
             name: c"ringbuf".to_owned(),
+            ..Self::default()
         }
     }
 
-    /// The options that were set, for an error text: ` on NUMA node 3, with a token`.
-    pub(crate) fn options(&self) -> String {
+    /// The options that were set, apart from these flags, for an error text: ` on NUMA node
+    /// 3, with a token`.
+    pub(crate) fn options(&self, besides: u32) -> String {
         let node = self.numa_node.map(|node| format!(" on NUMA node {node}"));
-        let flags = (self.map_flags != 0).then(|| format!(", with flags {:#x}", self.map_flags));
+        let flags = self.map_flags & !besides;
+        let flags = (flags != 0).then(|| format!(", with flags {flags:#x}"));
         let token = self.token.map(|_| ", with a BPF token".to_owned());
         [node, flags, token].into_iter().flatten().collect()
     }
@@ -104,8 +113,11 @@ pub(crate) fn create(creation: &Creation) -> io::Result<OwnedFd> {
     }
     let mut attr = Attr {
         map_type: creation.map_type,
+        key_size: creation.key_size,
+        value_size: creation.value_size,
         max_entries: creation.max_entries,
         map_flags: creation.map_flags,
+        inner_map_fd: creation.inner_map.map_or(0, |fd| fd as u32),
         ..Attr::default()
     };
     if let Some(node) = creation.numa_node {
@@ -124,14 +136,22 @@ pub(crate) fn create(creation: &Creation) -> io::Result<OwnedFd> {
 
 /// `BPF_OBJ_GET`: a descriptor of what is pinned at `path`.
 pub(crate) fn get_pinned(path: &CStr) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Attr {
-        pathname: u64,
-        bpf_fd: u32,
-        file_flags: u32,
-    }
     let pathname = path.as_ptr().addr() as u64;
-    bpf(OBJ_GET, &Attr { pathname, bpf_fd: 0, file_flags: 0 }).map(owned)
+    bpf(OBJ_GET, &Pin { pathname, bpf_fd: 0, file_flags: 0 }).map(owned)
+}
+
+/// `BPF_OBJ_PIN`.
+pub(crate) fn pin(fd: impl AsFd, path: &CStr) -> io::Result<()> {
+    let pathname = path.as_ptr().addr() as u64;
+    let bpf_fd = fd.as_fd().as_raw_fd() as u32;
+    bpf(OBJ_PIN, &Pin { pathname, bpf_fd, file_flags: 0 }).map(drop)
+}
+
+#[repr(C)]
+struct Pin {
+    pathname: u64,
+    bpf_fd: u32,
+    file_flags: u32,
 }
 
 /// `BPF_MAP_GET_FD_BY_ID`.
@@ -208,15 +228,17 @@ pub(crate) fn is_writable(fd: impl AsFd) -> bool {
     flags & libc::O_ACCMODE != libc::O_RDONLY
 }
 
-/// Whether `path` is in a bpffs.
-pub(crate) fn is_in_bpffs(path: &CStr) -> bool {
+/// Whether `path`, which exists, is in a bpffs.
+pub(crate) fn is_in_bpffs(path: &CStr) -> io::Result<bool> {
     const BPF_FS_MAGIC: u64 = 0xcafe_4a11;
     let mut stat = MaybeUninit::<libc::statfs>::zeroed();
     // SAFETY: a C string, and room for one statfs.
-    let result = unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) };
-    // SAFETY: zeroed, then perhaps filled: plain numbers either way.
+    if unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: zeroed, then filled: plain numbers either way.
     let kind = unsafe { stat.assume_init() }.f_type;
-    result == 0 && kind as u64 & 0xffff_ffff == BPF_FS_MAGIC
+    Ok(kind as u64 & 0xffff_ffff == BPF_FS_MAGIC)
 }
 
 /// Why [`is_map`] says no.

@@ -61,7 +61,7 @@ fn is_readable(ring: &OwnedFd) -> std::io::Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
@@ -73,7 +73,7 @@ mod tests {
     }
 
     /// A skip is said, and counted by `cargo xtask test`.
-    fn skip(test: &str, reason: &OpenError) {
+    pub(crate) fn skip(test: &str, reason: &dyn std::fmt::Display) {
         use std::io::Write;
         eprintln!("SKIP {test}: {reason}");
         if let Some(path) = std::env::var_os("RINGBUF_SKIP_LOG") {

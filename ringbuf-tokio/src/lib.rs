@@ -28,12 +28,14 @@
 #![warn(clippy::must_use_candidate)]
 
 mod fd;
+mod merged;
 mod ring;
 #[cfg(feature = "sim")]
 mod sim;
 mod source;
 mod user;
 
+pub use merged::AsyncMergedRings;
 pub use ring::{AsyncRing, AsyncRingBuf, AsyncRingSet};
 pub use source::{Ring, Source};
 pub use user::AsyncUserRing;

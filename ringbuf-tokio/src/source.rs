@@ -3,11 +3,11 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use ringbuf_core::{Backend, Consumer, WaitStep, WaitSteps, WakeCause};
-use ringbuf_kernel::{Mapping, RingBuf, RingSet};
+use ringbuf_core::{Backend, Consumer, Record, WaitStep, WaitSteps, WakeCause};
+use ringbuf_kernel::{Mapping, MergedRings, RingBuf, RingSet};
 
-/// A ring or a set of rings that a task can read: a [`RingBuf`], a [`RingSet`], or, with
-/// the feature `sim`, the consumer of a simulated ring. Nobody else can implement it.
+/// A ring or a set of rings that a task can read: a [`RingBuf`], a [`RingSet`],
+/// [`MergedRings`], or, with the feature `sim`, the consumer of a simulated ring. Nobody else can implement it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,6 +103,23 @@ impl sealed::Source for RingBuf {
 impl<T> sealed::Source for RingSet<T> {
     fn wait_step(&mut self, wait: &mut WaitSteps, cause: WakeCause) -> io::Result<WaitStep> {
         RingSet::wait_step(self, wait, cause).map_err(io::Error::other)
+    }
+
+    fn notifications(&self) -> io::Result<OwnedFd> {
+        self.as_fd().try_clone_to_owned()
+    }
+
+    fn wakes(&self) -> io::Result<Option<OwnedFd>> {
+        Ok(None)
+    }
+}
+
+impl<T, K, const W: usize> sealed::Source for MergedRings<T, K, W>
+where
+    K: Fn(&Record<'_, Mapping>) -> Option<u64>,
+{
+    fn wait_step(&mut self, wait: &mut WaitSteps, cause: WakeCause) -> io::Result<WaitStep> {
+        MergedRings::wait_step(self, wait, cause).map_err(io::Error::other)
     }
 
     fn notifications(&self) -> io::Result<OwnedFd> {

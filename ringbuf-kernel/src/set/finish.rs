@@ -5,8 +5,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{RingError, RingSet};
-use crate::{Finished, Mapping, Record, WaitError};
+use ringbuf_core::Token;
+
+use super::{RingError, RingSet, Rings};
+use crate::{Corrupt, Finished, Mapping, Record, WaitError};
 
 impl<T> RingSet<T> {
     /// Reads what is in all rings when the call begins, and says what became of it. Call it
@@ -86,18 +88,26 @@ impl<T> RingSet<T> {
         if let ControlFlow::Break(value) = end {
             return Ok(ControlFlow::Break(value));
         }
-        let mut rings = Vec::with_capacity(reports.len());
-        for (token, finished) in reports {
-            if let Some((ring, _)) = self.rings.get(token) {
-                rings.push(RingFinished {
-                    id: ring.id(),
-                    name: ring.name().to_owned(),
-                    finished: finished.map_err(|corrupt| RingError::new(ring, corrupt)),
-                });
-            }
-        }
-        Ok(ControlFlow::Continue(SetFinished { rings }))
+        Ok(ControlFlow::Continue(collect(&self.rings, reports)))
     }
+}
+
+/// Adds the names to the reports of a set.
+pub(super) fn collect<T>(
+    set: &Rings<T>,
+    reports: Vec<(Token, Result<Finished, Corrupt>)>,
+) -> SetFinished {
+    let mut rings = Vec::with_capacity(reports.len());
+    for (token, finished) in reports {
+        if let Some((ring, _)) = set.get(token) {
+            rings.push(RingFinished {
+                id: ring.id(),
+                name: ring.name().to_owned(),
+                finished: finished.map_err(|corrupt| RingError::new(ring, corrupt)),
+            });
+        }
+    }
+    SetFinished { rings }
 }
 
 /// What [`RingSet::finish`] read of each ring, and what it left. Its text has one line for each

@@ -4,14 +4,18 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use ringbuf_core::Wakes;
 
 use super::SetError;
-use super::host::{NEW, check_owner};
+use super::host::{EpollHost, NEW, check_owner};
 use crate::owner::Process;
 use crate::{RingBuf, Waker, sleep};
 
-/// Adds and removes rings of a [`RingSet`](super::RingSet) from another thread, also
-/// while that set waits. Clones change the same set.
+/// Adds and removes rings of a [`RingSet`](super::RingSet) or of
+/// [`MergedRings`](super::MergedRings) from another thread, also while that set waits. Clones
+/// change the same set.
 ///
 /// The thread that waits makes each change, in order, before its next sleep. Its wait does
 /// not end for that. Until then, records of a removed ring are still delivered.
@@ -105,7 +109,7 @@ impl<T> fmt::Debug for SetHandle<T> {
 pub(super) struct Shared<T> {
     /// `None`: the set was dropped.
     queue: Mutex<Option<VecDeque<Change<T>>>>,
-    pub(super) changes: Waker,
+    changes: Waker,
     epoll: Arc<OwnedFd>,
     process: Process,
 }
@@ -116,13 +120,29 @@ pub(super) enum Change<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(epoll: Arc<OwnedFd>, changes: Waker, process: Process) -> Self {
-        Self { queue: Mutex::new(Some(VecDeque::new())), changes, epoll, process }
+    /// What the handles of a set over this host share with it.
+    pub(super) fn of(host: &EpollHost) -> Arc<Self> {
+        Arc::new(Self {
+            queue: Mutex::new(Some(VecDeque::new())),
+            changes: host.changes().clone(),
+            epoll: host.epoll().clone(),
+            process: host.process(),
+        })
     }
 
-    /// The next change. Changes stay in the queue until then, so that a tag that panics
-    /// when it is dropped loses no other.
-    pub(super) fn next(&self) -> Option<Change<T>> {
+    /// Makes the changes that handles have asked for. They stay in the queue until then, so
+    /// that a tag that panics when it is dropped loses no other.
+    pub(super) fn admit(&self, mut make: impl FnMut(Change<T>)) {
+        if self.changes.take() == Wakes::NONE {
+            return;
+        }
+        let rest = Rest(self);
+        while let Some(change) = rest.0.next() {
+            make(change);
+        }
+    }
+
+    fn next(&self) -> Option<Change<T>> {
         self.queue().as_mut()?.pop_front()
     }
 
@@ -141,6 +161,17 @@ impl<T> Shared<T> {
     fn queue(&self) -> MutexGuard<'_, Option<VecDeque<Change<T>>>> {
         // Nothing panics under the lock, except for want of memory.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Changes that are left are made later, even if a tag panics when it is dropped.
+struct Rest<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.changes.wake();
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ringbuf_core::{SetHost, Token, WaitHost, WakeCause, Wakes};
 
+use super::timer::Timer;
 use crate::owner::Process;
 use crate::sleep::{self, check, interrupted};
 use crate::{Mapping, RingBuf, WaitError, Waker};
@@ -23,6 +24,8 @@ pub(crate) struct EpollHost {
     changes: Waker,
     /// The user's waker asked for the end of a wait that was not reported yet.
     woken: Cell<bool>,
+    /// For an event loop that blocks while a merge holds records.
+    timer: Timer,
     /// A child of `fork` shares the epoll set, and must leave its events to the parent.
     process: Process,
     notified: RefCell<Notified>,
@@ -35,6 +38,7 @@ const CHANGES: u64 = u64::MAX - 1;
 
 /// And a ring that another thread has added, until the set gives it a token.
 pub(super) const NEW: u64 = u64::MAX - 2;
+const TIMER: u64 = u64::MAX - 3;
 
 const EVENTS: usize = 64;
 
@@ -56,7 +60,13 @@ impl EpollHost {
         let notified =
             Notified { events: [libc::epoll_event { events: 0, u64: 0 }; EVENTS], left: 0 };
         let (notified, woken) = (RefCell::new(notified), Cell::new(false));
-        Ok(Self { epoll, waker, changes, woken, process, notified, start })
+        let timer = Timer::default();
+        Ok(Self { epoll, waker, changes, woken, timer, process, notified, start })
+    }
+
+    /// Makes the epoll set readable after `time`, once; `None`: not any more.
+    pub(super) fn set_timer(&self, time: Option<Duration>) -> Result<(), WaitError> {
+        self.timer.set(&self.epoll, TIMER, time)
     }
 
     pub(super) fn epoll(&self) -> &Arc<OwnedFd> {
@@ -128,6 +138,7 @@ impl WaitHost for EpollHost {
                 match event.u64 {
                     WAKER => self.waker.clear(),
                     CHANGES => self.changes.clear(),
+                    TIMER => {}
                     _ => cause = WakeCause::Notified,
                 }
                 if cause == WakeCause::TimeUp {

@@ -5,29 +5,28 @@ mod error;
 mod finish;
 mod handle;
 mod host;
+mod merged;
 mod ready;
 mod stuck;
+mod timer;
+mod waiting;
 
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use ringbuf_core::{Slot, Token, WaitHost, Wakes};
+use ringbuf_core::{Slot, Token};
 
 pub use callback::{Callback, SendCallback};
 pub use error::{RingError, SetError};
 pub use finish::{RingFinished, SetFinished};
 pub use handle::SetHandle;
+pub use merged::{KeyClock, MergedBatch, MergedRings};
 pub use ready::Ready;
 
-use crate::{
-    Armed, Budget, Drained, Mapping, Record, RingBuf, WaitError, WaitPolicy, WaitStep, WaitSteps,
-    WakeCause, Waker, Wakeup,
-};
+use crate::{Budget, Drained, Mapping, Record, RingBuf, WaitError, WaitPolicy, Waker};
 use handle::{Change, Shared};
 use host::EpollHost;
 
@@ -56,9 +55,10 @@ type Rings<T> = ringbuf_core::RingSet<EpollHost, T, Vec<Slot<RingBuf, T>>>;
 /// remove rings by a [`handle`](Self::handle), also while it waits.
 ///
 /// # An event loop of your own
-/// The set is a file descriptor. After [`arm`](Self::arm) says [`Armed::Sleep`], it becomes
-/// readable (`EPOLLIN`) with the next record of any ring, wake, or change by a handle: in
-/// epoll (level- or edge-triggered), poll, select, or io_uring. Only `wait` naps.
+/// The set is a file descriptor. After [`arm`](Self::arm) says
+/// [`Armed::Sleep`](crate::Armed::Sleep), it becomes readable (`EPOLLIN`) with the next record
+/// of any ring, wake, or change by a handle: in epoll (level- or edge-triggered), poll, select,
+/// or io_uring. Only `wait` naps.
 /// ```no_run
 /// # use std::time::Duration;
 /// # use ringbuf_kernel::{Armed, RingBuf, RingSet, WaitPolicy, Wakeup};
@@ -104,8 +104,7 @@ impl<T> RingSet<T> {
     /// [`WaitError`] if no file descriptor is left: a set needs three.
     pub fn new(policy: WaitPolicy) -> Result<Self, WaitError> {
         let host = EpollHost::new()?;
-        let changes = host.changes().clone();
-        let shared = Arc::new(Shared::new(host.epoll().clone(), changes, host.process()));
+        let shared = Shared::of(&host);
         Ok(Self { rings: Rings::new(host, Vec::new(), policy), shared })
     }
 
@@ -193,13 +192,33 @@ impl<T> RingSet<T> {
     }
 
     /// Returns the number of rings, without those that a handle adds and the set has not
-    /// seen yet.
+    /// seen yet: the next wait does.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// set.handle().insert(RingBuf::from_pin("/sys/fs/bpf/connect")?, "connect")?;
+    /// assert_eq!(set.len(), 1);
+    /// set.wait(Some(Duration::ZERO))?;
+    /// assert_eq!(set.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.rings.len()
     }
 
-    /// Returns true if the set has no rings.
+    /// Returns true if the set has no rings, not counting those that [`len`](Self::len) does
+    /// not count. A wait without a timeout then lasts until a handle adds one, or a wake.
+    ///
+    /// ```
+    /// use ringbuf_kernel::{RingSet, WaitPolicy};
+    ///
+    /// assert!(RingSet::<()>::new(WaitPolicy::balanced())?.is_empty());
+    /// # Ok::<(), ringbuf_kernel::WaitError>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rings.is_empty()
@@ -215,78 +234,6 @@ impl<T> RingSet<T> {
     /// ```
     pub fn set_budget(&mut self, budget: Budget) {
         self.rings.set_budget(budget);
-    }
-
-    /// Waits until a ring has something to read, but no longer than `timeout`. `None`
-    /// means no limit; zero only looks. Drain before you call it.
-    ///
-    /// It naps, blocks or spins as [`Consumer::wait`](crate::Consumer::wait) does, and is as
-    /// exact: a block ends up to a millisecond after the timeout.
-    ///
-    /// Records that do not notify (`BPF_RB_NO_WAKEUP`) are found within
-    /// [`max_sleep`](WaitPolicy::max_sleep), and before a wait times out, but not more often
-    /// than once a millisecond. Later ones of the same ring are found within
-    /// [`latency_bound`](WaitPolicy::latency_bound), while it has one each second. With such
-    /// a ring the set looks that often: about 1000 times a second by default.
-    ///
-    /// After [`Wakeup::Woken`], a drain reads everything that was there:
-    /// ```no_run
-    /// # use std::time::Duration;
-    /// # use ringbuf_kernel::{RingSet, WaitPolicy, Wakeup};
-    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
-    /// let waker = set.waker(); // for the thread or the signal handler that ends the program
-    /// while set.wait(None)? != Wakeup::Woken {
-    ///     set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
-    /// }
-    /// // Detach the programs here. Then read the rest:
-    /// set.finish(Duration::from_millis(100), |name, record| println!("{name}: {} bytes", record.len()))?;
-    /// # drop(waker);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The system does not let the thread wait, or this is a child of `fork`.
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, WaitError> {
-        self.rings.host().check_owner()?;
-        let begin = self.rings.host().now();
-        loop {
-            let over = self.rings.host().now().saturating_sub(begin);
-            let left = timeout.map(|timeout| timeout.saturating_sub(over));
-            match self.rings.wait(left)? {
-                Wakeup::Woken => {
-                    self.admit();
-                    if self.rings.host().take_woken() {
-                        return Ok(Wakeup::Woken);
-                    }
-                }
-                wakeup => return Ok(wakeup),
-            }
-        }
-    }
-
-    /// Takes one step of a wait, for executors. See [`WaitSteps`]; nothing sleeps here.
-    ///
-    /// [`WaitStep::Block`]: all rings are armed. Wait until the descriptor of the set is
-    /// readable, or the time is over. A wake, and a change by a handle, make it readable as
-    /// well, also during a [`WaitStep::Nap`].
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait).
-    pub fn wait_step(
-        &mut self,
-        wait: &mut WaitSteps,
-        cause: WakeCause,
-    ) -> Result<WaitStep, WaitError> {
-        self.rings.host().check_owner()?;
-        let mut step = self.rings.wait_step(wait, cause)?;
-        while step == WaitStep::Over(Wakeup::Woken) {
-            self.admit();
-            if self.rings.host().take_woken() {
-                break;
-            }
-            step = self.rings.wait_step(wait, WakeCause::TimeUp)?;
-        }
-        Ok(step)
     }
 
     /// Reads each ring that has records once, within the budget, in turns. Call it after
@@ -348,27 +295,6 @@ impl<T> RingSet<T> {
         self.rings.next_ready().map(|ring| Ready { ring })
     }
 
-    /// Looks at all rings and arms them, and says if you may block: see [the type](Self).
-    ///
-    /// [`Armed::Sleep`]: the next record, wake or change by a handle makes the descriptor
-    /// readable. Set a timeout for records that do not notify. [`Armed::Ready`]: call
-    /// [`wait`](Self::wait) with a timeout of zero, and drain.
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait).
-    pub fn arm(&mut self) -> Result<Armed, WaitError> {
-        self.rings.host().check_owner()?;
-        self.admit();
-        self.rings.arm()
-    }
-
-    /// Finds the records that are there now, without a wait.
-    fn look(&mut self) -> Result<bool, WaitError> {
-        self.rings.host().check_owner()?;
-        self.admit();
-        self.rings.look()
-    }
-
     /// Returns a waker, which ends a wait of this set from another thread or a signal
     /// handler.
     #[must_use]
@@ -384,20 +310,15 @@ impl<T> RingSet<T> {
 
     /// Makes the changes that handles have asked for.
     fn admit(&mut self) {
-        if self.shared.changes.take() == Wakes::NONE {
-            return;
-        }
-        let rest = Rest(&self.shared);
-        while let Some(change) = rest.0.next() {
-            match change {
-                // It is watched already, so nothing can be refused.
-                Change::Insert(ring, tag) => drop(self.rings.insert(*ring, tag)),
-                Change::Remove(id) => {
-                    let token = token(&self.rings, id);
-                    drop(token.and_then(|token| self.rings.remove(token)));
-                }
+        let rings = &mut self.rings;
+        self.shared.admit(|change| match change {
+            // It is watched already, so nothing can be refused.
+            Change::Insert(ring, tag) => drop(rings.insert(*ring, tag)),
+            Change::Remove(id) => {
+                let token = token(rings, id);
+                drop(token.and_then(|token| rings.remove(token)));
             }
-        }
+        });
     }
 
     fn token(&self, id: u32) -> Option<Token> {
@@ -408,17 +329,6 @@ impl<T> RingSet<T> {
 fn token<T>(rings: &Rings<T>, id: u32) -> Option<Token> {
     let is_it = |&token: &Token| rings.get(token).is_some_and(|(ring, _)| ring.id() == id);
     rings.tokens().find(is_it)
-}
-
-/// Changes that are left are made later, even if a tag panics when it is dropped.
-struct Rest<'a, T>(&'a Shared<T>);
-
-impl<T> Drop for Rest<'_, T> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.changes.wake();
-        }
-    }
 }
 
 impl<T> Drop for RingSet<T> {
