@@ -1,0 +1,1 @@
+../../ringbuf-cli/build/programs.rs
