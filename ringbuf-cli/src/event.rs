@@ -5,8 +5,8 @@
 //! | offset | size | field | meaning |
 //! |---|---|---|---|
 //! | 0 | 8 | `time_ns` | since boot, without time asleep |
-//! | 8 | 4 | `pid` | calling process |
-//! | 12 | 4 | `ppid` | its real parent |
+//! | 8 | 4 | `pid` | calling process; 0 if it has no number in the PID namespace |
+//! | 12 | 4 | `ppid` | its real parent, in the same way |
 //! | 16 | 4 | `uid` | its real user id |
 //! | 20 | 4 | `filename_len` | bytes in `filename`, or the negative errno of reading it |
 //! | 24 | 16 | `comm` | name of the calling thread before the exec, NUL-padded |

@@ -50,7 +50,7 @@ pub(crate) fn run<S: Source>(
 ) -> (Summary, anyhow::Result<()>) {
     let started = Instant::now();
     let (text, tally) = (String::new(), Tally::default());
-    let mut session = Session { source, options, out, text, tally };
+    let mut session = Session { source, options, out, text, tally, unprinted: 0 };
     let mut result = session.stream(started, stop);
     session.source.detach();
     if result.is_ok() {
@@ -61,11 +61,13 @@ pub(crate) fn run<S: Source>(
         discarded: session.source.ring().counts().discarded,
         failed_reservations: session.source.failed(),
         lag_bytes: session.source.ring().lag().ok(),
+        unprinted: session.unprinted,
         seconds: started.elapsed(),
     };
     let result = match result {
-        // The reader of the output has seen enough: `| head`.
-        Ok(()) | Err(Halt::Closed) => Ok(()),
+        // The reader of the output has seen enough: `| head`. Or it does not read, and a signal
+        // has asked for the end: the summary says what it did not get.
+        Ok(()) | Err(Halt::Closed | Halt::Blocked) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
     };
     (summary, result)
@@ -76,6 +78,8 @@ pub(crate) fn run<S: Source>(
 enum Halt {
     /// The reader of the output has closed it.
     Closed,
+    /// The reader of the output does not read, and the run is to end.
+    Blocked,
     Failed(anyhow::Error),
 }
 
@@ -99,6 +103,8 @@ struct Session<S, W> {
     /// The lines of one batch.
     text: String,
     tally: Tally,
+    /// Events that were read, and could not be written.
+    unprinted: u64,
 }
 
 /// The result of one batch.
@@ -116,7 +122,7 @@ impl<S: Source, W: Write> Session<S, W> {
         // A deadline too far to represent means no limit.
         let deadline = self.options.duration.and_then(|time| started.checked_add(time));
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        self.text.push_str(self.options.format.header());
+        self.options.format.header(self.width(), &mut self.text);
         self.write_out()?;
         while !self.complete() && !stop.load(Ordering::Relaxed) {
             let wait = left().map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
@@ -162,13 +168,14 @@ impl<S: Source, W: Write> Session<S, W> {
     /// space is given back.
     fn read(&mut self, bytes: u64) -> Result<Read, Halt> {
         let (wanted, format) = (self.wanted(), self.options.format);
+        let width = self.width();
         let mut tally = Tally::default();
         let batch = self.source.ring().batch().max_records(wanted).max_bytes(bytes);
         let end = loop {
             match batch.next() {
                 Ok(Next::Record(record)) => match Event::decode(&record) {
                     Ok(event) => {
-                        format.line(&event, &mut self.text);
+                        format.line(&event, width, &mut self.text);
                         tally.delivered += 1;
                         tally.bytes += u64::from(record.sample_len().get());
                     }
@@ -184,9 +191,21 @@ impl<S: Source, W: Write> Session<S, W> {
         };
         let held = batch.held_bytes();
         drop(batch);
-        self.write_out()?;
+        if let Err(halt) = self.write_out() {
+            if matches!(halt, Halt::Blocked) {
+                self.unprinted = tally.delivered;
+            }
+            return Err(halt);
+        }
         self.tally.add(&tally);
         Ok(Read { held, dry: end? })
+    }
+
+    /// The columns of the terminal that the rows are to fit into. It may have changed its size.
+    fn width(&self) -> Option<usize> {
+        let wide = self.options.format == Format::Wide;
+        let size = wide.then(|| terminal_size::terminal_size_of(io::stdout())).flatten();
+        size.map(|(width, _)| usize::from(width.0))
     }
 
     fn write_out(&mut self) -> Result<(), Halt> {
@@ -194,6 +213,7 @@ impl<S: Source, W: Write> Session<S, W> {
         self.text.clear();
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Halt::Closed),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Halt::Blocked),
             written => Ok(written.context("cannot write the events")?),
         }
     }

@@ -5,15 +5,22 @@
 #![cfg_attr(not(test), deny(unsafe_code))]
 
 mod cli;
+mod dump;
 mod event;
 #[cfg(feature = "bpf")]
 #[cfg_attr(not(test), expect(unsafe_code, reason = "perf_event_open(2) has no safe wrapper here"))]
 #[expect(unreachable_pub, reason = "ringbuf-bpf has this file, too, for the live tests")]
 mod everywhere;
 mod exec;
+mod export;
 mod format;
+mod list;
 #[cfg(feature = "bpf")]
 mod live;
+mod model;
+mod new_file;
+mod output;
+mod pages;
 #[cfg(feature = "bpf")]
 mod preflight;
 #[cfg(feature = "bpf")]
@@ -24,16 +31,22 @@ mod preflight;
     clippy::allow_attributes_without_reason,
     clippy::multiple_unsafe_ops_per_block,
     clippy::undocumented_unsafe_blocks,
-    reason = "libbpf-cargo generates this module, from src/bpf/exec.bpf.c"
+    reason = "libbpf-cargo generates these modules, from src/bpf"
 )]
 mod program {
     include!(concat!(env!("OUT_DIR"), "/exec.skel.rs"));
 }
+mod record;
+mod replay;
 mod sim;
 mod size;
 mod summary;
+mod top;
+mod typed;
+mod watch;
 
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,23 +55,47 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Parser;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{Cli, Command, Exec};
+use crate::cli::{Cli, Command, Dump, Exec};
 use crate::exec::Source;
+use crate::export::Export;
 use crate::format::Format;
+use crate::output::Output;
 use crate::sim::Sim;
 
 /// A second signal ends the command at once, if the first one could not.
 const INTERRUPTED: i32 = 130;
+/// `ringbuf size` has an answer, and reasons to doubt it.
+const NOT_SURE: u8 = 4;
 /// One Ctrl-C may arrive twice, because `timeout` signals the command and its
 /// group.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let Command::Exec(arguments) = Cli::parse().command;
-    match exec(&arguments) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return pages::help_or_usage(&error),
+    };
+    let result = match cli.command {
+        Command::Exec(arguments) => exec(&arguments),
+        Command::List(arguments) => list::run(&arguments, io::stdout().lock()),
+        Command::Dump(arguments) => dump(&arguments),
+        Command::Export(arguments) => export(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
+        Command::Completions(arguments) => pages::completions(&arguments, io::stdout().lock()),
+        Command::Man(arguments) => pages::pages(&arguments),
+        Command::Record(arguments) => record::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Sim(arguments) => model::sim(&arguments),
+        Command::Size(arguments) => match model::size(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(NOT_SURE),
+            Err(failure) => Err(failure),
+        },
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),
     }
@@ -69,18 +106,30 @@ fn exec(arguments: &Exec) -> Result<(), Failure> {
     if !arguments.sim {
         return live(arguments, &stop);
     }
-    tell("ringbuf: simulated (--sim): these processes are invented and do not run");
+    let notice = "ringbuf: simulated (--sim): these processes are invented and do not run";
+    output::tell_in_time(notice.to_owned());
     let sim = Sim::start(arguments.ring_size.into(), arguments.seed)
         .context("cannot start the simulation")
         .map_err(Failure::Running)?;
     run(sim, arguments, &stop)
 }
 
+fn dump(arguments: &Dump) -> Result<(), Failure> {
+    let stop = stop_on_signals().context("cannot watch for signals").map_err(Failure::Running)?;
+    dump::run(arguments, &stop, BufWriter::new(io::stdout().lock()))
+}
+
+fn export(arguments: &Export) -> Result<(), Failure> {
+    let stop = stop_on_signals().context("cannot watch for signals").map_err(Failure::Running)?;
+    export::run(arguments, &stop)
+}
+
 #[cfg(feature = "bpf")]
 fn live(arguments: &Exec, stop: &AtomicBool) -> Result<(), Failure> {
     let mut object = std::mem::MaybeUninit::uninit();
     let verbose = arguments.verbose || std::env::var_os("RINGBUF_DEBUG").is_some();
-    let live = live::Live::attach(&mut object, arguments.ring_size, verbose);
+    let (bytes, host_pids) = (arguments.ring_size, arguments.host_pid);
+    let live = live::Live::attach(&mut object, bytes, host_pids, verbose);
     run(live.map_err(Failure::Cannot)?, arguments, stop)
 }
 
@@ -96,18 +145,22 @@ fn live(_: &Exec, _: &AtomicBool) -> Result<(), Failure> {
 /// Prints the events, and always the summary.
 fn run(source: impl Source, arguments: &Exec, stop: &AtomicBool) -> Result<(), Failure> {
     let options = arguments.options();
-    let (summary, result) = exec::run(source, options, stop, io::stdout().lock());
-    tell(&match options.format {
-        Format::Json => summary.to_json(),
+    let out = Output::stdout(stop).context("cannot write").map_err(Failure::Running)?;
+    let (summary, result) = exec::run(source, options, stop, out);
+    output::tell_in_time(match options.format {
+        Format::Json { .. } => summary.to_json(),
         Format::Columns | Format::Wide => summary.to_string(),
     });
     result.map_err(Failure::Running)
 }
 
-/// Returns a flag that the first Ctrl-C or SIGTERM sets.
+/// Returns a flag that the first Ctrl-C, SIGTERM or SIGHUP sets.
 fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (flag, mut signals) = (Arc::clone(&stop), Signals::new([SIGINT, SIGTERM])?);
+    let ends = [SIGINT, SIGTERM, SIGHUP];
+    // `nohup` ignores the last one.
+    let number = if ignores_hangups() { 2 } else { 3 };
+    let (flag, mut signals) = (Arc::clone(&stop), Signals::new(&ends[..number])?);
     thread::spawn(move || {
         let mut first: Option<Instant> = None;
         for _ in signals.forever() {
@@ -120,6 +173,13 @@ fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
+fn ignores_hangups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
+}
+
 /// Why the command fails, with its exit code. clap handles wrong usage (2).
 #[derive(Debug)]
 enum Failure {
@@ -127,6 +187,8 @@ enum Failure {
     Running(anyhow::Error),
     /// Something is missing on this machine, before the first line: 3.
     Cannot(anyhow::Error),
+    /// Rings cannot be listed here: 3.
+    NoRings(anyhow::Error),
 }
 
 impl Failure {
@@ -144,6 +206,10 @@ impl Failure {
                 ));
                 ExitCode::from(3)
             }
+            Self::NoRings(error) => {
+                tell(&format!("ringbuf: cannot look at the rings of this machine: {error:#}"));
+                ExitCode::from(3)
+            }
         }
     }
 }
@@ -151,5 +217,5 @@ impl Failure {
 /// Prints a line to standard error. If standard error is closed, nobody can read
 /// it.
 fn tell(text: &str) {
-    let _closed = writeln!(io::stderr(), "{text}");
+    let _closed = writeln!(io::stderr(), "{}", format::printable(text));
 }

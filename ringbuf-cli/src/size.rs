@@ -7,6 +7,12 @@ const SMALLEST_PAGE: u64 = 4096;
 
 /// Parses the size of a ring, for example `256KiB`, `1MiB` or `65536`.
 pub(crate) fn parse(text: &str) -> Result<u32, String> {
+    let capacity = Capacity::new(bytes(text)?, SMALLEST_PAGE).map_err(|error| error.to_string())?;
+    u32::try_from(capacity.bytes()).map_err(|error| error.to_string())
+}
+
+/// Parses any number of bytes, for example `1GiB`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (number, unit) =
         text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor: u64 = match unit.trim_start() {
@@ -16,12 +22,10 @@ pub(crate) fn parse(text: &str) -> Result<u32, String> {
         "GiB" => 1 << 30,
         _ => return Err("use bytes, KiB, MiB or GiB, for example 65536, 256KiB or 1MiB".to_owned()),
     };
-    let bytes = match number.parse::<u64>() {
-        Ok(number) => number.saturating_mul(factor),
-        Err(_) => return Err("use a whole number, for example 65536, 256KiB or 1MiB".to_owned()),
-    };
-    let capacity = Capacity::new(bytes, SMALLEST_PAGE).map_err(|error| error.to_string())?;
-    u32::try_from(capacity.bytes()).map_err(|error| error.to_string())
+    match number.parse::<u64>() {
+        Ok(number) => Ok(number.saturating_mul(factor)),
+        Err(_) => Err("use a whole number, for example 65536, 256KiB or 1MiB".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -35,6 +39,13 @@ mod tests {
         assert_eq!(parse("1 MiB"), Ok(1024 * 1024));
         assert_eq!(parse("2048MiB"), Ok(1 << 31));
         assert_eq!(parse("2GiB"), Ok(1 << 31));
+    }
+
+    #[test]
+    fn any_number_of_bytes() {
+        assert_eq!(bytes("3GiB"), Ok(3 << 30));
+        assert_eq!(bytes("7"), Ok(7));
+        assert!(bytes("7MB").is_err());
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Summary {
     pub(crate) failed_reservations: u64,
     /// Bytes still in the ring; `None` if the ring is corrupt.
     pub(crate) lag_bytes: Option<u64>,
+    /// Events that were read, and not printed, because the reader of the output did not read.
+    pub(crate) unprinted: u64,
     #[serde(serialize_with = "milliseconds")]
     pub(crate) seconds: Duration,
 }
@@ -69,6 +71,10 @@ impl fmt::Display for Summary {
             Some(lag) => write!(f, "{} of lag at the end", count(lag, "byte"))?,
             None => f.write_str("lag at the end unknown")?,
         }
+        if self.unprinted > 0 {
+            let events = count(self.unprinted, "event");
+            write!(f, "\nringbuf: {events} not printed: the reader of the output did not read")?;
+        }
         if let Some(first) = first_malformed {
             let records = count(malformed, "malformed record");
             write!(f, "\nringbuf: skipped {records}; the first one: {first}")?;
@@ -102,6 +108,7 @@ mod tests {
             discarded: n,
             failed_reservations: n,
             lag_bytes: Some(n),
+            unprinted: 0,
             seconds: Duration::from_micros(1_234_567),
         }
     }
@@ -126,8 +133,12 @@ mod tests {
     #[test]
     fn the_json_object_has_all_fields() {
         let mut summary = summary(2, Some(Malformed::Short { len: 3 }));
-        let want = r#"{"delivered":2,"bytes":2,"malformed":1,"discarded":2,"failed_reservations":2,"lag_bytes":2,"seconds":1.235}"#;
+        let want = r#"{"delivered":2,"bytes":2,"malformed":1,"discarded":2,"failed_reservations":2,"lag_bytes":2,"unprinted":0,"seconds":1.235}"#;
         assert_eq!(summary.to_json(), want);
+        summary.unprinted = 7;
+        assert!(summary.to_json().contains(r#""unprinted":7"#));
+        let text = summary.to_string();
+        assert!(text.contains("\nringbuf: 7 events not printed: the reader of"), "{text}");
         summary.lag_bytes = None;
         assert!(summary.to_json().contains(r#""lag_bytes":null"#));
     }

@@ -3,6 +3,7 @@
 mod common;
 #[cfg(feature = "bpf")]
 mod live;
+mod signals;
 
 use std::io::BufRead;
 use std::time::{Duration, Instant};
@@ -46,7 +47,7 @@ fn sim_json_is_json() {
     let summary: Value =
         serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
     assert_eq!((&summary["delivered"], &summary["malformed"]), (&3.into(), &0.into()));
-    for number in ["bytes", "discarded", "failed_reservations", "lag_bytes"] {
+    for number in ["bytes", "discarded", "failed_reservations", "lag_bytes", "unprinted"] {
         assert!(summary[number].is_u64(), "{number} in {summary}");
     }
     assert!(summary["seconds"].is_f64());
@@ -61,6 +62,14 @@ fn sim_wide_has_six_columns() {
     assert_eq!(rows.len(), 5);
     assert_eq!(rows[0], ["TIME", "PID", "PPID", "UID", "COMM", "FILENAME"]);
     assert!(rows.iter().all(|row| row.len() == 6), "{rows:?}");
+}
+
+#[test]
+fn json_strings_make_the_time_a_string() {
+    let output = output(&["--sim", "--json", "--json-strings", "--count", "1"]);
+    let event: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(event["time_ns"].as_str().unwrap().parse::<u64>().is_ok(), "{event}");
+    assert!(event["pid"].is_u64(), "{event}");
 }
 
 #[test]
@@ -127,6 +136,7 @@ fn wrong_usage_is_explained() {
         (["--sim", "--count", "none"], "invalid digit"),
         (["--sim", "--duration", "5"], "time unit needed"),
         (["--sim", "--wide", "--json"], "cannot be used with"),
+        (["--sim", "--wide", "--json-strings"], "cannot be used with"),
     ];
     for (arguments, words) in cases {
         let output = output(&arguments);

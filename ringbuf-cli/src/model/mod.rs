@@ -1,0 +1,65 @@
+//! `ringbuf sim` and `ringbuf size`: rings on other machines, in virtual time.
+
+mod args;
+mod print;
+mod recording;
+mod sweep;
+
+use std::fs;
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use ringbuf_model::units;
+
+pub(crate) use self::args::{Sim, Size};
+use crate::Failure;
+use crate::pages::unless_closed;
+
+/// Runs `ringbuf sim`.
+pub(crate) fn sim(arguments: &Sim) -> Result<(), Failure> {
+    simulate(arguments).map_err(Failure::Running)
+}
+
+fn simulate(arguments: &Sim) -> Result<()> {
+    let setup = arguments.setup()?;
+    if let Some(sweep) = &arguments.sweep {
+        return write(&sweep.run(&setup, arguments)?);
+    }
+    let report = setup.run()?;
+    if let Some(file) = &arguments.plot {
+        let (cpus, ring) = (setup.producers, units::bytes_text(setup.ring));
+        let title = format!(
+            "{cpus} CPUs, {}, {} rings of {ring}, {}",
+            arguments.load.rate.map_or_else(|| setup_text(arguments), rate_text),
+            setup.rings,
+            setup.reader
+        );
+        let svg = report.to_svg(&setup, &title)?;
+        fs::write(file, svg).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    write(&if arguments.json { print::json(&setup, &report) } else { print::text(&setup, &report) })
+}
+
+fn setup_text(arguments: &Sim) -> String {
+    arguments.load.arrivals.clone()
+}
+
+fn rate_text(rate: u64) -> String {
+    format!("{} records/s", print::number(rate as f64))
+}
+
+/// Runs `ringbuf size`. Returns true if the answer is sure.
+pub(crate) fn size(arguments: &Size) -> Result<bool, Failure> {
+    let find = || -> Result<bool> {
+        let answer = arguments.wanted()?.answer()?;
+        write(&if arguments.json { print::answer_json(&answer) } else { print::answer(&answer) })?;
+        Ok(answer.doubts.is_empty())
+    };
+    find().map_err(Failure::Running)
+}
+
+fn write(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    unless_closed(written).context("cannot write the result")
+}

@@ -1,0 +1,83 @@
+//! `ringbuf sim` and `ringbuf size`: what they print, and what they refuse.
+
+use std::process::Command;
+
+/// Returns the exit code, standard output and standard error.
+fn ringbuf(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_ringbuf")).args(arguments).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+const SHORT: [&str; 9] =
+    ["sim", "--cpus", "2", "--rate", "200k/s", "--seconds", "0.02", "--machine", "xeon-e5-2680v4"];
+
+#[test]
+fn a_simulation_prints_what_people_and_programs_read() {
+    let (code, text, error) = ringbuf(&SHORT);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    for name in ["machine", "throughput", "loss", "latency", "program", "notifications", "reader"] {
+        assert!(text.lines().any(|line| line.starts_with(name)), "{name}: {text}");
+    }
+    let (_, json, _) = ringbuf(&[&SHORT[..], &["--json"]].concat());
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["refused"], 0);
+    assert!(value["accepted"].as_u64() > Some(3000), "{json}");
+    assert_eq!(ringbuf(&[&SHORT[..], &["--json"]].concat()).1, json, "the same seed");
+    assert_ne!(ringbuf(&[&SHORT[..], &["--json", "--seed", "2"]].concat()).1, json);
+}
+
+#[test]
+fn a_sweep_has_a_row_for_each_combination() {
+    let (code, text, _) =
+        ringbuf(&[&SHORT[..], &["--sweep", "ring=64K..256K,rings=1..2"]].concat());
+    assert_eq!((code, text.lines().count()), (Some(0), 7), "{text}");
+    assert!(text.contains("256KiB            2"), "{text}");
+}
+
+#[test]
+fn a_plot_is_an_svg_file() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("out.svg");
+    let (code, _, error) =
+        ringbuf(&[&SHORT[..], &["--plot", file.to_str().expect("UTF-8")]].concat());
+    assert_eq!(code, Some(0), "{error}");
+    let svg = std::fs::read_to_string(file).expect("it was written");
+    assert!(svg.contains("</svg>") && svg.contains("records lost a second"));
+}
+
+#[test]
+fn a_size_shows_how_it_got_there_and_says_when_it_is_not_sure() {
+    let sure =
+        ["size", "--rate", "20k/s", "--stall", "10ms", "--loss", "0.01%", "--machine", "vm-2cpu"];
+    let (code, text, error) = ringbuf(&sure);
+    assert_eq!(code, Some(0), "{text}{error}");
+    assert!(text.contains("1. At 20000 records a second") && text.contains("1 ring of"), "{text}");
+    let unsure =
+        ["size", "--cpus", "4", "--rate", "20k/s", "--loss", "0.01%", "--machine", "epyc-9654"];
+    let (code, text, error) = ringbuf(&unsure);
+    assert_eq!(code, Some(4), "{text}{error}");
+    assert!(text.contains("Not sure: "), "{text}");
+}
+
+#[test]
+fn what_is_not_possible_is_refused_with_a_reason() {
+    let refused = |arguments: &[&str], wanted: &str| {
+        let (code, text, error) = ringbuf(arguments);
+        assert!(code != Some(0) && text.is_empty(), "{arguments:?}: {text}");
+        assert!(error.contains(wanted), "{arguments:?}: {error}");
+    };
+    refused(&["sim"], "--cpus");
+    refused(&["sim", "--cpus", "1"], "--rate 200k/s");
+    refused(&["sim", "--cpus", "500", "--rate", "1/s"], "the CPUs of this machine");
+    refused(&["sim", "--cpus", "1", "--rate", "1/s", "--machine", "pentium"], "epyc-9654");
+    refused(
+        &["sim", "--cpus", "1", "--rate", "1/s", "--machine", "./none.toml"],
+        "cannot read ./none.toml",
+    );
+    refused(&["sim", "--cpus", "1", "--rate", "1/s", "--fault", "fire"], "stall:TIME@SHARE");
+    refused(&["sim", "--cpus", "1", "--rate", "1/s", "--policy", "lazy"], "balanced");
+    refused(&["sim", "--cpus", "1", "--rate", "1/s", "--ring", "5000"], "not a power of two");
+    refused(&["size", "--arrivals", "closed:1:1us"], "no rate");
+}
