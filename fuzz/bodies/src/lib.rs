@@ -2,17 +2,29 @@
 //! wrong. The targets in `fuzz/` call them. The test `corpus` calls them, too, on
 //! any compiler. One target and a property test use the [`oracle`].
 
+mod btf;
+mod capture;
 mod header;
 mod hostile;
+mod inspect;
 mod memory;
+mod merge;
 mod ops;
 pub mod oracle;
+mod overwrite;
+mod page_reader;
 mod user;
 mod user_ops;
 
+pub use btf::btf;
+pub use capture::capture;
 pub use header::header;
 pub use hostile::hostile;
+pub use inspect::inspect;
+pub use merge::merge;
 pub use ops::ops;
+pub use overwrite::overwrite;
+pub use page_reader::page_reader;
 pub use user::user_sample;
 pub use user_ops::user_ops;
 
@@ -20,10 +32,16 @@ pub use user_ops::user_ops;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 11] = [
+    ("btf", btf),
+    ("capture", capture),
     ("header", header),
     ("hostile", hostile),
+    ("inspect", inspect),
+    ("merge", merge),
     ("ops", ops),
+    ("overwrite", overwrite),
+    ("page_reader", page_reader),
     ("user_ops", user_ops),
     ("user_sample", user_sample),
 ];

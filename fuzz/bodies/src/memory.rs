@@ -2,6 +2,7 @@
 //! may return another value.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -97,6 +98,8 @@ pub(crate) struct State {
     /// The largest allowed number of these.
     most: Cell<u64>,
     bounded: Cell<bool>,
+    /// The committed headers that were seen and not given back, if it remembers them.
+    committed: RefCell<Option<HashSet<(Offset, u32)>>>,
 }
 
 impl HostileMemory {
@@ -105,7 +108,16 @@ impl HostileMemory {
     pub(crate) fn new(input: &Rc<Input>) -> Self {
         // Mostly small, because a small ring wraps more often.
         let size = input.byte() % 32;
-        let bytes = 16_u64 << if size < 24 { size % 6 } else { size - 4 };
+        Self::of(input, 16_u64 << if size < 24 { size % 6 } else { size - 4 })
+    }
+
+    /// Creates a memory of 16 bytes to 32 KiB, mostly small.
+    pub(crate) fn small(input: &Rc<Input>) -> Self {
+        let size = input.byte() % 32;
+        Self::of(input, 16_u64 << if size < 24 { size % 6 } else { size - 20 })
+    }
+
+    fn of(input: &Rc<Input>, bytes: u64) -> Self {
         let capacity = Capacity::new(bytes, 16).unwrap_or_else(|wrong| panic!("{wrong}"));
         let width = input.width();
         let published = Position::new(input.number().wrapping_neg(), width);
@@ -125,6 +137,7 @@ impl HostileMemory {
             loads: RefCell::new(Vec::new()),
             most: Cell::new(u64::MAX),
             bounded: Cell::new(false),
+            committed: RefCell::new(None),
         }))
     }
 
@@ -171,7 +184,35 @@ impl HostileMemory {
         self
     }
 
+    /// A sample may be lent as long as it is not given back: not only after the load of its
+    /// header.
+    pub(crate) fn remembering(self) -> Self {
+        *self.committed.borrow_mut() = Some(HashSet::new());
+        self
+    }
+
+    /// Whether both are one memory.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether a committed header of this length was seen here.
+    fn was_committed(&self, at: Offset, len: SampleLen) -> bool {
+        if let Some(seen) = &*self.committed.borrow() {
+            return seen.contains(&(at, len.get()));
+        }
+        // The length must be the checked one, not one of another look.
+        let last = self.loads.borrow().last().copied();
+        matches!(last, Some(Load::Header(from, header)) if from == at
+            && header.len() == len && !header.is_busy() && !header.is_discarded())
+    }
+
     fn note(&self, load: Load) {
+        if let (Some(seen), Load::Header(at, header)) = (&mut *self.committed.borrow_mut(), load) {
+            if !header.is_busy() && !header.is_discarded() {
+                seen.insert((at, header.len().get()));
+            }
+        }
         let (mut loads, most) = (self.loads.borrow_mut(), self.most.get());
         loads.push(load);
         assert!(loads.len() as u64 <= most, "over {most} loads in one call");
@@ -270,6 +311,11 @@ unsafe impl ConsumerMemory for HostileMemory {
         assert!(self.may_store.get(), "stores into a ring that is not its own");
         let bytes = position.distance(self.published.get(), self.width);
         assert!(bytes <= self.capacity.bytes(), "releases {bytes} bytes at once");
+        if let Some(seen) = &mut *self.committed.borrow_mut() {
+            let from = self.published.get().offset(self.capacity).get();
+            let ahead = |at: Offset| at.get().wrapping_sub(from) & (self.capacity.bytes() - 1);
+            seen.retain(|(at, _)| ahead(*at) >= bytes);
+        }
         self.published.set(position);
     }
 
@@ -294,12 +340,9 @@ unsafe impl ConsumerMemory for HostileMemory {
         let end = at.get() + len.footprint();
         assert!(len.footprint() <= self.capacity.bytes(), "{len:?} is longer than the ring");
         assert!(end <= 2 * self.capacity.bytes(), "a sample up to {end} is out of bounds");
-        // The length must be the checked one, not one of another look.
-        let seen = self.loads.borrow().last().copied();
-        let committed = matches!(seen, Some(Load::Header(from, header)) if from == at
-            && header.len() == len && !header.is_busy() && !header.is_discarded());
         self.lent.set(true);
-        assert!(committed, "a sample of {len:?} at {at:?} after {seen:?}");
+        let seen = self.loads.borrow().last().copied();
+        assert!(self.was_committed(at, len), "a sample of {len:?} at {at:?} after {seen:?}");
         Place { at, len }
     }
 

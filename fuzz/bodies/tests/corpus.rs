@@ -3,13 +3,17 @@
 //! `RINGBUF_BLESS=1 cargo test -p ringbuf-fuzz --test corpus` writes the seeds
 //! again. Add findings of the fuzzer by hand.
 
+mod btf_seeds;
+#[path = "corpus/capture.rs"]
+mod capture;
+
 use std::fs;
 use std::path::PathBuf;
 
 use ringbuf_fuzz::TARGETS;
 
 /// A corpus in the repository is a starting point, not an archive.
-const MOST_FILES: usize = 200;
+const MOST_FILES: usize = 25 * TARGETS.len();
 const MOST_BYTES: usize = 200_000;
 
 fn folder(target: &str) -> PathBuf {
@@ -48,6 +52,15 @@ fn every_file_is_replayed() {
 
 /// Without a corpus: bytes from a fixed sequence.
 #[test]
+fn an_observer_survives_any_bytes() {
+    for number in 1..=200 {
+        let bytes = chance(number);
+        ringbuf_fuzz::inspect(&bytes[..bytes.len().min(4000)]);
+    }
+}
+
+/// Without a corpus: bytes from a fixed sequence.
+#[test]
 fn a_producer_does_what_its_model_says_for_any_bytes() {
     for number in 1..=100 {
         let bytes = chance(number);
@@ -55,11 +68,38 @@ fn a_producer_does_what_its_model_says_for_any_bytes() {
     }
 }
 
+/// The same, of a reader of copies.
+#[test]
+fn a_reader_of_copies_takes_any_bytes() {
+    for number in 1..=100 {
+        let bytes = chance(number);
+        ringbuf_fuzz::overwrite(&bytes[..bytes.len().min(2000)]);
+    }
+}
+
+/// The same, of a merge.
+#[test]
+fn a_merge_takes_any_bytes() {
+    for number in 1..=300 {
+        let bytes = chance(number);
+        ringbuf_fuzz::merge(&bytes[..bytes.len().min(2000)]);
+    }
+}
+
+/// The same, of readers that take turns.
+#[test]
+fn readers_of_pages_take_any_bytes() {
+    for number in 1..=400 {
+        let bytes = chance(number);
+        ringbuf_fuzz::page_reader(&bytes[..bytes.len().min(2000)]);
+    }
+}
+
 #[test]
 fn the_corpora_are_small() {
     let all: Vec<_> = TARGETS.iter().flat_map(|(target, _)| corpus(target)).collect();
     let bytes: usize = all.iter().map(|(_, bytes)| bytes.len()).sum();
-    assert!(all.len() < MOST_FILES && bytes < MOST_BYTES, "{} files, {bytes} bytes", all.len());
+    assert!(all.len() <= MOST_FILES && bytes < MOST_BYTES, "{} files, {bytes} bytes", all.len());
 }
 
 #[test]
@@ -75,6 +115,12 @@ fn the_seeds_are_there() {
 
 /// Short inputs with a purpose, each with a name, and some random ones.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    if target == "btf" {
+        return btf_seeds::seeds();
+    }
+    if target == "capture" {
+        return capture::seeds();
+    }
     let by_hand: &[(&str, &[&[u8]])] = match target {
         "header" => &[
             ("empty", &[]),
@@ -133,6 +179,10 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
             ("moved-in-each", &[&[2, 1, 0, 0], &[2, 0, 2], EACH, &[7, 0, 8], MOVED, READ]),
             ("moved-on", &[&[2, 1, 0, 0], &[2, 0, 0], READ, &[2, 0, 9], MOVED, &[12]]),
         ],
+        // 128 bytes; 64-bit positions from 0. Most of the corpus is from a fixed sequence.
+        "inspect" => &[("empty", &[]), ("nothing-moves", &[&[3, 1, 0, 0], &[0; 40]])],
+        // Look-ahead 2, no lateness. Rings (8) of 64 bytes, 64-bit positions from 0; rounds (0).
+        "merge" => &[("empty", &[]), ("one-ring", &[&[1, 0, 0, 8], &[2, 1, 0, 0, 0], &[0; 40]])],
         "ops" => &[
             ("empty", &[]),
             ("output-read", &[&[0, 1, 0, 0], &[6, 0, 8], &[6, 0, 0], &[8, 0, 9], &[13]]),
@@ -182,6 +232,31 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
                 &[&[0, 1, 0, 2, 0], &[0, 0, 8, 0, 0, 30, 4, 1, 4, 0, 9, 12, 1, 0, 8, 9]],
             ),
         ],
+        // 64 bytes; 64-bit positions from 0; producers have stopped. The operations: buffer and
+        // kind, then ownership, positions and headers as they are loaded.
+        "overwrite" => &[
+            ("empty", &[]),
+            ("one-record", &[&[2, 1, 0, 0, 0], AHEAD, &[1, 4, 9, 5, 1], &[7, 0, 8, 1, 0, 4]]),
+            ("busy", &[&[2, 1, 0, 0, 0], AHEAD, &[1, 4, 9, 5, 1], &[0, 0, 8, 1, 4]]),
+            ("overtaken", &[&[2, 1, 0, 0, 0], AHEAD, &[1, 0, 9, 5, 1], &[7, 0, 8, 1, 0], AHEAD]),
+            ("snapshot", &[&[2, 1, 0, 0, 0], AHEAD, &[1, 4, 9, 0, 1], AHEAD, &[1, 4], &OVER]),
+            ("newest", &[&[2, 1, 0, 0, 0], AHEAD, &[1, 4, 9, 1, 1], AHEAD, &[1, 4, 9], &OVER]),
+        ],
+        // 64 bytes; 64-bit positions from 0. The operations: 2 visits with a handle, and in a
+        // visit 0 finds, 6 passes, 11 arms, 12 visits within, 13 abandons, 14 holds back, 15 ends.
+        "page_reader" => &[
+            ("empty", &[]),
+            ("two-records", &[VISIT, FOUND, PASS, &[0, 7, 0, 8], PASS, &[0, 2, 0, 2, 11, 2, 0, 2]]),
+            ("within", &[VISIT, FOUND, &[12, 1, 0], FOUND, PASS, &[15, 6, 0, 0], FOUND, PASS]),
+            ("within-itself", &[VISIT, FOUND, &[12, 0, 0], FOUND, PASS, &[14, 6, 0], FOUND, PASS]),
+            ("held-back", &[VISIT, &[0, 2, 0, 1, 7, 0, 0], PASS, &[14, 2, 0, 0], &[0, 2, 0, 1]]),
+            ("abandoned", &[VISIT, FOUND, PASS, &[13, 2, 1, 0], FOUND, PASS, &[15]]),
+            ("moved", &[VISIT, FOUND, &[6, 0xf0, 0, 1, 0], FOUND, PASS]),
+            ("misaligned", &[VISIT, FOUND, &[6, 0xf0, 0, 15, 0, 0, 11]]),
+            ("no-longer-ours", &[VISIT, FOUND, PASS, &[15, 1, 3, 2, 0, 0, 0, 15, 2, 0, 0], FOUND]),
+            // Found, then no longer there.
+            ("taken-back", &[VISIT, FOUND, &[0, 2, 0, 8, 1, 0, 8], PASS, &[11]]),
+        ],
         _ => &[
             ("empty", &[]),
             ("one-sample", &[&[2, 1, 0, 0], &[0, 0, 9], &[2, 0, 2], &[7, 0, 8], &[2, 0, 0]]),
@@ -195,6 +270,25 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     by_hand.chain(by_chance).collect()
 }
 
+/// The producer position is 32 bytes ahead.
+const AHEAD: &[u8] = &[1, 0, 4, 0];
+/// Records of 8 bytes, whole, and what is loaded with them.
+const OVER: [u8; 60] = {
+    let record = [7, 0, 8, 9, 1, 4];
+    let mut all = [0; 60];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = record[at % record.len()];
+        at += 1;
+    }
+    all
+};
+/// 64 bytes, 64-bit positions from 0; a visit of the first handle.
+const VISIT: &[u8] = &[2, 1, 0, 0, 2, 0, 0];
+/// It finds a record of 8 bytes, and 16 bytes behind it.
+const FOUND: &[u8] = &[0, 2, 0, 4, 7, 0, 8];
+/// It passes the record. Nobody has moved the position.
+const PASS: &[u8] = &[6, 0];
 /// A page, positions from 0, and a producer for one thread.
 const ONE: &[u8] = &[0, 2, 0];
 /// A record of 8 bytes, the word where no header is, and so on: a number and the

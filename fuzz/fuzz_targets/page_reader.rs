@@ -1,0 +1,7 @@
+//! Readers of one ring that take turns, over memory in which any word may say anything at any load.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| ringbuf_fuzz::page_reader(data));
