@@ -29,13 +29,13 @@ b3:
 b4:
   %v17 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v18 = load i64, ptr %v17, align 8
-  %v19 = icmp eq i64 %v18, 6
+  %v19 = icmp eq i64 %v18, 7
   br i1 %v19, label %b5, label %b23
 b5:
   %v20 = load i64, ptr %v3, align 8
   %v21 = select i1 %v9, i64 -1, i64 4294967295
   %v22 = and i64 %v20, %v21
-  store i64 4, ptr %v17, align 8
+  store i64 5, ptr %v17, align 8
   %v23 = getelementptr inbounds nuw i8, ptr %v1, i64 432
   store i64 %v13, ptr %v23, align 8
   %v24 = getelementptr inbounds nuw i8, ptr %v1, i64 440
@@ -46,7 +46,7 @@ b5:
 b6:
   %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v27 = load i64, ptr %v26, align 8
-  %v28 = icmp eq i64 %v27, 6
+  %v28 = icmp eq i64 %v27, 7
   br i1 %v28, label %b7, label %b23
 b7:
   %v29 = load i64, ptr %v3, align 8

@@ -18,14 +18,14 @@ arm:
 	cmpq	%rdx, %rdi
 	je	.LBB6
 .LBB4:
-	cmpq	$6, 424(%rbx)
+	cmpq	$7, 424(%rbx)
 	jne	.LBB25
 	movzbl	%cl, %ecx
 	negq	%rcx
 	movl	$4294967295, %esi
 	orq	%rcx, %rsi
 	andq	360(%rbx), %rsi
-	movq	$4, 424(%rbx)
+	movq	$5, 424(%rbx)
 	movq	%rdi, 432(%rbx)
 	movq	%rdx, 440(%rbx)
 	movq	%rsi, 448(%rbx)
@@ -41,7 +41,7 @@ arm:
 	cmpq	%rdx, %rdi
 	jne	.LBB4
 .LBB6:
-	cmpq	$6, 424(%rbx)
+	cmpq	$7, 424(%rbx)
 	jne	.LBB25
 	movq	360(%rbx), %rsi
 	cmpq	$0, 368(%rbx)

@@ -99,7 +99,7 @@ b7:
   %v75 = load i64, ptr %v39, align 8
   %v76 = load i32, ptr %v40, align 8
   call void @llvm.lifetime.end.p0(ptr nonnull %v2)
-  %v77 = icmp eq i64 %v75, 6
+  %v77 = icmp eq i64 %v75, 7
   br i1 %v77, label %b8, label %b10
 b8:
   %v78 = and i64 %v74, %v36

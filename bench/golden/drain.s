@@ -90,7 +90,7 @@ drain_rust:
 	callq	*step@GOTPCREL(%rip)
 	movq	(%rsp), %r14
 	movq	8(%rsp), %r13
-	cmpq	$6, 24(%rsp)
+	cmpq	$7, 24(%rsp)
 	jne	.LBB15
 	movl	32(%rsp), %esi
 	movq	16(%rsp), %rax

@@ -72,8 +72,8 @@ b2:
   %v62 = load i64, ptr %v24, align 8
   %v63 = load i32, ptr %v25, align 8
   call void @llvm.lifetime.end.p0(ptr nonnull %v2)
-  %v64 = add i64 %v62, -6
-  %v65 = icmp ugt i64 %v62, 5
+  %v64 = add i64 %v62, -7
+  %v65 = icmp ugt i64 %v62, 6
   %v66 = select i1 %v65, i64 %v64, i64 4
   switch i64 %v66, label %b3 [
   i64 0, label %b4
@@ -93,7 +93,7 @@ b4:
   %v72 = zext i32 %v63 to i64
   br label %b7
 b5:
-  %v73 = icmp ne i64 %v62, 6
+  %v73 = icmp ne i64 %v62, 7
   %v74 = and i32 %v63, 255
   %v75 = icmp eq i32 %v74, 3
   %v76 = select i1 %v73, i1 true, i1 %v75

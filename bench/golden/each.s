@@ -74,7 +74,7 @@ each_rust:
 	movq	88(%rsp), %r14
 	movl	96(%rsp), %ebp
 	movq	%r14, %rax
-	subq	$6, %rax
+	subq	$7, %rax
 	movl	$4, %ecx
 	cmovbq	%rcx, %rax
 	leaq	.LJTI0(%rip), %rcx
@@ -96,7 +96,7 @@ each_rust:
 	movq	%r12, %rdx
 	xorl	%ecx, %ecx
 	callq	*end_batch@GOTPCREL(%rip)
-	cmpq	$6, %r14
+	cmpq	$7, %r14
 	movq	%rbx, %r14
 	jne	.LBB41
 	movzbl	%bpl, %eax

@@ -26,7 +26,7 @@ b2:
 b3:
   %v18 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v19 = load i64, ptr %v18, align 8
-  %v20 = icmp eq i64 %v19, 6
+  %v20 = icmp eq i64 %v19, 7
   br i1 %v20, label %b7, label %b6
 b4:
   %v21 = phi i64 [ %v5, %b18 ], [ %v5, %b6 ], [ %v17, %b2 ], [ %v22, %b17 ]

@@ -19,7 +19,7 @@ give_back:
 	orq	%rax, %r12
 	andq	%r12, %r15
 	je	.LBB18
-	cmpq	$6, 424(%rdi)
+	cmpq	$7, 424(%rdi)
 	jne	.LBB3
 	movq	416(%rdi), %rax
 	movq	%rbx, %rcx

@@ -18,7 +18,7 @@ b0:
   %v20 = load i64, ptr %v16, align 8
   %v21 = load i64, ptr %v17, align 8
   %v22 = load i64, ptr %v18, align 8
-  %v23 = icmp eq i64 %v19, 6
+  %v23 = icmp eq i64 %v19, 7
   br i1 %v23, label %b1, label %b15
 b1:
   %v24 = load i8, ptr %v7, align 4
@@ -118,7 +118,7 @@ b14:
   %v86 = load i64, ptr %v16, align 8
   %v87 = load i64, ptr %v17, align 8
   %v88 = load i64, ptr %v18, align 8
-  %v89 = icmp eq i64 %v85, 6
+  %v89 = icmp eq i64 %v85, 7
   br i1 %v89, label %b2, label %b15
 b15:
   %v90 = phi i64 [ %v36, %b26 ], [ %v3, %b0 ], [ %v3, %b1 ], [ %v36, %b2 ], [ %v37, %b14 ], [ %v36, %b11 ], [ %v36, %b10 ]
@@ -126,7 +126,7 @@ b15:
   %v93 = phi i64 [ %v94, %b26 ], [ %v21, %b0 ], [ undef, %b1 ], [ undef, %b2 ], [ %v87, %b14 ], [ undef, %b11 ], [ undef, %b10 ]
   %v95 = phi i64 [ %v96, %b26 ], [ %v22, %b0 ], [ undef, %b1 ], [ undef, %b2 ], [ %v88, %b14 ], [ undef, %b11 ], [ undef, %b10 ]
   %v97 = phi i64 [ %v98, %b26 ], [ %v10, %b0 ], [ %v10, %b1 ], [ %v38, %b2 ], [ %v39, %b14 ], [ %v69, %b11 ], [ 0, %b10 ]
-  %v99 = phi i64 [ %v100, %b26 ], [ %v19, %b0 ], [ 9, %b1 ], [ 9, %b2 ], [ %v85, %b14 ], [ 7, %b11 ], [ 8, %b10 ]
+  %v99 = phi i64 [ %v100, %b26 ], [ %v19, %b0 ], [ 10, %b1 ], [ 10, %b2 ], [ %v85, %b14 ], [ 8, %b11 ], [ 9, %b10 ]
   store i64 %v97, ptr %v8, align 8
   store i64 %v90, ptr %v1, align 8
   %v101 = getelementptr inbounds nuw i8, ptr %v1, i64 8
@@ -195,7 +195,7 @@ b24:
   %v137 = getelementptr inbounds nuw i8, ptr %v1, i64 16
   store i64 %v36, ptr %v137, align 8
   %v138 = getelementptr inbounds nuw i8, ptr %v1, i64 24
-  store i64 6, ptr %v138, align 8
+  store i64 7, ptr %v138, align 8
   %v139 = getelementptr inbounds nuw i8, ptr %v1, i64 32
   store i32 %v76, ptr %v139, align 8
   br label %b25
@@ -205,7 +205,7 @@ b26:
   %v92 = phi i64 [ %v79, %b21 ], [ %v58, %b20 ], [ %v114, %b19 ], [ %v58, %b8 ]
   %v140 = phi i64 [ %v118, %b21 ], [ %v57, %b20 ], [ %v57, %b19 ], [ %v57, %b8 ]
   %v94 = phi i64 [ %v69, %b21 ], [ undef, %b20 ], [ %v108, %b19 ], [ undef, %b8 ]
-  %v100 = phi i64 [ 3, %b21 ], [ 2, %b20 ], [ 4, %b19 ], [ 1, %b8 ]
+  %v100 = phi i64 [ 4, %b21 ], [ 2, %b20 ], [ 5, %b19 ], [ 1, %b8 ]
   %v98 = phi i64 [ %v69, %b21 ], [ 0, %b20 ], [ 0, %b19 ], [ 0, %b8 ]
   %v96 = and i64 %v140, %v36
   store i64 %v100, ptr %v15, align 8

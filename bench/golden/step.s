@@ -9,7 +9,7 @@ step:
 	movq	%rdi, %rax
 	addq	456(%rsi), %rcx
 	movq	424(%rsi), %r15
-	cmpq	$6, %r15
+	cmpq	$7, %r15
 	jne	.LBB21
 	movq	472(%rsi), %r11
 	cmpq	%r11, %r8
@@ -86,7 +86,7 @@ step:
 	incq	464(%rsi)
 	movq	424(%rsi), %r15
 	movq	%rdi, %rdx
-	cmpq	$6, %r15
+	cmpq	$7, %r15
 	je	.LBB4
 	movq	%rdi, %rdx
 .LBB21:
@@ -95,7 +95,7 @@ step:
 	movq	448(%rsi), %r9
 	jmp	.LBB22
 .LBB2:
-	movl	$9, %r15d
+	movl	$10, %r15d
 .LBB22:
 	movq	%rcx, 456(%rsi)
 	movq	%rdx, (%rax)
@@ -114,14 +114,14 @@ step:
 	popq	%rbp
 	retq
 .LBB8:
-	movl	$7, %r15d
+	movl	$8, %r15d
 	movq	%r8, %rcx
 	jmp	.LBB22
 .LBB28:
 	cmpb	$0, 356(%rsi)
 	movq	$-1, %rcx
 	cmovneq	%rcx, %rbx
-	movl	$3, %r15d
+	movl	$4, %r15d
 	movq	%rbx, %r9
 	movq	%r8, %rcx
 	jmp	.LBB35
@@ -144,7 +144,7 @@ step:
 	movq	(%r10), %r10
 	jmp	.LBB26
 .LBB16:
-	movl	$8, %r15d
+	movl	$9, %r15d
 	xorl	%ecx, %ecx
 	jmp	.LBB22
 .LBB31:
@@ -170,7 +170,7 @@ step:
 	movq	%rdi, (%rax)
 	movq	%r8, 8(%rax)
 	movq	%rdx, 16(%rax)
-	movq	$6, 24(%rax)
+	movq	$7, 24(%rax)
 	movl	%r9d, 32(%rax)
 	jmp	.LBB33
 .LBB25:
@@ -182,7 +182,7 @@ step:
 	xorl	%ecx, %ecx
 	jmp	.LBB35
 .LBB27:
-	movl	$4, %r15d
+	movl	$5, %r15d
 	xorl	%ecx, %ecx
 	movq	%r10, %rdi
 .LBB35:

@@ -29,13 +29,13 @@ b5:
   %v18 = phi i64 [ %v16, %b4 ], [ %v13, %b3 ]
   %v19 = getelementptr inbounds nuw i8, ptr %v1, i64 424
   %v20 = load i64, ptr %v19, align 8
-  %v21 = icmp eq i64 %v20, 6
+  %v21 = icmp eq i64 %v20, 7
   br i1 %v21, label %b6, label %b1
 b6:
   %v22 = getelementptr inbounds nuw i8, ptr %v1, i64 360
   %v23 = load i64, ptr %v22, align 8
   %v24 = and i64 %v23, %v6
-  store i64 4, ptr %v19, align 8
+  store i64 5, ptr %v19, align 8
   %v25 = getelementptr inbounds nuw i8, ptr %v1, i64 432
   store i64 %v18, ptr %v25, align 8
   %v26 = getelementptr inbounds nuw i8, ptr %v1, i64 440

@@ -28,10 +28,10 @@ store_published:
 .LBB9:
 	retq
 .LBB7:
-	cmpq	$6, 424(%rdi)
+	cmpq	$7, 424(%rdi)
 	jne	.LBB9
 	andq	360(%rdi), %rax
-	movq	$4, 424(%rdi)
+	movq	$5, 424(%rdi)
 	movq	%r9, 432(%rdi)
 	movq	%rcx, 440(%rdi)
 	movq	%rax, 448(%rdi)

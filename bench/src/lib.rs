@@ -1,6 +1,8 @@
 //! The two loops that are compared, a ring to drain, and the functions whose
 //! code `golden/` holds.
 
+mod merge;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -13,6 +15,8 @@ use ringbuf_core::{
     Armed, Budget, Capacity, Consumer, Header, MappedConsumer, MappedProducer, Next, Producer,
     SampleLen, WaitHost, WakeCause, Wakes, Width,
 };
+
+pub use merge::{Memory, MergeOf, StampedRings, Still, read_merged};
 
 const PAGE: usize = 4096;
 
@@ -67,16 +71,19 @@ impl FilledRing {
 
     /// Our consumer over it.
     pub fn consumer(&self) -> Consumer<MappedConsumer<Kept>> {
+        // SAFETY: C1: the callers drain once, from one thread.
+        unsafe { Consumer::new(self.memory()) }.expect("positions are in range")
+    }
+
+    fn memory(&self) -> MappedConsumer<Kept> {
         let places = [0, PAGE, 2 * PAGE].map(|at| self.memory.at(at));
         let capacity = Capacity::new(self.capacity as u64, PAGE as u64).expect("a power of two");
         let keep = Kept(self.memory.clone());
         // SAFETY: M1 to M5, as far as this drain goes: no record wraps, so the
         // second copy of the data is never touched; nobody else has the block.
-        let memory = unsafe {
+        unsafe {
             MappedConsumer::new(places[0], places[1], places[2], capacity, Width::Bits64, keep)
-        };
-        // SAFETY: C1: the callers drain once, from one thread.
-        unsafe { Consumer::new(memory) }.expect("positions are in range")
+        }
     }
 
     /// The C loop's view of it.

@@ -22,6 +22,8 @@ pub struct MapType(pub u32);
 impl MapType {
     /// An array.
     pub const ARRAY: Self = Self(2);
+    /// An array with a value for each CPU.
+    pub const PERCPU_ARRAY: Self = Self(6);
     /// A ring buffer.
     pub const RING: Self = Self(27);
     /// A user ring buffer.

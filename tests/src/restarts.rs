@@ -184,16 +184,28 @@ impl Reading {
 
     /// Reads until something fails, or until `is_over` says so at the end of a look.
     pub fn read(self, ring: &mut RingBuf, noted: &Noted, is_over: impl Fn() -> bool) {
-        if self == Self::Policy {
-            ring.set_policy(WaitPolicy::balanced());
-        }
         let mut last = None;
         let mut work = Random(noted.delivered());
-        let mut each = |sample: &[u8]| {
+        self.read_until(ring, is_over, |sample: &[u8]| {
             // So that a kill finds records in work.
             (0..work.below(4)).for_each(|_| spin_loop());
             noted.note(&mut last, sample);
-        };
+        });
+    }
+
+    /// As [`read`](Self::read), with a callback.
+    ///
+    /// # Panics
+    /// If the ring is corrupt.
+    pub fn read_until(
+        self,
+        ring: &mut RingBuf,
+        is_over: impl Fn() -> bool,
+        mut each: impl FnMut(&[u8]),
+    ) {
+        if self == Self::Policy {
+            ring.set_policy(WaitPolicy::balanced());
+        }
         while !is_over() {
             match self {
                 Self::OneByOne => {

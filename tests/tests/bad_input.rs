@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::thread;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{ErrorKind, MapCore, MapHandle, MapType, libbpf_sys};
 use ringbuf_bpf::wakeup::WakeupSkelBuilder;
-use ringbuf_kernel::{CapacityError, MapOptions, OpenError, RingBuf};
-use ringbuf_tests::{create_map, kernel_release, live, map_by_id, note, page_size, skip};
+use ringbuf_kernel::{CapacityError, LossesError, MapOptions, OpenError, RingBuf, SavedCounts};
+use ringbuf_tests::{BpfFs, create_map, kernel_release, live, map_by_id, note, page_size, skip};
 
 /// Opening must fail with `$pattern` and a text that has `$hint` in it.
 macro_rules! assert_refused {
@@ -133,6 +133,61 @@ fn ids_and_paths_without_a_map() {
     let nowhere = "/sys/fs/bpf/there is no such pin";
     assert_refused!(RingBuf::from_pin(nowhere), OpenError::NoSuchPin { .. }, "mount -t bpf");
     assert_refused!(RingBuf::from_pin("/etc/passwd"), OpenError::NoSuchPin { .. }, "bpffs");
+}
+
+/// A closed folder, as a user sees it whom the kernel lets use bpf(2).
+#[test]
+fn a_pin_behind_a_closed_folder_is_not_called_missing() {
+    if !live("bad_input::a_pin_behind_a_closed_folder") {
+        return;
+    }
+    let bpffs = BpfFs::mount();
+    let folder = bpffs.path().join("closed");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).expect("closed");
+    fs::set_permissions(bpffs.path(), fs::Permissions::from_mode(0o755)).expect("open");
+    let pin = folder.join("events");
+    let (opened, saved) = without_override(|| (RingBuf::from_pin(&pin), SavedCounts::at_pin(&pin)));
+    assert_refused!(opened, OpenError::Privilege { .. }, "may not enter a folder on the way");
+    let Err(LossesError::Open(saved)) = saved else { panic!("{saved:?}") };
+    assert!(saved.to_string().contains("may not enter a folder on the way"), "{saved}");
+}
+
+/// Runs `body` in a thread that is bound by the modes of files, and keeps its other rights.
+fn without_override<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    let drop_rights = || {
+        let header = [0x2008_0522_u32, 0]; // _LINUX_CAPABILITY_VERSION_3, this thread
+        let mut sets = [0_u32; 6];
+        // SAFETY: a header and room for both halves of three sets.
+        let got = unsafe { libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()) };
+        assert_eq!(got, 0, "capget");
+        sets[0] &= !0b110; // CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, of the effective set
+        // SAFETY: as above, to read. Only this thread's own rights change.
+        let set = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()) };
+        assert_eq!(set, 0, "capset");
+    };
+    let run = move || {
+        drop_rights();
+        body()
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
+}
+
+#[test]
+fn places_for_saved_counts_that_bpffs_refuses() {
+    if !live("bad_input::places_for_saved_counts") {
+        return;
+    }
+    let (bpffs, elsewhere) = (BpfFs::mount(), tempfile::tempdir().expect("a directory"));
+    for (path, advice) in [
+        (bpffs.path().join("a.b"), "a name with a dot, and bpffs has none"),
+        (elsewhere.path().join("counts"), "not in bpffs"),
+        (bpffs.path().join("none/counts"), "make its folder first"),
+    ] {
+        let Err(LossesError::Open(error)) = SavedCounts::at_pin(&path) else { panic!("pinned") };
+        let said = error.to_string();
+        assert!(said.contains(advice) && said.contains(path.to_str().expect("UTF-8")), "{said}");
+    }
 }
 
 #[test]

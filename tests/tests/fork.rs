@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_kernel::{
-    Corrupt, CorruptReason, Drained, Next, OpenError, Position, ProducerMemory, ReserveError,
-    RingBuf, RingMemory, UserRingBuf, WaitPolicy, Wakeup,
+    Corrupt, CorruptReason, Drained, Next, NextCopy, OpenError, OverwriteRing, Position,
+    ProducerMemory, ReserveError, RingBuf, RingMemory, UserRingBuf, WaitPolicy, Wakeup,
 };
 use ringbuf_tests::{Operations, RawRing, UserDrain, live_since, page_size};
 
@@ -238,6 +238,25 @@ fn a_failed_take_over_of_a_user_ring_changes_nothing() {
     });
     ring.reserve(8).expect("the parent still owns it").submit();
     assert_eq!(drain.run(0, 0, false).ret, 2);
+}
+
+/// A ring in overwrite mode as well: reading there is told, and one call takes it over.
+#[test]
+fn a_child_takes_an_overwriting_ring_over() {
+    if !live_since("fork::a_child_takes_an_overwriting_ring_over", (6, 19)) {
+        return;
+    }
+    let mut ring = OverwriteRing::create(page_size() as u64).expect("ring");
+    in_child(|| {
+        let error = ring.next_copy(&mut []).expect_err("it belongs to the parent");
+        assert!(matches!(error, Corrupt { reason: CorruptReason::Forked, .. }), "{error}");
+        ring.take_over().expect("the parent reads no more");
+        assert!(matches!(ring.next_copy(&mut []), Ok(NextCopy::Empty)));
+        let second = OverwriteRing::open(&ring).map(drop);
+        assert!(matches!(second, Err(OpenError::SecondConsumer { .. })), "{second:?}");
+    });
+    let error = ring.next_copy(&mut []).expect_err("it belonged to the child");
+    assert!(matches!(error, Corrupt { reason: CorruptReason::Forked, .. }), "{error}");
 }
 
 /// Runs `body` in a child of `fork`, where a panic fails this test.

@@ -35,9 +35,12 @@
 //! machine wakes a CPU, and machines differ much in that.
 
 pub mod frontier;
+pub mod header;
 pub mod load;
 pub mod machine;
+pub mod merge;
 pub mod meter;
+pub mod perf_array;
 pub mod plan;
 pub mod plot;
 pub mod producer;
@@ -45,6 +48,7 @@ pub mod readers;
 pub mod report;
 pub mod seen;
 pub mod sets;
+pub mod shards;
 pub mod statistics;
 pub mod trial;
 pub mod wakes;

@@ -14,7 +14,7 @@ use ringbuf_compare::machine::Machine;
 use ringbuf_compare::plan::{Measured, Plan};
 use ringbuf_compare::readers::READERS;
 use ringbuf_compare::trial::{ALONE, Setup};
-use ringbuf_compare::{frontier, plot, report, sets, wakes};
+use ringbuf_compare::{frontier, header, merge, perf_array, plot, report, sets, shards, wakes};
 use ringbuf_tests::{online_cpus, refusal};
 
 /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
@@ -77,8 +77,16 @@ struct Options {
 enum Part {
     /// How late records are, against the cost of waiting.
     Frontier,
+    /// The perf event array beside the ring buffer: about a minute.
+    Perf,
+    /// A traced call with the header for BPF programs and without: some seconds.
+    Header,
+    /// Ordered merge of filled and of live rings, beside reading them as they come: some seconds.
+    Merge,
     /// Sets of up to 1000 rings beside one ring: about a minute.
     Sets,
+    /// Two CPUs that write one ring, or a ring each, beside one CPU: some seconds.
+    Shards,
     /// A tokio task beside a thread that blocks: some seconds.
     Tokio,
     /// How soon a wake ends a wait: some seconds.
@@ -107,7 +115,14 @@ fn compare(options: &Options) -> Result<()> {
         say(&format!("note: {warning}\n"))?;
     }
     match options.only {
+        Some(Part::Perf) => return say(&perf_array::run(&plan.setup, plan.repetitions)?),
+        Some(Part::Header) => return say(&header::run(&plan.setup, options.quick)?),
         Some(Part::Sets) => return say(&sets::run(&plan.setup, plan.repetitions)?),
+        Some(Part::Merge) => {
+            say(&merge::run(plan.repetitions))?;
+            return say(&sets::merges(&plan.setup, plan.repetitions)?);
+        }
+        Some(Part::Shards) => return say(&shards::run(&plan.setup, plan.repetitions)?),
         Some(Part::Tokio) => return say(&sets::tasks(&plan.setup, plan.repetitions)?),
         Some(Part::Wakes) => return say(&wakes::run(&plan.setup)?),
         Some(Part::Frontier) | None => {}

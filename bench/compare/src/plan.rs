@@ -97,7 +97,7 @@ impl Plan {
 /// The order of the readers: another one begins each time, and every second time the order is
 /// reversed. So no reader always follows the same one, which may have kept the CPU from the
 /// kernel's work.
-fn turns<T: Copy>(contenders: &[T], repetition: usize) -> Vec<T> {
+pub(crate) fn turns<T: Copy>(contenders: &[T], repetition: usize) -> Vec<T> {
     let mut order = contenders.to_vec();
     order.rotate_left(repetition % contenders.len());
     if repetition % 2 == 1 {

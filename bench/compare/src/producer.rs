@@ -181,15 +181,15 @@ impl Producer {
         })
     }
 
-    /// One stamped sample of `size` bytes.
+    /// `count` stamped samples of `size` bytes, as fast as possible.
     ///
     /// # Errors
     /// As for [`saturate`](Self::saturate).
-    pub fn stamped(&mut self, size: u32) -> Result<Produced> {
+    pub fn stamped(&mut self, size: u32, count: u32) -> Result<Produced> {
         self.state.size = size;
         self.state.options = STAMP;
         self.measure(|producer, produced| {
-            produced.time = producer.run(1, 0)?;
+            produced.time = producer.run(count, 0)?;
             Ok(())
         })
     }

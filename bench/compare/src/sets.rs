@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{hint, thread};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use ringbuf_kernel::{Budget, MapOptions, RingBuf, RingSet};
+use ringbuf_kernel::{Budget, MapOptions, Mapping, MergedRings, Record, RingBuf, RingSet, Round};
 use ringbuf_tokio::AsyncRing;
 
 use crate::meter::{self, Thread, Usage};
@@ -17,7 +17,7 @@ use crate::seen::now;
 use crate::statistics::{median, percentile};
 use crate::trial::Setup;
 use crate::work::Phase;
-use scenes::{How, Load, Reader, SCENES, Scene, TASKS};
+use scenes::{How, Load, MERGES, Reader, SCENES, Scene, TASKS};
 
 const RING: u32 = 256 << 10;
 const SIZE: u32 = 64;
@@ -29,6 +29,8 @@ const GAP: u64 = 10_000;
 const CALLBACK: u64 = 200;
 const BUDGET: Duration = Duration::from_micros(200);
 const TIMEOUT: Duration = Duration::from_millis(100);
+/// How long merged records are held.
+const LATENESS: Duration = Duration::from_micros(200);
 
 /// What one run came to, in nanoseconds.
 struct Outcome {
@@ -56,6 +58,14 @@ pub fn run(setup: &Setup, repetitions: usize) -> Result<String> {
 /// As [`run`].
 pub fn tasks(setup: &Setup, repetitions: usize) -> Result<String> {
     Ok(format!("tokio tasks: {}", scenes(&TASKS, 1, setup, repetitions)?))
+}
+
+/// The same for live rings that are merged: each is compared with the same rings as a set.
+///
+/// # Errors
+/// As [`run`].
+pub fn merges(setup: &Setup, repetitions: usize) -> Result<String> {
+    Ok(format!("merged rings: {}", scenes(&MERGES, 64, setup, repetitions)?))
 }
 
 fn scenes(scenes: &[Scene], rings: usize, setup: &Setup, repetitions: usize) -> Result<String> {
@@ -87,6 +97,7 @@ fn table(scene: &Scene, all: &[Vec<Outcome>]) -> String {
         "p50 us",
         "p99 us",
         "max us",
+        "rec x first",
         "call x first",
         "CPU x first",
     ];
@@ -110,6 +121,7 @@ fn table(scene: &Scene, all: &[Vec<Outcome>]) -> String {
             format!("{:.2}", of(|run| run.p50) / 1e3),
             format!("{:.2}", of(|run| run.p99) / 1e3),
             format!("{:.1}", of(|run| run.max) / 1e3),
+            format!("{:.2}", ratio(|run| run.records as f64)),
             format!("{:.2}", ratio(|run| run.call)),
             format!("{:.2}", ratio(|run| run.cpu)),
         ]);
@@ -133,7 +145,7 @@ impl Seen {
         ring.next += 1;
         self.records += 1;
         match self.load {
-            Load::Saturating => {}
+            Load::Saturating | Load::Stamped => {}
             Load::Flooded if ring.first => {
                 let end = now() + CALLBACK;
                 while now() < end {
@@ -176,6 +188,7 @@ fn trial(rigs: &mut [Rig], load: Load, reader: &Reader, setup: &Setup) -> Result
                 match reader.how {
                     How::Ring => read_one(rings, tags, reader, &phase, seen),
                     How::Set => read_set(rings, tags, reader, &phase, seen),
+                    How::Merged => read_merged(rings, tags, reader, &phase, seen),
                     How::Task => read_in_task(rings, tags, reader, &phase, seen),
                 }
             })();
@@ -226,12 +239,13 @@ fn produce(rigs: &mut [Rig], load: Load, setup: &Setup) -> Result<Produced> {
         let count = rigs.len();
         let produced = match load {
             Load::Saturating => rigs[turn % count].producer.burst(SIZE, TURN)?,
+            Load::Stamped => rigs[turn % count].producer.stamped(SIZE, TURN)?,
             Load::Paced => {
                 while now() < due {
                     hint::spin_loop();
                 }
                 due = now() + GAP;
-                rigs[turn % count].producer.stamped(SIZE)?
+                rigs[turn % count].producer.stamped(SIZE, 1)?
             }
             Load::Flooded if now() < due => {
                 let flood = rigs[0].producer.burst(SIZE, TURN)?;
@@ -240,7 +254,7 @@ fn produce(rigs: &mut [Rig], load: Load, setup: &Setup) -> Result<Produced> {
             }
             Load::Flooded => {
                 due = now() + GAP;
-                rigs[1 + turn % (count - 1)].producer.stamped(SIZE)?
+                rigs[1 + turn % (count - 1)].producer.stamped(SIZE, 1)?
             }
         };
         turn += 1;
@@ -331,6 +345,33 @@ fn read_set(
         set.drain(|tag, record| seen.look(tag, &record))?;
     }
     ensure!(set.iter().all(|(_, tag)| !tag.disorder), "records are out of order");
+    Ok((usage, seen))
+}
+
+fn read_merged(
+    rings: Vec<RingBuf>,
+    tags: Vec<Tag>,
+    reader: &Reader,
+    phase: &Phase,
+    mut seen: Seen,
+) -> Result<(Usage, Seen)> {
+    let stamp = |record: &Record<'_, Mapping>| {
+        record.get(8..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
+    };
+    let mut merged = MergedRings::new((reader.policy)(), LATENESS, stamp)?;
+    for (ring, tag) in rings.into_iter().zip(tags) {
+        merged.insert(ring, tag)?;
+    }
+    let usage = drive(phase, |wait| {
+        while merged.drain(|tag, merged| seen.look(tag, &merged.record))? != Round::Empty && !wait {
+            merged.wait(Some(TIMEOUT))?;
+        }
+        if wait {
+            merged.wait(Some(TIMEOUT))?;
+        }
+        Ok(())
+    })?;
+    ensure!(merged.iter().all(|(_, tag, _)| !tag.disorder), "records are out of order");
     Ok((usage, seen))
 }
 

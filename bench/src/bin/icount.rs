@@ -3,9 +3,9 @@
 //! function for each record; the last column has a closure that is inlined and
 //! adds up the lengths.
 //!
-//! `icount` prints the table; `icount --check` also fails if ours needs more
-//! than the C loop that stores the position once, or a budget more than two
-//! instructions. Exit code 77: valgrind is
+//! `icount` prints the tables; `icount --check` also fails if ours needs more
+//! than the C loop that stores the position once, a budget more than two
+//! instructions, or a merge more than its limit. Exit code 77: valgrind is
 //! missing.
 
 use std::process::{Command, ExitCode};
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ringbuf_bench::{
-    FilledRing, Sizes, drain_rust, each_rust, run_c, run_c_each, submit_all_rust,
-    submit_batch_rust, submit_each_rust, sum_rust, within_rust,
+    FilledRing, Sizes, StampedRings, drain_rust, each_rust, read_merged, run_c, run_c_each,
+    submit_all_rust, submit_batch_rust, submit_each_rust, sum_rust, within_rust,
 };
 use ringbuf_core::Budget;
 
@@ -27,11 +27,18 @@ const SIZES: [&str; 4] = ["8", "64", "256", "mixed"];
 fn main() -> anyhow::Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => table(false),
-        ["--check"] => table(true),
+        [] => tables(false),
+        ["--check"] => tables(true),
+        ["merge"] => merge_table(false),
+        ["run", "merge", of] => run_merge(of),
         ["run", which, size] => run(which, size),
-        _ => bail!("usage: icount [--check]"),
+        _ => bail!("usage: icount [--check], or icount merge"),
     }
+}
+
+fn tables(check: bool) -> anyhow::Result<ExitCode> {
+    let code = table(check)?;
+    if code != ExitCode::SUCCESS { Ok(code) } else { merge_table(check) }
 }
 
 fn table(check: bool) -> anyhow::Result<ExitCode> {
@@ -47,7 +54,7 @@ fn table(check: bool) -> anyhow::Result<ExitCode> {
     for size in SIZES {
         let mut counts = [0.0; 6];
         for (count, which) in counts.iter_mut().zip(LOOPS) {
-            *count = measure(which, size)?;
+            *count = measure(which, &[which, size])?;
         }
         let [each, within, batch, c, c_each, inlined] = counts;
         println!(
@@ -60,7 +67,7 @@ fn table(check: bool) -> anyhow::Result<ExitCode> {
     println!("instructions per sample of 8 bytes, producer of a user ring, ring filled once");
     let mut produced = [0.0; 3];
     for (count, which) in produced.iter_mut().zip(PRODUCERS) {
-        *count = measure(which, "8")?;
+        *count = measure(which, &[which, "8"])?;
     }
     let [each, batch, all] = produced;
     println!("reserve and submit {each:.2}  batch of 64 {batch:.2}  submit_all of 64 {all:.2}");
@@ -76,13 +83,53 @@ fn table(check: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Records of a merge.
+const MERGED: u64 = 100_000;
+const MERGES: [usize; 4] = [2, 8, 64, 512];
+
+/// Instructions a record of a merge, by the number of rings and the look-ahead.
+fn merge_table(check: bool) -> anyhow::Result<ExitCode> {
+    println!("instructions a record, merge of filled rings with samples of 16 bytes");
+    println!("   rings  look-ahead 1  look-ahead 8  limit");
+    let mut dear = 0;
+    for rings in MERGES {
+        let limit = f64::from(80 + 15 * rings.ilog2());
+        let mut counts = [0.0; 2];
+        for (count, ahead) in counts.iter_mut().zip([1, 8]) {
+            *count = measure("*read_merged*", &["merge", &format!("{rings}/{ahead}")])?;
+        }
+        let [one, eight] = counts;
+        println!("{rings:>8} {one:>13.1} {eight:>13.1} {limit:>6.0}");
+        dear += usize::from(one > limit || eight > limit);
+    }
+    if check && dear > 0 {
+        bail!("{dear} merges cost more instructions a record than their limit");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_merge(of: &str) -> anyhow::Result<ExitCode> {
+    let (rings, ahead) = of.split_once('/').context("rings/look-ahead")?;
+    let count: usize = rings.parse()?;
+    let rings = StampedRings::new(count, count, (8 << 20) / count, MERGED, 16);
+    anyhow::ensure!(rings.records() == MERGED);
+    let bytes = match ahead {
+        "1" => read_merged(&mut rings.merge::<1>()),
+        _ => read_merged(&mut rings.merge::<8>()),
+    };
+    anyhow::ensure!(bytes == 16 * MERGED, "{bytes} bytes delivered");
+    println!("{MERGED}");
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Instructions per record inside one loop, callback included.
-fn measure(which: &str, size: &str) -> anyhow::Result<f64> {
+fn measure(function: &str, run: &[&str]) -> anyhow::Result<f64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(format!("--toggle-collect={which}"))
+        .arg(format!("--toggle-collect={function}"))
         .arg(std::env::current_exe()?)
-        .args(["run", which, size])
+        .arg("run")
+        .args(run)
         .output()
         .context("running valgrind")?;
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -4,6 +4,7 @@
 mod conformance;
 mod door;
 mod four_gib;
+mod losses;
 mod reading;
 mod user_ring;
 mod vectors;

@@ -8,15 +8,18 @@ use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use ringbuf_bpf::conformance::types::{result, run, step, what};
 use ringbuf_bpf::conformance::{ConformanceSkel, ConformanceSkelBuilder};
 use ringbuf_core::Next;
-use ringbuf_kernel::RingBuf;
+use ringbuf_kernel::{OverwriteRing, RingBuf};
 use ringbuf_tests::{
     Globals, RawRing, gave_up, online_cpus, pin_to_cpu, poll_now, test_run, urgent,
 };
 
-use crate::look::{Look, Records, Seen};
+use crate::look::{self, Look, Records, Seen};
 use crate::script::{BYTES_MAX, Ring, Script};
 use crate::sim::Ran;
 use crate::witness::{Moment, Witness};
+
+/// `BPF_F_RB_OVERWRITE`.
+const F_RB_OVERWRITE: u32 = 1 << 19;
 
 /// A live ring on which scripts run one after the other.
 pub(crate) struct Live {
@@ -28,7 +31,7 @@ pub(crate) struct Live {
 impl Live {
     /// Loads the programs with a fresh ring.
     pub(crate) fn new(kind: Ring, payload: &[u8; 2 * BYTES_MAX]) -> Self {
-        let Ring { bytes, dynptr, limits, sizes, .. } = kind;
+        let Ring { bytes, dynptr, limits, sizes, overwriting, .. } = kind;
         // The skeleton borrows this for as long as it lives; a few bytes per load stay behind.
         let object = Box::leak(Box::new(MaybeUninit::uninit()));
         let mut open = ConformanceSkelBuilder::default().open(object).expect("open");
@@ -36,6 +39,9 @@ impl Live {
         [rodata.size0, rodata.size1, rodata.size2] = sizes;
         (rodata.slots, rodata.steps_max) = (limits.slots, limits.steps);
         open.maps.ring.set_max_entries(bytes).expect("size of the ring");
+        if overwriting {
+            open.maps.ring.set_map_flags(F_RB_OVERWRITE).expect("mode of the ring");
+        }
         open.progs.script.set_autoload(!dynptr);
         open.progs.script_dynptr.set_autoload(dynptr);
         open.maps.bss_data.as_deref_mut().expect("bss").payload = *payload;
@@ -124,6 +130,11 @@ impl Attended<'_> {
 
     /// A new reader takes up to so many records. A ring that it refuses is a difference as well.
     fn read(&self, records: u64) -> Records {
+        if self.kind.overwriting {
+            let ring = OverwriteRing::open(&self.skeleton.maps.ring);
+            let mut ring = ring.map_err(|error| error.to_string())?;
+            return look::copies(&mut ring, records);
+        }
         let mut ring =
             RingBuf::open(&self.skeleton.maps.ring).map_err(|error| error.to_string())?;
         let batch = ring.batch();

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use ringbuf_core::{NextCopy, OverwriteMemory, OverwriteReader, Tso};
+
+use crate::script::BYTES_MAX;
+
 /// After one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
@@ -32,6 +36,24 @@ pub(crate) struct Seen {
 
 /// Records with their positions, or why the reader takes none.
 pub(crate) type Records = Result<Vec<(u64, Vec<u8>)>, String>;
+
+/// What a reader of a ring in overwrite mode copies, until it has so many records. It publishes
+/// where it came to.
+pub(crate) fn copies<M: OverwriteMemory>(
+    reader: &mut OverwriteReader<M, Tso>,
+    records: u64,
+) -> Records {
+    let (mut taken, mut buffer) = (Vec::new(), vec![0; BYTES_MAX]);
+    while (taken.len() as u64) < records {
+        match reader.next_copy(&mut buffer).map_err(|corrupt| corrupt.to_string())? {
+            NextCopy::Record(record) => taken.push((record.position.get(), record.to_vec())),
+            NextCopy::Lost(_) => {}
+            _ => break,
+        }
+    }
+    reader.publish();
+    Ok(taken)
+}
 
 /// The first difference, in words; `None` if there is none.
 pub(crate) fn difference(live: &Seen, simulated: &Seen) -> Option<String> {

@@ -41,6 +41,8 @@ pub(crate) struct Ring {
     /// The simulated kernel has 32 bits, and its positions start here, shortly below 2^32; the live
     /// one has 64, and starts at 0. They must agree all the same, but for that.
     pub(crate) narrow: Option<u32>,
+    /// In overwrite mode (6.19).
+    pub(crate) overwriting: bool,
 }
 
 impl Ring {
@@ -160,6 +162,7 @@ pub(crate) fn ring(page: u32, limits: Limits) -> impl Strategy<Value = Ring> {
             limits,
             sizes,
             narrow,
+            overwriting: false,
         })
     })
 }

@@ -4,13 +4,16 @@ use std::mem::replace;
 use std::sync::atomic::Ordering::Release;
 
 use ringbuf_bpf::conformance::types::step;
-use ringbuf_core::{Consumer, ConsumerMemory, Next, Position, RingMemory, Width};
+use ringbuf_core::{
+    Consumer, ConsumerMemory, Next, OverwriteMemory, OverwriteReader, Position, RingMemory, Tso,
+    Width,
+};
 use ringbuf_sim::{
     Flags, KernelProducer, KernelReservation, PendingPos, Profile, SimKernelMemory, SimMemory,
-    SimRing, Threads,
+    SimOverwriteMemory, SimRing, Threads,
 };
 
-use crate::look::{Look, Seen};
+use crate::look::{Look, Seen, copies};
 use crate::script::{NONSENSE, Ring, SLOTS, Script, Step};
 
 const NO_WAKEUP: Flags = Flags::NO_WAKEUP;
@@ -21,7 +24,7 @@ type Reservation<'r> = KernelReservation<'r, SimKernelMemory, Threads>;
 pub(crate) struct Simulated {
     ring: SimRing,
     program: KernelProducer,
-    reader: Option<Consumer<SimMemory>>,
+    reader: Option<Reader>,
     kind: Ring,
     profile: Profile,
     payload: Vec<u8>,
@@ -33,9 +36,14 @@ impl Simulated {
             Some(start) => (Width::Bits32, start.into()),
             None => (Width::Bits64, 0),
         };
-        let ring = SimRing::started_at(kind.bytes.into(), profile.width(width), start);
+        let (bytes, profile_here) = (kind.bytes.into(), profile.width(width));
+        let ring = if kind.overwriting {
+            SimRing::overwriting_at(bytes, profile_here, start)
+        } else {
+            SimRing::started_at(bytes, profile_here, start)
+        };
         let ring = ring.expect("a ring");
-        let reader = Some(ring.consumer().expect("its reader"));
+        let reader = Some(Reader::of(&ring, kind));
         Self { program: ring.producer(), ring, reader, kind, profile, payload }
     }
 
@@ -61,8 +69,7 @@ impl Simulated {
             reservation.discard(NO_WAKEUP);
         }
         let last = run.look(0);
-        let [consumer, producer, ..] = last.positions;
-        let (readable, forged) = (consumer != producer, run.forged);
+        let (readable, forged) = (last.queries[0] != 0, run.forged);
         drop(run);
         looks.push(last);
         if forged {
@@ -75,14 +82,11 @@ impl Simulated {
     /// A new reader takes up to so many records; what they are, and where it came to.
     fn read(&mut self, records: u64) -> (Vec<(u64, Vec<u8>)>, u64) {
         drop(self.reader.take());
-        let mut reader = self.ring.consumer().expect("a sound ring");
-        let batch = reader.batch();
-        let mut taken = Vec::new();
-        while (taken.len() as u64) < records {
-            let Next::Record(record) = batch.next().expect("a sound ring") else { break };
-            taken.push((self.kind.since_start(record.position().get()), record.to_vec()));
+        let mut reader = Reader::of(&self.ring, self.kind);
+        let mut taken = reader.take(records);
+        for (position, _) in &mut taken {
+            *position = self.kind.since_start(*position);
         }
-        drop(batch);
         self.reader = Some(reader);
         (taken, self.kind.since_start(self.ring.pages().consumer))
     }
@@ -91,11 +95,55 @@ impl Simulated {
     /// much more. Returns what that is in the live ring.
     fn store(&self, ahead: i64) -> u64 {
         let produced = self.ring.pages().producer;
-        let memory = self.reader.as_ref().expect("a reader").memory();
-        let position = Position::new(produced.wrapping_add_signed(ahead), memory.width());
-        // SAFETY: no sample is lent out, and no reader looks before the position is a true one.
-        unsafe { memory.store_consumer_pos(position, Release) };
+        let moved = produced.wrapping_add_signed(ahead);
+        self.reader.as_ref().expect("a reader").store(moved);
         self.kind.since_start(produced).wrapping_add_signed(ahead)
+    }
+}
+
+/// The reader of a ring in its mode.
+enum Reader {
+    Consumer(Box<Consumer<SimMemory>>),
+    Copies(Box<OverwriteReader<SimOverwriteMemory, Tso>>),
+}
+
+impl Reader {
+    fn of(ring: &SimRing, kind: Ring) -> Self {
+        if kind.overwriting {
+            Self::Copies(Box::new(ring.overwrite_reader().expect("its reader")))
+        } else {
+            Self::Consumer(Box::new(ring.consumer().expect("its reader")))
+        }
+    }
+
+    /// Takes up to so many records.
+    fn take(&mut self, records: u64) -> Vec<(u64, Vec<u8>)> {
+        let reader = match self {
+            Self::Consumer(reader) => reader,
+            Self::Copies(reader) => return copies(&mut **reader, records).expect("a sound ring"),
+        };
+        let batch = reader.batch();
+        let mut taken = Vec::new();
+        while (taken.len() as u64) < records {
+            let Next::Record(record) = batch.next().expect("a sound ring") else { break };
+            taken.push((record.position().get(), record.to_vec()));
+        }
+        taken
+    }
+
+    fn store(&self, position: u64) {
+        match self {
+            Self::Consumer(reader) => {
+                let position = Position::new(position, reader.memory().width());
+                // SAFETY: no sample is lent out, and no reader looks before the position is a
+                // true one.
+                unsafe { reader.memory().store_consumer_pos(position, Release) };
+            }
+            Self::Copies(reader) => {
+                let position = Position::new(position, reader.memory().width());
+                reader.memory().store_consumer_pos(position, Release);
+            }
+        }
     }
 }
 
@@ -185,10 +233,11 @@ impl<'r> Run<'r> {
         1
     }
 
-    /// `bpf_ringbuf_query`, whose kinds 2 and 3 are positions.
+    /// `bpf_ringbuf_query`, whose kinds 2 and 3 are positions, in overwrite mode also 4.
     fn query(&self, kind: u64) -> u64 {
         let answer = self.program.query(kind);
-        if [2, 3].contains(&kind) { self.simulated.kind.since_start(answer) } else { answer }
+        let position = [2, 3].contains(&kind) || (kind == 4 && self.simulated.kind.overwriting);
+        if position { self.simulated.kind.since_start(answer) } else { answer }
     }
 
     fn look(&mut self, ret: i64) -> Look {
@@ -200,8 +249,12 @@ impl<'r> Run<'r> {
             _ => since_start(pages.pending),
         };
         let before = replace(&mut self.notified, self.simulated.ring.notifications());
-        // Epoll asks the ring itself once it was notified: whether the positions differ.
-        let edge = self.notified != before && pages.consumer != pages.producer;
+        // Epoll asks the ring itself once it was notified: whether bytes are available.
+        let edge = self.notified != before && self.query(0) != 0;
+        let overwrite = match self.simulated.kind.overwriting {
+            true => since_start(pages.overwrite),
+            false => pages.overwrite,
+        };
         Look {
             ret,
             edge,
@@ -209,7 +262,7 @@ impl<'r> Run<'r> {
                 since_start(pages.consumer),
                 since_start(pages.producer),
                 pending,
-                pages.overwrite,
+                overwrite,
             ],
             queries: [0, 1, 2, 3, 4, 5].map(|kind| self.query(kind)),
             data: pages.data,

@@ -15,6 +15,8 @@ pub(super) struct Scene {
 pub(super) enum Load {
     /// As fast as it goes, `TURN` records for each ring in turn.
     Saturating,
+    /// The same, and each record has its time.
+    Stamped,
     /// One record each `GAP`, for each ring in turn.
     Paced,
     /// The first ring is always full, a record each `GAP` for the others in turn.
@@ -36,6 +38,8 @@ pub(super) enum How {
     /// A thread that blocks.
     Ring,
     Set,
+    /// A set in the order of the times.
+    Merged,
     /// A tokio task.
     Task,
 }
@@ -67,6 +71,20 @@ pub(super) const THREAD_16: Reader =
     Reader { name: "thread, naps of 16 us", policy: || naps(16), ..THREAD };
 pub(super) const TASK_16: Reader =
     Reader { name: "tokio task, naps of 16 us", policy: || naps(16), ..TASK };
+
+const SET_2: Reader = Reader { name: "set of 2", busy: 2, ..ONE };
+const SET_8: Reader = Reader { name: "set of 8", busy: 8, ..ONE };
+const MERGED_2: Reader = Reader { name: "2 rings, merged", how: How::Merged, ..SET_2 };
+const MERGED_8: Reader = Reader { name: "8 rings, merged", how: How::Merged, ..SET_8 };
+const MERGED_64: Reader = Reader { name: "64 rings, merged", how: How::Merged, ..BUSY_64 };
+
+/// The same rings as a set and merged, in turns.
+pub(super) const MERGES: [Scene; 3] = [
+    Scene { title: STAMPED, load: Load::Stamped, readers: &[SET_2, MERGED_2] },
+    Scene { title: STAMPED, load: Load::Stamped, readers: &[SET_8, MERGED_8] },
+    Scene { title: STAMPED, load: Load::Stamped, readers: &[BUSY_64, MERGED_64] },
+];
+const STAMPED: &str = "saturating, 32 records of a ring in turn, each with its time";
 
 /// Tasks beside threads that block, in turns.
 pub(super) const TASKS: [Scene; 3] = [

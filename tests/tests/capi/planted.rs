@@ -1,0 +1,32 @@
+//! The defects that the library has if it is built with the feature `planted`, by the number
+//! in RINGBUF_PLANTED, and the row that sees each.
+
+pub(crate) const DEFECTS: &[(u32, &str, &str)] = &[
+    (1, "EBADF for EBADFD", "new_bad_descriptors"),
+    (2, "the epoll set survives exec", "new_success"),
+    (3, "another map_fd", "new_closed_map"),
+    (4, "a ring is added twice", "add_same"),
+    (5, "a negative answer keeps its record", "negative_answers"),
+    (6, "another error than the callback's", "negative_answers"),
+    (7, "discards count", "consume_order"),
+    (8, "consume_n counts for each ring", "consume_n_over_rings"),
+    (9, "a signal does not end a poll", "poll_ends_at_a_signal"),
+    (10, "a negative timeout does not wait", "poll_waits"),
+    (13, "a record is held past the return", "two_managers_in_turn"),
+    (14, "EINVAL for ERANGE", "ring_index"),
+    (15, "avail without a header", "getters"),
+    (16, "a length is rounded up", "samples"),
+    (18, "options are not checked", "new_options"),
+    (19, "free leaves a descriptor", "free_gives_back"),
+    (20, "ENOSPC for E2BIG", "reserve_sizes"),
+    (21, "a submit does nothing", "reserve_and_drain"),
+    (22, "a discard submits", "several_open"),
+    (23, "a timeout of -2 waits", "reserve_blocking"),
+    (24, "success changes errno", "new_success"),
+    (25, "a second descriptor", "new_success"),
+    (27, "foreign handles are taken as ours", "foreign_handles"),
+    (28, "consume misses a new ring", "callback_adds_a_ring"),
+    (29, "a record is consumed before its callback", "panics_pass"),
+    (30, "a positive answer stops", "positive_answers"),
+    (41, "a busy head is not told from an empty ring", "waits_behind_a_busy_head"),
+];
