@@ -16,7 +16,19 @@ use crate::{packages, run};
 
 use jobs::Job;
 
-const TARGETS: [&str; 5] = ["header", "hostile", "ops", "user_ops", "user_sample"];
+const TARGETS: [&str; 11] = [
+    "btf",
+    "capture",
+    "header",
+    "hostile",
+    "inspect",
+    "merge",
+    "ops",
+    "overwrite",
+    "page_reader",
+    "user_ops",
+    "user_sample",
+];
 /// The exit code for: it cannot run here.
 const SKIPPED: u8 = 77;
 /// A longer input finds nothing that a shorter one cannot find.
@@ -30,6 +42,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u64).range(1..=10_000))]
     minutes: u64,
+    /// Fuzz each target for N seconds
+    #[arg(long, value_name = "N", conflicts_with = "minutes",
+          value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    seconds: Option<u64>,
     /// Run only this target; repeat the option for more targets
     #[arg(long, value_name = "TARGET", value_parser = PossibleValuesParser::new(TARGETS))]
     target: Vec<String>,
@@ -61,12 +77,12 @@ pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
     );
     let named = &options.target;
     let targets = TARGETS.into_iter().filter(|t| named.is_empty() || named.iter().any(|n| n == t));
-    let jobs = targets.map(|target| fuzz_one(root, target, options.minutes));
+    let seconds = options.seconds.unwrap_or(60 * options.minutes);
+    let jobs = targets.map(|target| fuzz_one(root, target, seconds));
     let jobs = jobs.collect::<Result<Vec<_>>>()?;
     let at_once = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
     run::echo(
-        format!("{} targets, {} min each, {at_once} at a time\n", jobs.len(), options.minutes)
-            .as_bytes(),
+        format!("{} targets, {seconds} s each, {at_once} at a time\n", jobs.len()).as_bytes(),
     );
     let failed = jobs::run(jobs, at_once, |text| run::echo(text.as_bytes()))?;
     for target in &failed {
@@ -76,7 +92,7 @@ pub(crate) fn fuzz(workspace: &Workspace, options: &Options) -> Result<u8> {
 }
 
 /// New inputs are kept below target; `fuzz/corpus` is only read.
-fn fuzz_one(root: &Path, target: &'static str, minutes: u64) -> Result<Job> {
+fn fuzz_one(root: &Path, target: &'static str, seconds: u64) -> Result<Job> {
     let [found, logs] = ["target/fuzz-corpus", "target/fuzz-logs"].map(|folder| root.join(folder));
     let found = found.join(target);
     for folder in [&found, &logs] {
@@ -85,7 +101,7 @@ fn fuzz_one(root: &Path, target: &'static str, minutes: u64) -> Result<Job> {
     let mut command = nightly();
     command.current_dir(root).args(["fuzz", "run", "--sanitizer", "none", target]);
     command.arg(found).arg(Path::new("fuzz/corpus").join(target)).arg("--");
-    command.args([&format!("-max_total_time={}", 60 * minutes), LONGEST, "-print_final_stats=1"]);
+    command.args([&format!("-max_total_time={seconds}"), LONGEST, "-print_final_stats=1"]);
     Ok(Job { target, command, log: logs.join(format!("{target}.log")) })
 }
 
@@ -125,7 +141,7 @@ mod tests {
     #[test]
     fn one_target_reads_the_kept_corpus_and_writes_elsewhere() {
         let root = tempfile::tempdir().unwrap();
-        let job = fuzz_one(root.path(), "ops", 2).unwrap();
+        let job = fuzz_one(root.path(), "ops", 120).unwrap();
         let line = run::describe(&job.command);
         for part in ["nightly cargo fuzz run", "target/fuzz-corpus/ops fuzz/corpus/ops -- ", "=120"]
         {

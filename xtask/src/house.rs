@@ -17,6 +17,7 @@ const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 /// The programs that documents show.
 const EXAMPLE: (&str, &str) = ("ringbuf-kernel/examples/embed.rs", "README.md");
 const TESTING: (&str, &str) = ("ringbuf-sim/examples/test_without_root.rs", "docs/testing.md");
+const LOSSES: (&str, &str) = ("examples/counted_merge.rs", "docs/losses.md");
 /// An example with more lines is no example. The port of a program with two rings must not be
 /// longer than the programs that people port.
 const EXAMPLE_LINES: usize = 60;
@@ -66,6 +67,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("the files can be listed", unreadable),
         ("ringbuf-core depends on nothing", tree(root, "ringbuf-core", "normal", alone)),
+        ("ringbuf-btf depends on nothing", tree(root, "ringbuf-btf", "normal", alone)),
         ("ringbuf-kernel needs no C library", tree(root, "ringbuf-kernel", "normal,build", no_c)),
         ("ringbuf-typed needs core and zerocopy", tree(root, "ringbuf-typed", "normal", typed)),
         ("no source file is longer than 450 lines", every(too_long)),
@@ -76,6 +78,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("README.md shows the two commands", readme(&files)),
         ("README.md shows the example that is compiled", example(&files, EXAMPLE)),
         ("docs/testing.md shows the example that is compiled", example(&files, TESTING)),
+        ("docs/losses.md shows the example that is compiled", example(&files, LOSSES)),
         ("docs/peers.md names tests that exist", named_tests(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
     ]

@@ -4,7 +4,9 @@
 //! longer than `test` does.
 
 mod bench;
+mod capi;
 mod coverage;
+mod debian;
 mod demo;
 mod fuzz;
 mod gate;
@@ -16,6 +18,7 @@ mod matrix;
 mod mounts;
 mod mutants;
 mod packages;
+mod promtool;
 mod release;
 mod results;
 mod run;
@@ -212,12 +215,52 @@ enum Task {
     /// their tests, builds their documentation and installs the command. Use it after touching a
     /// manifest, or a file that a test reads. Exits with 1 if anything failed.
     Package(release::Options),
+    /// Check what `ringbuf export` prints, and its alerts, with the tools of Prometheus
+    ///
+    /// promtool reads the text format, checks docs/prometheus/alerts.yml and runs its unit tests.
+    /// Prometheus' client for Python reads OpenMetrics. Both are fetched once, below
+    /// target/promtool: Debian's package prometheus (about 20 MB) and the client, from this
+    /// machine's mirrors. Run it after a change of metrics or alerts. Exits with 77 if they are
+    /// not available.
+    Promtool(promtool::Options),
     /// Check the spelling, and the licences, versions and advisories of the dependencies
     ///
     /// Installs typos and cargo-deny below target/tools if they are missing. Their exceptions are
     /// in _typos.toml and deny.toml. Advisories are fetched with git; if that fails, they are
     /// skipped with a notice. Exits with 1 if anything was found.
     Hygiene(hygiene::Options),
+    /// Measure the C library beside libbpf, alone and in programs of others
+    ///
+    /// Throughput, the reader's CPU for a record, and the traced call's cost, for each policy, in
+    /// one run. Then one table of programs with libbpf and with the library preloaded: event
+    /// loops, exceptions and jumps out of callbacks, a user ring, the loader and the BCC program
+    /// of "Using the BPF ring buffer", a BCC tool, and bpftrace. First installs missing system
+    /// packages (asks on a terminal), and fetches Debian 13's bpftrace and kernel headers for BCC
+    /// into target/capi. What cannot be had is skipped, with the reason. Needs root and clang.
+    /// Leave two CPUs to it. Exits with 1 if a program prints something else than with libbpf.
+    Capi {
+        /// Run the kernel's selftests of ring buffers instead, with libbpf and with the library,
+        /// preloaded and linked. Fetches Debian's newest linux-source (170 MB) and bpftool into
+        /// target/selftests, once. Exits with 1 if one passes with libbpf alone
+        #[arg(long)]
+        selftests: bool,
+        /// Install and fetch nothing
+        #[arg(long)]
+        no_install: bool,
+        /// Seconds for each reader, load and round
+        #[arg(long, value_name = "N", default_value_t = 1,
+              value_parser = clap::value_parser!(u64).range(1..=60))]
+        seconds: u64,
+        /// Rounds, of which the median counts
+        #[arg(long, value_name = "N", default_value_t = 5,
+              value_parser = clap::value_parser!(u64).range(1..=100))]
+        rounds: u64,
+    },
+    /// Build and install the C library with libbpf's ring buffer functions
+    ///
+    /// Installs libringbuf_capi.so and .a, ringbuf_capi.h and a pkg-config file. Load it into a
+    /// program with LD_PRELOAD, or link it before libbpf: docs/c-library.md.
+    InstallCapi(capi::Install),
     /// Kill readers of a pinned ring on the running kernel, and check that nothing is lost
     ///
     /// Each reader is a process that SIGKILL ends at a random point. The next one goes on. Every
@@ -291,11 +334,17 @@ fn start(task: Task) -> anyhow::Result<u8> {
         Task::Soak { minutes } => {
             live("soak").env("RINGBUF_SOAK", minutes * 60).run_alone(&workspace.root)
         }
+        Task::Capi { selftests: true, .. } => capi::selftests::run(&workspace),
+        Task::Capi { no_install, seconds, rounds, .. } => {
+            capi::measure(seconds, rounds, no_install, &workspace)
+        }
+        Task::InstallCapi(options) => capi::install(&options, &workspace),
         Task::Matrix(options) => matrix::matrix(&workspace, &options),
         Task::Restarts { count } => {
             live("restarts").env("RINGBUF_RESTARTS", count).run_alone(&workspace.root)
         }
         Task::Package(options) => release::package(&workspace, &options),
+        Task::Promtool(options) => promtool::promtool(&workspace, &options),
         Task::Hygiene(options) => hygiene::hygiene(&workspace, &options),
         Task::LostWakeups { rounds } => {
             let step = live("lost_wakeups");

@@ -137,6 +137,14 @@ pub(crate) fn matrix(workspace: &Workspace, options: &Options) -> Result<u8> {
     Ok(u8::from(report.failed()))
 }
 
+/// Debian's packages for x86-64, as the matrix fetches them, with the lists of today.
+pub(crate) fn debian(workspace: &Workspace) -> Result<apt::Apt> {
+    let folders = Folders::new(workspace)?;
+    let apt = apt::Apt::new(&folders.cache, apt::AMD64, arch::flavours(apt::AMD64))?;
+    apt.offers(false)?;
+    Ok(apt)
+}
+
 /// Prints why nothing ran, as the last line on standard error, which the gate's table shows.
 fn cannot(why: &str) -> u8 {
     eprintln!(

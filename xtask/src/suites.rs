@@ -12,7 +12,7 @@ pub(crate) const LOOM: &str =
     "test --release -p ringbuf-sim --test loom --locked --no-fail-fast -- --nocapture";
 pub(crate) const SCHEDULES: &str =
     "test --release -p ringbuf-sim --test schedule --locked --no-fail-fast -- --nocapture";
-const FUZZ: &str = "xtask fuzz --minutes 1 --or-skip";
+const FUZZ: &str = "xtask fuzz --seconds 20 --or-skip";
 const PACKAGE: &str = "xtask package";
 const HYGIENE: &str = "xtask hygiene";
 const LITMUS: &str = "xtask litmus";
@@ -20,13 +20,20 @@ pub(crate) const ICOUNT: &str = "run --release -p ringbuf-bench --bin icount --l
 /// A fair comparison: the profile inlines across crates.
 pub(crate) const COMPARE: &str = "run --profile compare -p ringbuf-compare --locked";
 const MATRIX: &str = "xtask matrix --kernel oldest --kernel newest --no-install --or-skip";
+/// The C library that can be broken, for the differential test.
+const PLANTED: &str =
+    "build -p ringbuf-capi --features planted --target-dir target/planted --locked";
 /// These variables of the caller must not change `cargo xtask test`.
-const KNOBS: [&str; 13] = [
+const KNOBS: [&str; 17] = [
     "RINGBUF_BLESS",
     "RINGBUF_CANCELLED",
     "RINGBUF_DISPOSABLE_KERNEL",
     "RINGBUF_FENCE_ONLY",
     "RINGBUF_LOOM_BOUND",
+    "RINGBUF_MILLISECONDS",
+    "RINGBUF_PLANTED",
+    "RINGBUF_POLICY",
+    "RINGBUF_PROGRAMS",
     "RINGBUF_RECORDS",
     "RINGBUF_RESTARTS",
     "RINGBUF_ROUNDS",
@@ -120,7 +127,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "fuzz",
-        shows: "one minute of each fuzz target finds nothing",
+        shows: "20 seconds of each fuzz target find nothing",
         needs: Needs::Nothing,
         work: Work::Measure(|scope| vec![scope.installing(FUZZ)]),
     },
@@ -154,7 +161,10 @@ pub(crate) const SUITES: &[Suite] = &[
         needs: Needs::Live,
         work: Work::Tests(|_| {
             let all = "test --release -p ringbuf-tests -p ringbuf-portable --locked --no-fail-fast";
-            vec![Step::cargo(&format!("{all} -- --test-threads=1 --nocapture"))]
+            // Some tests run the command, or load the C library, as it is built beside them.
+            let beside = ["build --release -p ringbuf-cli -p ringbuf-capi --locked", PLANTED];
+            let tests = format!("{all} -- --test-threads=1 --nocapture");
+            beside.into_iter().chain([tests.as_str()]).map(Step::cargo).collect()
         }),
     },
     Suite {

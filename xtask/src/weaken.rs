@@ -4,18 +4,28 @@
 //! Loom's table weakens accesses from outside, in the models' memory; cargo-mutants knows nothing
 //! of orderings, fences, and the order of two stores. This changes the source.
 
+mod btf;
 mod claims;
 mod ends;
 mod explore;
+mod inspect;
 mod list;
+mod look_ahead;
+mod losses;
+mod merge;
+mod merged;
+mod overwrite;
+mod page;
+mod record;
 mod requests;
 mod sets;
+mod shards;
 mod stuck;
 mod typed;
 mod user_rings;
 mod waits;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -49,12 +59,22 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
         waits::BREAKS,
         claims::BREAKS,
         sets::BREAKS,
+        shards::BREAKS,
         requests::BREAKS,
         stuck::BREAKS,
         ends::BREAKS,
+        page::BREAKS,
+        losses::BREAKS,
         typed::BREAKS,
+        btf::BREAKS,
         explore::BREAKS,
+        inspect::BREAKS,
         user_rings::BREAKS,
+        merge::BREAKS,
+        merged::BREAKS,
+        look_ahead::BREAKS,
+        overwrite::BREAKS,
+        record::BREAKS,
     ];
     lists.into_iter().flatten()
 }
@@ -166,7 +186,9 @@ impl Scratch<'_> {
         let mut command = Command::new(program);
         command.current_dir(self.tree.join("ringbuf-sim"));
         command.args(tests.iter().filter_map(Seen::test)).arg("--exact");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // A file, not a pipe: a test that fails may print more than a pipe holds.
+        let path = self.build.join("printed");
+        command.stdin(Stdio::null()).stdout(File::create(&path)?).stderr(Stdio::null());
         let mut child = command.spawn().with_context(|| format!("cannot start {target}"))?;
         let begun = Instant::now();
         let ended = loop {
@@ -179,14 +201,15 @@ impl Scratch<'_> {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
-        let output = child.wait_with_output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
+        let status = child.wait()?;
+        let printed = fs::read(&path)?;
+        let text = String::from_utf8_lossy(&printed);
         let passed = |seen: &Seen| {
             seen.test().is_some_and(|name| text.contains(&format!("test {name} ... ok")))
         };
         // A test may print between its name and its result. So if all passed, the result of the
         // target counts.
-        if ended && output.status.success() {
+        if ended && status.success() {
             ensure!(text.contains("test result: ok. "), "{target} ran no test");
             let ran = format!("ok. {} passed", tests.len());
             ensure!(text.contains(&ran), "{target} has not all of: {}", names(tests));
@@ -205,7 +228,11 @@ impl Scratch<'_> {
                 cargo.args(["-p", "ringbuf-tests", "--test", target.trim_start_matches("live/")])
             }
             "tokio/sim" => cargo.args(["-p", "ringbuf-tokio", "--test", "sim"]),
+            "capture" => cargo.args(["-p", "ringbuf-record", "--test", target]),
             "typed" => cargo.args(["-p", "ringbuf-typed", "--test", target]),
+            _ if target.starts_with("btf/") => {
+                cargo.args(["-p", "ringbuf-btf", "--test", target.trim_start_matches("btf/")])
+            }
             "corpus" | "oracle" => cargo.args(["-p", "ringbuf-fuzz", "--test", target]),
             _ => cargo.args(["-p", "ringbuf-sim", "--test", target]),
         };

@@ -1,9 +1,7 @@
 //! herd7 and the Linux kernel's memory model, from Debian's unstable suite, in a folder of our own.
 //!
 //! Debian's herd7 needs a newer C library than most machines have. So its C library is fetched,
-//! too, and only herd7 uses it: we start herd7 through the loader of that library. apt runs with
-//! folders below ours, so nothing on the host changes. The host's configuration only tells the
-//! mirror, and how to reach it.
+//! too, and only herd7 uses it: we start herd7 through the loader of that library.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,22 +10,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::Model;
-use crate::{matrix, packages, run};
+use crate::debian::{Apt, find};
+use crate::run;
 
 /// The only suite that has herd7.
 const SUITE: &str = "sid";
-/// The names of suites that show which of a machine's sources is Debian's archive.
-const DEBIAN: [&str; 9] = [
-    "bullseye",
-    "bookworm",
-    "trixie",
-    "forky",
-    "sid",
-    "unstable",
-    "testing",
-    "stable",
-    "oldstable",
-];
 /// The model's files in the kernel's source.
 const MODEL: [&str; 5] =
     ["linux-kernel.bell", "linux-kernel.cat", "linux-kernel.cfg", "linux-kernel.def", "lock.cat"];
@@ -88,22 +75,20 @@ fn fetch(cache: &Path, folder: &Path) -> Result<()> {
     }
     fs::create_dir_all(cache)?;
     let work = tempfile::tempdir_in(cache.canonicalize()?)?;
-    let apt = Apt::new(work.path())?;
+    let apt = Apt::new(work.path(), SUITE)?;
     eprintln!("litmus: fetching herd7 and its libraries");
     let (root, made) = (work.path().join("root"), work.path().join("herd"));
     for folder in [&root, &made] {
         fs::create_dir(folder)?;
     }
-    for package in apt.with_dependencies("herdtools7")? {
-        run::output(Command::new("dpkg-deb").arg("-x").arg(package).arg(&root))?;
-    }
+    apt.unpack("herdtools7", &root)?;
     let library = find(&root, |name| name == "libc.so.6").context("there is no C library")?;
     let library = library.parent().context("the C library has no folder")?;
     fs::rename(library, made.join("lib"))?;
     fs::rename(root.join("usr/bin/herd7"), made.join("herd7"))?;
     fs::rename(root.join("usr/share/herdtools7/herd"), made.join("models"))?;
     eprintln!("litmus: fetching the kernel's source, for its memory model");
-    let source = apt.newest_source()?;
+    let source = apt.depends("linux-source", "linux-source-")?;
     let package = apt.download(&source)?;
     unpack_model(&package, &made.join("kernel"))?;
     let herd = apt.version("herdtools7")?;
@@ -140,157 +125,9 @@ fn unpack_model(package: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// apt with all its folders below one of ours, and one suite.
-#[derive(Debug)]
-struct Apt {
-    folder: PathBuf,
-}
-
-impl Apt {
-    fn new(folder: &Path) -> Result<Self> {
-        let mirror = mirror()?;
-        let keyring = matrix::KEYRINGS.iter().find(|path| Path::new(path).is_file());
-        let keyring = keyring.context("Debian's archive keyring is not installed")?;
-        for folder in ["state/lists/partial", "cache/archives/partial"].map(|f| folder.join(f)) {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(folder.join("status"), "")?;
-        fs::write(folder.join("apt.conf"), configuration(folder))?;
-        let source = format!(
-            "Types: deb\nURIs: {mirror}\nSuites: {SUITE}\nComponents: main\nTargets: Packages\n\
-             Signed-By: {keyring}\n"
-        );
-        fs::write(folder.join("litmus.sources"), source)?;
-        let apt = Self { folder: folder.to_owned() };
-        apt.output("apt-get", &["-qq", "update"])?;
-        Ok(apt)
-    }
-
-    fn output(&self, program: &str, args: &[&str]) -> Result<String> {
-        let mut command = Command::new(program);
-        command.current_dir(&self.folder).env("LC_ALL", "C");
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        run::output(command.arg("-c").arg(self.folder.join("apt.conf")).args(args))
-    }
-
-    /// A package and all that it depends on, downloaded, as if nothing were installed.
-    fn with_dependencies(&self, package: &str) -> Result<Vec<PathBuf>> {
-        let install = ["-qq", "--yes", "--download-only", "--no-install-recommends", "install"];
-        self.output("apt-get", &[&install[..], &[package]].concat())?;
-        let all = fs::read_dir(self.folder.join("cache/archives"))?;
-        let all = all.flatten().map(|entry| entry.path());
-        Ok(all.filter(|path| path.extension().is_some_and(|end| end == "deb")).collect())
-    }
-
-    /// The package with the newest kernel source: `linux-source` always depends on it.
-    fn newest_source(&self) -> Result<String> {
-        let text = self.output("apt-cache", &["depends", "linux-source"])?;
-        depends(&text, "linux-source-").context("Debian has no package with the kernel's source")
-    }
-
-    /// A package alone.
-    fn download(&self, package: &str) -> Result<PathBuf> {
-        self.output("apt-get", &["-qq", "download", package])?;
-        let is = |name: &str| name.starts_with(package) && name.ends_with(".deb");
-        find(&self.folder, is).with_context(|| format!("apt-get downloaded no {package}"))
-    }
-
-    fn version(&self, package: &str) -> Result<String> {
-        let text = self.output("apt-cache", &["show", "--no-all-versions", package])?;
-        let version = text.lines().find_map(|line| line.strip_prefix("Version: "));
-        Ok(version.context("apt-cache shows no version")?.to_owned())
-    }
-}
-
-/// apt reads this after the machine's own configuration, which tells how to reach the mirror.
-fn configuration(folder: &Path) -> String {
-    let folder = folder.display();
-    // apt's sandbox user could not enter our folders.
-    let user = if packages::is_root() { "APT::Sandbox::User \"root\";\n" } else { "" };
-    format!(
-        "#clear APT::Update::Pre-Invoke;\n\
-         #clear APT::Update::Post-Invoke;\n\
-         #clear APT::Update::Post-Invoke-Success;\n\
-         #clear DPkg::Pre-Install-Pkgs;\n\
-         {user}\
-         Dir::State \"{folder}/state\";\n\
-         Dir::State::lists \"lists\";\n\
-         Dir::State::status \"{folder}/status\";\n\
-         Dir::State::extended_states \"{folder}/extended\";\n\
-         Dir::Cache \"{folder}/cache\";\n\
-         Dir::Cache::archives \"archives\";\n\
-         Dir::Log \"{folder}\";\n\
-         Dir::Etc::sourcelist \"{folder}/litmus.sources\";\n\
-         Dir::Etc::sourceparts \"/dev/null\";\n\
-         Dir::Etc::preferences \"/dev/null\";\n\
-         Dir::Etc::preferencesparts \"/dev/null\";\n\
-         APT::Update::Error-Mode \"any\";\n\
-         Acquire::Languages \"none\";\n\
-         Acquire::Retries \"3\";\n\
-         Acquire::AllowInsecureRepositories \"false\";\n\
-         Acquire::AllowWeakRepositories \"false\";\n\
-         APT::Get::AllowUnauthenticated \"false\";\n"
-    )
-}
-
-/// The address from which this machine's apt gets Debian, taken from the list of files that it
-/// would fetch. Downloads nothing.
-fn mirror() -> Result<String> {
-    let mut apt = Command::new("apt-get");
-    let out = apt.args(["update", "--print-uris"]).stdin(Stdio::null()).output()?;
-    let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    debian(&text).context("the apt configuration of this machine names no Debian mirror")
-}
-
-/// The archive of Debian's first suite in the output of `apt-get update --print-uris`.
-fn debian(text: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let (uri, _) = line.strip_prefix('\'')?.split_once('\'')?;
-        let (archive, suite) = uri.strip_suffix("/InRelease")?.rsplit_once("/dists/")?;
-        DEBIAN.contains(&suite).then(|| archive.to_owned())
-    })
-}
-
-/// The first dependency that begins with this, in the output of `apt-cache depends`.
-fn depends(text: &str, beginning: &str) -> Option<String> {
-    let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
-    names.map(str::to_owned).find(|name| name.starts_with(beginning))
-}
-
-/// The first file in or below `folder` whose name passes.
-fn find(folder: &Path, test: impl Fn(&str) -> bool + Copy) -> Option<PathBuf> {
-    let mut entries: Vec<_> = fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
-    entries.sort();
-    let name = |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).is_some_and(test);
-    let here = entries.iter().find(|path| path.is_file() && name(path)).cloned();
-    here.or_else(|| {
-        let below = entries.iter().filter(|path| path.is_dir() && !path.is_symlink());
-        below.into_iter().find_map(|path| find(path, test))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_mirror_is_found_among_other_archives() {
-        let text = "\
-'https://other.example/apt/dists/nodistro/InRelease' other.example_x 0 \n\
-'http://m.example/debian-security/dists/bookworm-security/InRelease' m.example_y 0 \n\
-'http://m.example/debian/dists/bookworm/main/binary-amd64/Packages.xz' m.example_z 0 \n\
-'http://m.example/debian/dists/bookworm/InRelease' m.example_w 0 \n";
-        assert_eq!(debian(text).as_deref(), Some("http://m.example/debian"));
-        assert_eq!(debian("'http://u.example/ubuntu/dists/noble/InRelease' u 0\n"), None);
-        assert_eq!(debian(""), None);
-    }
-
-    #[test]
-    fn the_source_that_the_metapackage_names() {
-        let text = "linux-source\n  Depends: linux-source-7.2\n  Suggests: other\n";
-        assert_eq!(depends(text, "linux-source-").as_deref(), Some("linux-source-7.2"));
-        assert_eq!(depends("linux-source\n", "linux-source-"), None);
-    }
 
     #[test]
     fn nothing_is_fetched_when_that_is_refused() {

@@ -168,6 +168,19 @@ impl Apt {
         Ok(())
     }
 
+    /// The package with the highest numbers of those whose names are `begin` and two numbers:
+    /// `linux-source-7.3`.
+    pub(crate) fn newest(&self, begin: &str) -> Result<String> {
+        let names = self.output("apt-cache", &["pkgnames", begin])?;
+        let numbers = |name: &str| {
+            let (major, minor) = name.strip_prefix(begin)?.split_once('.')?;
+            Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+        };
+        let newest = names.lines().max_by_key(|name| numbers(name));
+        let newest = newest.filter(|name| numbers(name).is_some());
+        newest.map(str::to_owned).with_context(|| format!("the mirror has no package {begin}..."))
+    }
+
     fn download(&self, exact: &str, to: &Path) -> Result<PathBuf> {
         let mut get = self.command("apt-get");
         get.current_dir(to).args(["-qq", "download", exact]).stdin(Stdio::null());

@@ -3,6 +3,7 @@
 use super::list::{Break, Seen};
 
 const FINISH: &str = "ringbuf-core/src/finish.rs";
+const UNREAD: &str = "ringbuf-core/src/unread.rs";
 const SET_FINISH: &str = "ringbuf-core/src/set/finish.rs";
 const EACH: &str = "ringbuf-core/src/each.rs";
 
@@ -73,13 +74,13 @@ pub(crate) const BREAKS: &[Break] = &[
     },
     Break {
         name: "finish: records behind the busy one count as in flight",
-        file: FINISH,
+        file: UNREAD,
         edits: &[("if header.is_busy() {", "if footprint > 0 {")],
         seen: &[one("finish::a_record_that_nobody_commits_is_left_after_the_limit")],
     },
     Break {
         name: "finish: lengths of records in flight are trusted",
-        file: FINISH,
+        file: UNREAD,
         edits: &[
             ("if footprint > available {", "if false {"),
             ("available - footprint)", "available.saturating_sub(footprint))"),

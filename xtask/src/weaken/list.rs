@@ -19,8 +19,8 @@ pub(crate) enum Seen {
     /// `cargo xtask golden`.
     Golden,
     /// A test target of ringbuf-sim or of ringbuf-fuzz, `core` or `kernel` for the
-    /// unit tests of those crates, `tokio/sim`, `typed`, or `live/` and a target of the live tests; and a
-    /// test.
+    /// unit tests of those crates, `tokio/sim`, `typed`, `capture`, `btf/` or `live/` and a
+    /// target of ringbuf-btf or of the live tests; and a test.
     Test(&'static str, &'static str),
 }
 

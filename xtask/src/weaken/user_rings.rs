@@ -85,7 +85,7 @@ pub(crate) const BREAKS: &[Break] = &[
         name: "batch: the free space is never loaded again",
         file: BATCH,
         edits: &[("if footprint > self.free {", "if self.free == 0 {")],
-        seen: &[OPS],
+        seen: &[batch("a_batch_sees_the_space_that_a_drain_gives_back")],
     },
     Break {
         name: "submit_all: the lengths are not checked first",
@@ -94,7 +94,7 @@ pub(crate) const BREAKS: &[Break] = &[
             "        for sample in samples {\n            self.fitting(len(sample))?;\n        }\n",
             "",
         )],
-        seen: &[batch("submit_all_takes_what_fits_from_the_front"), OPS],
+        seen: &[batch("submit_all_takes_what_fits_from_the_front")],
     },
     Break {
         name: "submit: a batch is published by a child of fork",
