@@ -170,7 +170,7 @@ pub mod losses_plain {
 ///
 /// Map `shards` (64 slots, empty), program `produce`, of type syscall, with arguments
 /// `types::produce`, which the kernel copies back, and `tick` for a perf event.
-/// `types::rodata`, to set before loading: `per_cpu`, `stamp_before`, `stall_ns`.
+/// `types::rodata`, to set before loading: `per_cpu`, `stamp_before`, `stall_ns`, `timed`.
 /// `types::bss`: `streams`.
 pub mod shards {
     skeleton!("shards.skel.rs");

@@ -4,6 +4,7 @@ use std::io;
 use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Link, MapCore, MapFlags, MapImpl, libbpf_sys};
@@ -29,6 +30,8 @@ pub struct Event {
     pub stream: usize,
     /// The slot of its ring.
     pub slot: u32,
+    /// From its time to its submit, if `timed` is set.
+    pub took: Duration,
 }
 
 impl std::fmt::Debug for Shards {
@@ -136,8 +139,14 @@ impl Event {
     pub fn of(sample: &[u8]) -> Self {
         let word = |at: usize| u64::from_ne_bytes(sample[at..at + 8].try_into().expect("8 bytes"));
         let half = |at: usize| u32::from_ne_bytes(sample[at..at + 4].try_into().expect("4 bytes"));
-        let event =
-            Self { key: word(0), number: word(8), stream: half(16) as usize, slot: half(20) };
+        let short = |at: usize| u16::from_ne_bytes(sample[at..at + 2].try_into().expect("2 bytes"));
+        let event = Self {
+            key: word(0),
+            number: word(8),
+            stream: short(16).into(),
+            slot: short(18).into(),
+            took: Duration::from_micros(half(20).into()),
+        };
         assert_eq!(word(sample.len() - 8), event.number, "the end of a record");
         event
     }

@@ -9,8 +9,9 @@
  *   offset size field
  *        0    8 key     bpf_ktime_get_ns()
  *        8    8 number  how many records of its stream came before it
- *       16    4 stream  2 * CPU, and 1 more if it is from the program that interrupts
- *       20    4 slot    of its ring
+ *       16    2 stream  2 * CPU, and 1 more if it is from the program that interrupts
+ *       18    2 slot    of its ring
+ *       20    4 took    microseconds from the key to the submit if `timed` is set, else 0
  *       24  n-24 rest   each word is the number
  *
  * The key is taken after the reservation, or before it if `stamp_before` is set. Then one
@@ -33,6 +34,7 @@
 const volatile __u32 per_cpu = 1;
 const volatile __u32 stamp_before = 0;
 const volatile __u64 stall_ns = 0;
+const volatile __u32 timed = 0;
 
 struct produce {
 	__u32 count; /* records to try, at most 1 << 23 */
@@ -49,8 +51,9 @@ struct produce {
 struct event {
 	__u64 key;
 	__u64 number;
-	__u32 stream;
-	__u32 slot;
+	__u16 stream;
+	__u16 slot;
+	__u32 took;
 };
 
 /* The records of one program on one CPU, which alone changes them: on lines of their own. */
@@ -112,6 +115,7 @@ static __always_inline int emit(__u32 interrupts, const __u32 size, __u64 flags)
 	for (__u32 i = 3; i < size / 8; i++)
 		((__u64 *)event)[i] = stream->accepted;
 	stream->accepted++;
+	event->took = timed ? (bpf_ktime_get_ns() - key) / 1000 : 0;
 	bpf_ringbuf_submit(event, flags);
 	return 1;
 }
