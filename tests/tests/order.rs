@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_micros(50);
 const ENOUGH: Duration = Duration::from_millis(1);
 /// Far below [`ENOUGH`].
 const STALL: Duration = Duration::from_micros(100);
-/// A CPU without a tick for so long stood still.
+/// A CPU without a tick for so long stood still, and so did a program that took so long.
 const PAUSE: Duration = Duration::from_micros(500);
 /// From a tick to a stamp just after it, in nanoseconds.
 const SLACK: u64 = 100_000;
@@ -248,11 +248,11 @@ fn merge<const W: usize>(
 }
 
 /// With enough lateness and look-ahead, no record is out of order. A record may only be late if its
-/// program took longer than that, or if a CPU stood still before the commit (the host paused it,
-/// or emulates it slowly). Then it is marked.
+/// program or its CPU stood still before the commit (the host paused it, or emulates it slowly).
+/// Then it is marked.
 fn in_order(test: &'static str, count: u32, stamps: Stamps) {
     let Some(output) = merge::<8>(test, count, ENOUGH, stamps, false) else { return };
-    for late in output.late.iter().filter(|late| late.took < ENOUGH) {
+    for late in output.late.iter().filter(|late| late.took < PAUSE) {
         // A program may stall after its stamp, and then stand still.
         let last = late.by.end + STALL.as_nanos() as u64 + SLACK;
         let near = |pause: &Range<u64>| pause.start < last && late.by.start < pause.end + SLACK;
@@ -260,9 +260,9 @@ fn in_order(test: &'static str, count: u32, stamps: Stamps) {
         assert!(paused, "late without a pause: {late:?} of {}", output.late.len());
     }
     if !output.late.is_empty() {
-        let slow = output.late.iter().filter(|late| late.took >= ENOUGH).count();
+        let slow = output.late.iter().filter(|late| late.took >= PAUSE).count();
         println!(
-            "{test}: {} records are late, and marked; {slow} of their programs took over {ENOUGH:?}",
+            "{test}: {} records are late, and marked; {slow} of their programs took over {PAUSE:?}",
             output.late.len()
         );
     }

@@ -48,12 +48,12 @@ const FOR_EXAMPLES: (&str, &str) = ("ringbuf-core", "ringbuf-sim");
 /// Packs, unpacks, tests and installs. Returns the exit code.
 pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<u8> {
     let features: &[&str] = if options.without_bpf { &["--no-default-features"] } else { &[] };
-    let unverified: &[&str] = if options.without_bpf { &["--no-verify"] } else { &[] };
     let without = if options.without_bpf { format!(" --exclude {HOST}") } else { String::new() };
     let mut pack = run::cargo();
     // The packages contain the files as they are, committed or not.
-    pack.current_dir(&workspace.root).args(["package", "--allow-dirty"]).args(features);
-    pack.args(unverified);
+    // Cargo's verification builds all dependencies anew; the packages are built below.
+    pack.current_dir(&workspace.root).args(["package", "--allow-dirty", "--no-verify"]);
+    pack.args(features);
     succeed(pack.args(CRATES.iter().flat_map(|name| ["-p", name])))?;
 
     let folder = workspace.target.join("unpacked");
@@ -65,6 +65,8 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<u8> {
     }
     let cargo = |line: &str| {
         let mut cargo = run::cargo();
+        // With the profiles of the workspace, so its builds of the dependencies serve again.
+        cargo.env("CARGO_TARGET_DIR", &workspace.target);
         cargo.current_dir(&folder).args(line.split_whitespace()).args(features);
         cargo
     };
@@ -73,6 +75,10 @@ pub(crate) fn package(workspace: &Workspace, options: &Options) -> Result<u8> {
                ringbuf-record/sim,ringbuf-record/zstd";
     failed |=
         !passes(&mut cargo(&format!("test --workspace{without} --no-fail-fast --features {all}")))?;
+    // Each alone, with its own default features.
+    for name in CRATES.iter().filter(|name| !(options.without_bpf && **name == HOST)) {
+        failed |= !passes(&mut cargo(&format!("build -p {name}")))?;
+    }
     let doc = format!("doc --workspace{without} --no-deps");
     failed |= !passes(cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"))?;
     let installed = folder.join("installed");
@@ -116,7 +122,7 @@ fn manifest_of_all() -> String {
     let patches = CRATES.map(|name| format!("{name} = {{ path = {:?} }}\n", unpacked(name)));
     format!(
         "[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{}\n\
-         [profile.dev]\ndebug = false\n{}",
+         [profile.dev]\ndebug = \"line-tables-only\"\n{}",
         patches.concat(),
         SLOW.map(|name| format!("\n[profile.dev.package.{name}]\nopt-level = 2\n")).concat()
     )
