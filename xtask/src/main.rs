@@ -200,8 +200,8 @@ enum Task {
     /// Fetches Debian's kernels for x86-64 (the newest of each minor release, and the oldest
     /// 5.10), and checks the archive's signatures. The mirror is that of this machine's apt. The
     /// command uses its own apt configuration, which changes nothing on this machine. Boots each
-    /// kernel in QEMU, with KVM if it works, with one set of statically linked programs. Ends
-    /// with one table. Several machines run at once.
+    /// kernel in QEMU, with KVM if it works, with one set of programs. Ends with one table. Several
+    /// machines run at once.
     ///
     /// Package lists are kept for a day and kernels for ever, below target/matrix or
     /// RINGBUF_MATRIX_CACHE. RINGBUF_MATRIX_MIRROR names a mirror if apt has none. --arch adds
@@ -211,8 +211,8 @@ enum Task {
     Matrix(matrix::Options),
     /// Pack the published crates, and test the packages without the workspace
     ///
-    /// Packs each with cargo's own verification, unpacks them below target/unpacked, and there runs
-    /// their tests, builds their documentation and installs the command. Use it after touching a
+    /// Packs each, unpacks them below target/unpacked, and there runs their tests, builds each
+    /// alone, builds their documentation and installs the command. Use it after touching a
     /// manifest, or a file that a test reads. Exits with 1 if anything failed.
     Package(release::Options),
     /// Check what `ringbuf export` prints, and its alerts, with the tools of Prometheus

@@ -1,7 +1,6 @@
 //! Our C library against libbpf 1.7: each row of the semantics table in docs/c-library.md is
 //! run with both, in a child each, and what the two see must be equal. Planted defects show
 //! that the rows can fail.
-#![cfg(not(target_feature = "crt-static"))] // A static program can load no library.
 
 mod api;
 mod callbacks;

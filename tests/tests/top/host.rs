@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{MapCore, MapHandle, MapType};
@@ -132,7 +133,7 @@ impl Host {
             let mine = rings().expect("root").into_iter().find(|ring| held.contains(&ring.id));
             match mine {
                 Some(ring) => break ring.id,
-                None => thread::yield_now(),
+                None => thread::sleep(Duration::from_millis(1)),
             }
         };
         // The skeleton borrows this for as long as it lives.
@@ -172,7 +173,7 @@ impl Host {
         while self.full.run(op_kind::OUTPUT, 100, 0) == 0 {}
         self.signal_exec(libc::SIGSTOP);
         while task_state(&format!("/proc/{}", self.exec.id())) != Some('T') {
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
         // An event that it does not read.
         assert!(Command::new("true").status().expect("it starts").success());

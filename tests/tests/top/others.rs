@@ -193,7 +193,7 @@ impl Other {
     fn stop(&self) {
         self.signal(libc::SIGSTOP);
         while task_state(&format!("/proc/{}", self.child.id())) != Some('T') {
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }

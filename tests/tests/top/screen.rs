@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use ringbuf_tests::{Pty, live, ringbuf, task_state, watchdog};
 use vt100::Parser;
@@ -46,7 +47,7 @@ impl Screen {
             if is(&text) {
                 return text;
             }
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -61,17 +62,21 @@ impl Screen {
     }
 }
 
-/// Each situation of the host is on the screen.
+/// Each situation of the host is on the screen. A screen has no place for all rings of a host, on
+/// which other tests may run.
 pub(crate) fn shows_all(test: &str, host: &Host, stuck: u32) {
-    let screen = Screen::start(test, &["-i", "500ms"], &[]).expect("built");
-    for (id, state) in [
+    let situations = [
         (stuck, "STUCK HEAD"),
         (host.dead.id, "NO READER"),
         (host.two.id, "TWO READERS"),
         (host.full(), "FULL"),
         (host.hung(), "READER HUNG"),
         (host.idle(), "NO PROGRAM"),
-    ] {
+    ];
+    let ids = situations.map(|(id, _)| id.to_string());
+    let arguments = ["-i", "500ms"].into_iter().chain(ids.iter().map(String::as_str));
+    let screen = Screen::start(test, &arguments.collect::<Vec<_>>(), &[]).expect("built");
+    for (id, state) in situations {
         screen.until(|_| screen.line(id).is_some_and(|line| line.contains(state)));
     }
     let text = screen.text();
@@ -189,7 +194,7 @@ fn a_stopped_screen_comes_back() {
             screen.pty.signal(libc::SIGTSTP);
         }
         while task_state(&process) != Some('T') {
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
         assert!(screen.pty.is_cooked());
         screen.until(|_| !screen.is_alternate());

@@ -87,7 +87,7 @@ impl<'a> Builder<'a> {
         };
         board.show(&name, "building");
         if target.rust == targets::X86_64.rust {
-            let built = programs::build(&workspace.root, &folders.build);
+            let built = programs::build(&workspace.root);
             end("programs");
             return built;
         }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 use super::programs::{self, Program};
+use crate::run;
 
 /// The beginning of each line for us. All other lines on the console are for people.
 pub(crate) const MARK: &str = "@@ ";
@@ -62,7 +64,7 @@ pub(crate) fn pack(
     executable_copy(busybox, &root.join("bin/busybox"))?;
     for program in programs {
         let place = if program.test { "suites" } else { "bin" };
-        fs::copy(&program.file, root.join(place).join(&program.name))?;
+        put(&program.file, &root.join(place).join(&program.name), &root)?;
     }
     fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
     for name in STARTED.iter().chain(&["ready"]) {
@@ -75,16 +77,36 @@ pub(crate) fn pack(
     Ok(packed)
 }
 
+/// Puts a program into the file system at `root`, with the shared libraries that it needs. It is
+/// copied into memory for every boot, and a backtrace there helps nobody: so without symbols.
+fn put(program: &Path, to: &Path, root: &Path) -> Result<()> {
+    let bytes = fs::read(program).with_context(|| program.display().to_string())?;
+    if programs::is_static(&bytes) == Some(true) {
+        return Ok(fs::write(to, bytes).and_then(|()| executable_mode(to))?);
+    }
+    run::output(Command::new("strip").arg("-o").arg(to).arg(program))?;
+    for library in programs::libraries(program)? {
+        let copy = root.join(library.strip_prefix("/")?);
+        if !copy.exists() {
+            fs::create_dir_all(copy.parent().context("a library in no folder")?)?;
+            fs::copy(&library, &copy)?;
+        }
+    }
+    Ok(())
+}
+
 fn executable(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    Ok(())
+    Ok(executable_mode(path)?)
 }
 
 fn executable_copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to)?;
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755))?;
-    Ok(())
+    Ok(executable_mode(to)?)
+}
+
+fn executable_mode(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 
 fn cpio(root: &Path, to: &Path) -> Result<()> {
@@ -192,7 +214,6 @@ fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run;
 
     fn program(name: &str, test: bool) -> Program {
         Program { name: name.to_owned(), file: PathBuf::new(), test }

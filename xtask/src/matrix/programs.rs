@@ -1,13 +1,12 @@
-//! One set of programs for every kernel: linked statically, so that the virtual machine needs
-//! nothing else.
+//! One set of programs for every kernel. Those of other architectures are linked statically, those
+//! of this machine bring their shared libraries.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::targets;
 use crate::run;
 
 /// The tests that can be built for every architecture.
@@ -22,26 +21,37 @@ pub(crate) struct Program {
     pub(crate) test: bool,
 }
 
-/// Builds `ringbuf` and the live tests, with the BPF programs inside, below `folder`.
-pub(crate) fn build(root: &Path, folder: &Path) -> Result<Vec<Program>> {
-    let libraries = static_libraries()?;
-    let mut cargo = gentle(&run::cargo_path());
-    cargo.current_dir(root).args(["build", "--quiet", "--release", "--locked"]);
-    cargo.args(["--target", targets::X86_64.rust]);
-    cargo.args(["-p", "ringbuf-cli", "-p", "ringbuf-tests", "-p", PORTABLE]);
-    cargo.args(["--bins", "--test", "*"]);
-    cargo.args(["--features", "libbpf-rs/static"]);
-    cargo.args(["--message-format", "json-render-diagnostics"]);
-    cargo.env("CARGO_TARGET_DIR", folder).env_remove("CARGO_ENCODED_RUSTFLAGS");
-    cargo.env("RUSTFLAGS", flags(&libraries)).env("LIBBPF_SYS_LIBRARY_PATH", &libraries.folder);
-    small(&mut cargo);
-    let programs = programs(&run::output(&mut cargo)?);
+/// Builds `ringbuf` and the live tests, with the BPF programs inside: the same files as those of
+/// the suite `live`. They need shared libraries of this machine.
+pub(crate) fn build(root: &Path) -> Result<Vec<Program>> {
+    let release = |line: &str| {
+        let mut cargo = gentle(&run::cargo_path());
+        cargo.current_dir(root).args(line.split_whitespace());
+        cargo.args(["--quiet", "--release", "--locked"]);
+        cargo.args(["--message-format", "json-render-diagnostics"]);
+        run::output(&mut cargo)
+    };
+    let command = release("build -p ringbuf-cli -p ringbuf-capi")?;
+    let tests = release(&format!("test --no-run -p ringbuf-tests -p {PORTABLE}"))?;
+    let programs = programs(&(command + &tests));
     ensure!(programs.iter().any(|program| !program.test), "cargo built no program called ringbuf");
     ensure!(programs.iter().any(|program| program.test), "cargo built no live tests");
-    for program in &programs {
-        require_static(&program.file)?;
-    }
     Ok(programs)
+}
+
+/// The shared libraries that a program of this machine needs, with its interpreter.
+pub(crate) fn libraries(file: &Path) -> Result<Vec<PathBuf>> {
+    let told = run::output(Command::new("ldd").arg(file))?;
+    let named = told.lines().filter(|line| !line.contains("linux-vdso"));
+    named
+        .map(|line| {
+            // `NAME => PATH (ADDRESS)`, or `PATH (ADDRESS)`.
+            let place = line.rsplit("=> ").next().unwrap_or(line).trim();
+            let path = place.split(" (").next().unwrap_or(place);
+            let found = path.starts_with('/').then(|| PathBuf::from(path));
+            found.with_context(|| format!("{}: a library is missing: {line}", file.display()))
+        })
+        .collect()
 }
 
 /// A cargo with low priority: the virtual machines that run meanwhile must not stand still, but
@@ -63,7 +73,7 @@ pub(crate) fn small(cargo: &mut Command) {
     cargo.args(["--config", "profile.release.package.proptest.opt-level=1"]);
 }
 
-/// This test loads a shared library, which a static program cannot: nothing of it is built.
+/// This test loads libbpf and a library of ours, which the virtual machine does not have.
 const LOADS: &str = "capi";
 
 /// The programs for the virtual machine in cargo's list of what it built.
@@ -83,37 +93,6 @@ pub(crate) fn programs(messages: &str) -> Vec<Program> {
     all.sort_by(|a, b| (a.test, &a.name).cmp(&(b.test, &b.name)));
     all.dedup();
     all
-}
-
-/// The machine's static libraries for the C part.
-#[derive(Debug)]
-struct Libraries {
-    folder: String,
-    /// The libraries that newer versions of libelf need besides zlib.
-    more: Vec<String>,
-}
-
-fn static_libraries() -> Result<Libraries> {
-    let libelf = run::output(Command::new("gcc").arg("-print-file-name=libelf.a"))?;
-    let folder = Path::new(libelf.trim())
-        .canonicalize()
-        .ok()
-        .and_then(|file| file.parent().and_then(|folder| folder.to_str().map(str::to_owned)));
-    let folder = folder.context("libelf.a is missing: install the package libelf-dev")?;
-    let mut ask = Command::new("pkg-config");
-    ask.args(["--static", "--libs-only-l", "libelf"]).stderr(Stdio::null());
-    let words = run::output(&mut ask).unwrap_or_default();
-    let more = words.split_whitespace().filter(|word| !["-lelf", "-lz", "-lc"].contains(word));
-    Ok(Libraries { folder, more: more.map(str::to_owned).collect() })
-}
-
-fn flags(libraries: &Libraries) -> String {
-    let mut flags = format!("-C target-feature=+crt-static -L native={}", libraries.folder);
-    for library in &libraries.more {
-        flags.push_str(" -C link-arg=");
-        flags.push_str(library);
-    }
-    flags
 }
 
 /// Refuses a program that needs an interpreter and shared libraries.
@@ -212,9 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn what_libelf_needs_is_linked() {
-        let libraries = Libraries { folder: "/l".to_owned(), more: vec!["-lzstd".to_owned()] };
-        let want = "-C target-feature=+crt-static -L native=/l -C link-arg=-lzstd";
-        assert_eq!(flags(&libraries), want);
+    fn a_shared_program_names_its_libraries() {
+        let all = libraries(&std::env::current_exe().unwrap()).unwrap();
+        assert!(all.iter().any(|path| path.to_str().unwrap().contains("/libc.so")), "{all:?}");
+        assert!(all.iter().any(|path| path.to_str().unwrap().contains("/ld-")), "{all:?}");
+        assert!(all.iter().all(|path| path.is_file()), "{all:?}");
     }
 }
