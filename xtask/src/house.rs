@@ -1,6 +1,7 @@
 //! The house rules that no compiler checks.
 
 mod clock;
+mod links;
 
 use std::fs;
 use std::path::Path;
@@ -80,6 +81,8 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("docs/testing.md shows the example that is compiled", example(&files, TESTING)),
         ("docs/losses.md shows the example that is compiled", example(&files, LOSSES)),
         ("docs/peers.md names tests that exist", named_tests(&files)),
+        ("each link in a document leads somewhere", links::broken(&files)),
+        ("examples/README.md lists every example", links::unlisted_examples(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
     ]
 }
