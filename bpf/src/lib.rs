@@ -55,6 +55,13 @@ macro_rules! object {
 /// The type has no padding, and every pattern of bits is a value of it.
 pub unsafe trait Arguments: Copy {}
 
+/// The agent of docs/use.md. `agent.bpf.c`, Linux 5.10.
+///
+/// Maps `events` (256 KiB) and `events_counts`, program `on_execve`, which `attach()` attaches.
+pub mod agent {
+    skeleton!("agent.skel.rs");
+}
+
 /// The load of the benchmark: records of one size, or of mixed ones. `bench.bpf.c`, Linux 5.17.
 ///
 /// Map `ring` (1 MiB), program `produce`, of type syscall, with arguments `types::produce`
@@ -95,6 +102,13 @@ pub mod detach {
 /// `types::bss`: `seen`, `failed`.
 pub mod exec {
     skeleton!("exec.skel.rs");
+}
+
+/// The first program of docs/use.md. `first.bpf.c`, Linux 5.8.
+///
+/// Map `events` (256 KiB), program `on_execve`, which `attach()` attaches.
+pub mod first {
+    skeleton!("first.skel.rs");
 }
 
 /// One record for each system call, with `ringbuf.bpf.h` and without. `header_cost.bpf.c`,

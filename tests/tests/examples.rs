@@ -146,6 +146,45 @@ fn a_clean_shutdown_loses_nothing() {
     }
 }
 
+/// The two programs of docs/use.md print a program that starts. The second one ends well: nothing
+/// is in flight, and its sum holds.
+#[test]
+fn the_programs_of_the_book() {
+    for (name, column) in [("first", 0), ("agent", 1)] {
+        let Some(mut command) = example(name) else { return };
+        let _hangs = watchdog("examples::the_programs_of_the_book");
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut example = piped.spawn().expect("the example runs");
+        let (ours, over) = (Mutex::new(HashSet::new()), AtomicBool::new(false));
+        let mut lines = BufReader::new(example.stdout.take().expect("piped")).lines();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // The agent writes in blocks, so it takes some hundred of them.
+                while !over.load(SeqCst) {
+                    ours.lock().expect("no panic").insert(run_true().to_string());
+                }
+            });
+            let shown = lines.by_ref().map(|line| line.expect("text")).find(|line| {
+                let word = line.split_whitespace().nth(column).unwrap_or_default();
+                line.ends_with("/true") && ours.lock().expect("no panic").contains(word)
+            });
+            over.store(true, SeqCst);
+            assert!(shown.is_some(), "{name} ended");
+        });
+        let id = libc::pid_t::try_from(example.id()).expect("an id");
+        // SAFETY: a signal to a child of ours that is not reaped.
+        unsafe { libc::kill(id, libc::SIGTERM) };
+        let mut said = String::new();
+        lines.for_each(drop);
+        let mut errors = example.stderr.take().expect("piped");
+        std::io::Read::read_to_string(&mut errors, &mut said).expect("text");
+        let end = example.wait().expect("it ends");
+        if name == "agent" {
+            assert!(end.success() && said.contains("attempted ="), "{said}");
+        }
+    }
+}
+
 /// Returns the id of a process that has ended.
 fn run_true() -> u32 {
     let mut child = Command::new("true").spawn().expect("true(1)");

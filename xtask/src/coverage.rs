@@ -28,7 +28,7 @@ const REPLAY: [&str; 6] = ["test", "-p", "ringbuf-fuzz", "--test", "corpus", "--
 /// reached, instead of missing.
 const FLAGS: &str = "-C instrument-coverage -C codegen-units=1 -C link-dead-code";
 /// The minimum, in percent of the regions of the files that have a target. It is a bit below the
-/// value in docs/proofs.md. A change that falls below it needs new seeds.
+/// value in docs/tables/corpora.md. A change that falls below it needs new seeds.
 const FLOOR: f64 = 89.0;
 /// The files without a target, and the reason.
 const WITHOUT_TARGET: [(&str, &str); 7] = [

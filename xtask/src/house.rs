@@ -15,10 +15,8 @@ use crate::workspace::Workspace;
 const LONGEST: usize = 450;
 /// The first command of a new user, which README.md must show.
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
-/// The programs that documents show.
+/// The program that the first page shows.
 const EXAMPLE: (&str, &str) = ("ringbuf-kernel/examples/embed.rs", "README.md");
-const TESTING: (&str, &str) = ("ringbuf-sim/examples/test_without_root.rs", "docs/testing.md");
-const LOSSES: (&str, &str) = ("examples/counted_merge.rs", "docs/losses.md");
 /// An example with more lines is no example. The port of a program with two rings must not be
 /// longer than the programs that people port.
 const EXAMPLE_LINES: usize = 60;
@@ -78,13 +76,21 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<(&'static str, Vec<String>)> {
         ("each example is as short as promised", every(too_long_an_example)),
         ("README.md shows the two commands", readme(&files)),
         ("README.md shows the example that is compiled", example(&files, EXAMPLE)),
-        ("docs/testing.md shows the example that is compiled", example(&files, TESTING)),
-        ("docs/losses.md shows the example that is compiled", example(&files, LOSSES)),
+        ("documents show the programs that are compiled", links::programs(&files)),
         ("docs/peers.md names tests that exist", named_tests(&files)),
         ("each link in a document leads somewhere", links::broken(&files)),
         ("examples/README.md lists every example", links::unlisted_examples(&files)),
+        ("docs/SUMMARY.md lists every page", links::unlisted_pages(&files)),
         ("ringbuf-core is no_std and has no cfg", core(&files)),
     ]
+}
+
+/// Files outside of docs/ that pages of the book link to, with their text.
+pub(crate) fn beside_the_book(root: &Path) -> Result<Vec<(String, String)>> {
+    let all = files(root)?;
+    let linked = links::beside_the_book(&all);
+    let beside = all.into_iter().filter(|file| linked.contains(&file.path));
+    Ok(beside.map(|file| (file.path, file.text)).collect())
 }
 
 /// All text files that belong to the repository, also those not yet added.

@@ -4,6 +4,7 @@
 //! longer than `test` does.
 
 mod bench;
+mod book;
 mod capi;
 mod coverage;
 mod debian;
@@ -229,6 +230,16 @@ enum Task {
     /// in _typos.toml and deny.toml. Advisories are fetched with git; if that fails, they are
     /// skipped with a notice. Exits with 1 if anything was found.
     Hygiene(hygiene::Options),
+    /// Make web pages of docs/, the book, in target/book
+    ///
+    /// Installs mdBook below target/tools if it is missing, which takes some minutes once. The suite
+    /// `house` checks the links and the contents without it; `cargo test -p ringbuf-snippets`
+    /// compiles the Rust of the pages.
+    Book {
+        /// Install nothing
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Measure the C library beside libbpf, alone and in programs of others
     ///
     /// Throughput, the reader's CPU for a record, and the traced call's cost, for each policy, in
@@ -328,6 +339,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
         Task::Bench(options) => bench::bench(&workspace, &options),
         Task::Golden { bless } => golden::golden(&workspace, bless),
         Task::Litmus { no_install } => litmus::litmus(&workspace, no_install),
+        Task::Book { no_install } => book::book(&workspace, no_install),
         Task::ExactlyOnce { records } => {
             live("exactly_once").env("RINGBUF_RECORDS", records).run_alone(&workspace.root)
         }

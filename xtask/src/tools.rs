@@ -36,6 +36,14 @@ pub(crate) const TYPOS: Tool = Tool {
     wheel: Some("typos"),
 };
 
+pub(crate) const MDBOOK: Tool = Tool {
+    program: "mdbook",
+    version: "0.5.4",
+    why: "makes web pages of docs/",
+    source: ("mdbook", &["--debug", "--no-default-features", "--features", "search"]),
+    wheel: None,
+};
+
 impl Tool {
     /// Returns its path. Installs it with a notice, unless that is refused.
     pub(crate) fn ensure(&self, target: &Path, no_install: bool) -> Result<PathBuf> {
@@ -70,7 +78,7 @@ impl Tool {
         let output = Command::new(path).arg("--version").stdin(Stdio::null()).output();
         output.is_ok_and(|output| {
             let text = String::from_utf8_lossy(&output.stdout);
-            text.split_whitespace().any(|word| word == self.version)
+            text.split_whitespace().any(|word| word.trim_start_matches('v') == self.version)
         })
     }
 

@@ -1,4 +1,4 @@
-//! Compares the table of orderings in docs/proofs.md with the code. Each ordering
+//! Compares the table of orderings in docs/tables/orderings.md with the code. Each ordering
 //! and fence needs a row. The row has the same models as `weaken`, or a reason if
 //! nothing is weakened.
 
@@ -9,8 +9,8 @@ use crate::weaken::{SITES, Site};
 
 /// The sources that the table covers.
 const SOURCES: [&str; 3] = ["ringbuf-core/src", "ringbuf-sim/src", "ringbuf-kernel/src"];
-const TABLE: &str = "docs/proofs.md";
-const HEADING: &str = "## Orderings";
+const TABLE: &str = "docs/tables/orderings.md";
+const HEADING: &str = "# Orderings";
 /// Orderings of the models' own host, which are not in the code.
 const OF_THE_HOST: [Site; 2] = [Site::DrainNotify, Site::WaiterHarvest];
 

@@ -97,7 +97,7 @@ impl Failure {
         }
     }
 
-    /// Its name in the table of docs/proofs.md.
+    /// Its name in the table of docs/tables/orderings.md.
     pub(crate) fn outcome(self) -> &'static str {
         match self {
             Self::Race => "race",

@@ -1,4 +1,5 @@
-//! The documents: each link leads somewhere, and no example is missing in the index.
+//! The documents: each link leads somewhere, no page or example is missing in its index, and the
+//! programs that a page shows are those that are compiled.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,10 @@ use super::File;
 
 /// The index of all examples.
 const INDEX: &str = "examples/README.md";
+/// The contents of the book.
+const SUMMARY: &str = "docs/SUMMARY.md";
+/// In a page, this comes before a block that is a whole program: `<!-- program: PATH -->`.
+const PROGRAM: &str = "<!-- program: ";
 
 /// Links of documents to files of the repository that do not exist, or to headings that the other
 /// document does not have.
@@ -29,11 +34,53 @@ pub(super) fn broken(files: &[File]) -> Vec<String> {
 
 /// Examples that their index does not link to.
 pub(super) fn unlisted_examples(files: &[File]) -> Vec<String> {
-    let text = files.iter().find(|file| file.path == INDEX).map_or("", |index| &index.text);
-    let listed: BTreeSet<String> = links(text).map(|link| resolve(INDEX, link)).collect();
     let example = |path: &str| path.starts_with("examples/") || path.contains("/examples/");
-    let missing = |f: &&File| f.is(&[".rs"]) && example(&f.path) && !listed.contains(&f.path);
-    files.iter().filter(missing).map(|file| format!("{INDEX}: no {}", file.path)).collect()
+    unlisted(files, INDEX, |file| file.is(&[".rs"]) && example(&file.path))
+}
+
+/// Pages of the book that its contents do not link to.
+pub(super) fn unlisted_pages(files: &[File]) -> Vec<String> {
+    let page = |file: &File| file.is(&[".md"]) && file.path.starts_with("docs/");
+    unlisted(files, SUMMARY, |file| page(file) && file.path != SUMMARY)
+}
+
+/// The files for which `wanted` holds and that the document `index` does not link to.
+fn unlisted(files: &[File], index: &str, wanted: impl Fn(&File) -> bool) -> Vec<String> {
+    let text = files.iter().find(|file| file.path == index).map_or("", |index| &index.text);
+    let listed: BTreeSet<String> = links(text).map(|link| resolve(index, link)).collect();
+    let missing = files.iter().filter(|file| wanted(file) && !listed.contains(&file.path));
+    missing.map(|file| format!("{index}: no {}", file.path)).collect()
+}
+
+/// Blocks of documents that differ from the program that they show: each must be the whole file,
+/// from its first `use` or `#include` on.
+pub(super) fn programs(files: &[File]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| file.is(&[".md"])) {
+        for shown in file.text.split(PROGRAM).skip(1) {
+            let (path, rest) = shown.split_once(" -->\n```").unwrap_or((shown, ""));
+            let block = rest.split_once('\n').and_then(|(_, rest)| Some(rest.split_once("```")?.0));
+            let program = files.iter().find(|file| file.path == path).map_or("", |f| &f.text);
+            let start =
+                ["\nuse ", "\n#include "].iter().filter_map(|word| program.find(word)).min();
+            if start.is_none_or(|at| block != Some(&program[at + 1..])) {
+                let path = path.lines().next().unwrap_or_default();
+                broken.push(format!("{}: not the program of {path}", file.path));
+            }
+        }
+    }
+    broken
+}
+
+/// Files outside of docs/ that pages of the book link to.
+pub(super) fn beside_the_book(files: &[File]) -> BTreeSet<String> {
+    let pages = files.iter().filter(|file| file.path.starts_with("docs/") && file.is(&[".md"]));
+    let linked = pages.flat_map(|page| {
+        links(&page.text)
+            .map(|link| resolve(&page.path, link.split('#').next().unwrap_or_default()))
+    });
+    let outside = |path: &String| !path.starts_with("docs/");
+    linked.filter(|path| outside(path) && files.iter().any(|file| file.path == *path)).collect()
 }
 
 /// The targets of the links of a document, without those to the web.
@@ -120,6 +167,27 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_a_document_shows_otherwise_is_told() {
+        let code = "//! x\n\nuse a::b;\nfn main() {}\n";
+        let of = |path: &str, block: &str| {
+            let page = format!("text\n\n{PROGRAM}{path} -->\n```rust\n{block}```\n");
+            programs(&[file("examples/a.rs", code), file("docs/a.md", &page)])
+        };
+        assert_eq!(of("examples/a.rs", "use a::b;\nfn main() {}\n"), [""; 0]);
+        let told = ["docs/a.md: not the program of examples/a.rs"];
+        assert_eq!(of("examples/a.rs", "use a::b;\n"), told);
+        assert_eq!(of("examples/b.rs", "use a::b;\nfn main() {}\n").len(), 1);
+        assert_eq!(programs(&[file("a.md", &format!("{PROGRAM}a.rs"))]).len(), 1);
+    }
+
+    #[test]
+    fn what_pages_link_to_outside_of_the_book_is_found() {
+        let page = file("docs/a/b.md", "[x](../../e.rs#L1) [c](../c.md) [e](../../examples/)");
+        let found = beside_the_book(&[page, file("e.rs", ""), file("docs/c.md", "")]);
+        assert_eq!(Vec::from_iter(found), ["e.rs"]);
+    }
+
+    #[test]
     fn an_example_that_the_index_omits_is_told() {
         let of = |index: &str| {
             let all = ["examples/a.rs", "c/examples/b.rs", "c/src/d.rs"].map(|path| file(path, ""));
@@ -128,5 +196,8 @@ mod tests {
         assert_eq!(of("[a](a.rs) [b](../c/examples/b.rs)"), [""; 0]);
         assert_eq!(of("[a](a.rs) `c/examples/b.rs`"), ["examples/README.md: no c/examples/b.rs"]);
         assert_eq!(of("").len(), 2);
+        let pages = |summary| unlisted_pages(&[file(SUMMARY, summary), file("docs/a/b.md", "")]);
+        assert_eq!(pages("- [b](a/b.md)"), [""; 0]);
+        assert_eq!(pages("- [c](c.md)"), ["docs/SUMMARY.md: no docs/a/b.md"]);
     }
 }
