@@ -1,14 +1,12 @@
-//! [`Batch`] and [`Record`]: reading in place.
+//! [`Batch`]: many records, read in place.
 
 use core::cell::Cell;
 use core::fmt;
 use core::iter;
-use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ops::Deref;
 
 use crate::walk::{Area, Cursor, Step};
-use crate::{Armed, Consumer, ConsumerMemory, Corrupt, Position, SampleLen};
+use crate::{Armed, Consumer, ConsumerMemory, Corrupt, Position, Record, SampleLen};
 
 /// Several records held at once: read in place, given back together.
 ///
@@ -25,6 +23,19 @@ use crate::{Armed, Consumer, ConsumerMemory, Corrupt, Position, SampleLen};
 ///
 /// Before you block in your own event loop, call [`finish`](Self::finish). A batch
 /// lends its records until it ends, so it cannot arm earlier.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer()?;
+/// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+/// ring.producer().output(b"two", Flags::ADAPTIVE)?;
+/// let batch = consumer.batch();
+/// let held: Vec<_> = batch.records().collect::<Result<_, _>>()?; // both at once
+/// assert_eq!((&held[0][..], &held[1][..]), (&b"one"[..], &b"two"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Batch<'c, M: ConsumerMemory> {
     pub(crate) consumer: &'c mut Consumer<M>,
     pub(crate) cursor: Cell<Cursor>,
@@ -36,6 +47,20 @@ pub struct Batch<'c, M: ConsumerMemory> {
 }
 
 /// What [`Batch::next`] found.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer()?;
+/// let program = ring.producer();
+/// let open = program.reserve(8)?;
+/// assert!(matches!(consumer.batch().next()?, Next::Busy)); // reserved, not committed
+/// open.submit(Flags::ADAPTIVE);
+/// assert!(matches!(consumer.batch().next()?, Next::Record(_)));
+/// assert!(matches!(consumer.batch().next()?, Next::Empty));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Next<'b, M: ConsumerMemory + 'b> {
@@ -64,6 +89,19 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     }
 
     /// Limits the batch to `records` records. Discarded records do not count.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// for _ in 0..9 {
+    ///     ring.producer().output(&[0; 8], Flags::ADAPTIVE)?;
+    /// }
+    /// let batch = consumer.batch().max_records(5);
+    /// assert_eq!(batch.records().count(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_records(self, records: u64) -> Self {
         self.consumer.walk.max_records.set(records);
@@ -105,6 +143,20 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     ///
     /// Takes `&self`, so you can hold several records. A batch ends after at most
     /// one whole ring, because producers cannot reuse the space that it holds.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let batch = consumer.batch();
+    /// while let Next::Record(record) = batch.next()? {
+    ///     assert_eq!(&record[..], b"one");
+    /// }
+    /// assert!(matches!(batch.next()?, Next::Empty));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Corrupt`]; each later call reports it again. All earlier records were
@@ -217,12 +269,35 @@ impl<'c, M: ConsumerMemory> Batch<'c, M> {
     }
 
     /// Returns the bytes of ring space that this batch holds.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let batch = consumer.batch();
+    /// assert_eq!(batch.records().count(), 1);
+    /// assert_eq!(batch.held_bytes(), 16); // a header, and the sample rounded up to 8
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         self.cursor.get().position.distance(self.consumer.consumed, self.consumer.memory.width())
     }
 
     /// Returns the number of records that this batch delivered.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let batch = consumer.batch();
+    /// assert_eq!(batch.records().count() as u64, batch.delivered());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn delivered(&self) -> u64 {
@@ -285,82 +360,6 @@ impl<M: ConsumerMemory> fmt::Debug for Batch<'_, M> {
             .field("position", &self.cursor.get().position)
             .field("delivered", &self.delivered())
             .field("held_bytes", &self.held_bytes())
-            .finish_non_exhaustive()
-    }
-}
-
-/// One committed record, read in place. It dereferences to its sample.
-///
-/// To use samples in other threads of a scope, send
-/// [`into_sample`](Self::into_sample). The record itself stays in its thread.
-///
-/// The bytes do not change while the record lives. The kernel overwrites them only
-/// after the batch is dropped.
-///
-/// # Alignment
-/// Over mapped memory the sample is an [`AlignedBytes`](crate::AlignedBytes): it begins
-/// at a multiple of 8, whatever came before it in the ring. The kernel promises this:
-/// the data area begins at a page, a header has 8 bytes, and each record is rounded up
-/// to a multiple of 8 (`__bpf_ringbuf_reserve`, kernel/bpf/ringbuf.c, 5.8 to 7.3). This
-/// library checks it: a position that is not a multiple of 8 is
-/// [`Corrupt`](crate::Corrupt). So a view of the sample as a type of alignment 8 or less
-/// cannot fail for its alignment. `ringbuf-typed` has such views.
-pub struct Record<'b, M: ConsumerMemory + 'b> {
-    sample: M::Sample<'b>,
-    position: Position,
-    len: SampleLen,
-    batch: PhantomData<&'b M>,
-}
-
-impl<'b, M: ConsumerMemory> Record<'b, M> {
-    /// # Safety
-    /// The conditions of [`ConsumerMemory::sample`] hold for `'b`. The area belongs
-    /// to this memory.
-    #[inline(always)]
-    pub(crate) unsafe fn lend(
-        memory: &'b M,
-        Area { data, capacity }: Area<M>,
-        position: Position,
-        len: SampleLen,
-    ) -> Self {
-        // SAFETY: the caller guarantees it.
-        let sample = unsafe { memory.sample(data, position.offset(capacity), len) };
-        Self { sample, position: position.wrap(memory.width()), len, batch: PhantomData }
-    }
-
-    /// Returns the position of the record's header in the stream.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.position
-    }
-
-    /// Returns the length of the sample in bytes. It can be 0.
-    #[must_use]
-    pub fn sample_len(&self) -> SampleLen {
-        self.len
-    }
-
-    /// Returns the sample, which stays valid while the batch lives.
-    #[must_use]
-    pub fn into_sample(self) -> M::Sample<'b> {
-        self.sample
-    }
-}
-
-impl<'b, M: ConsumerMemory> Deref for Record<'b, M> {
-    type Target = M::Sample<'b>;
-
-    #[inline]
-    fn deref(&self) -> &Self::Target {
-        &self.sample
-    }
-}
-
-impl<M: ConsumerMemory> fmt::Debug for Record<'_, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
-            .field("position", &self.position)
-            .field("len", &self.len)
             .finish_non_exhaustive()
     }
 }

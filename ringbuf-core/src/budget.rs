@@ -38,12 +38,34 @@ pub struct Budget {
 
 impl Budget {
     /// A budget without limits.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(consumer.drain_within(&Budget::unlimited(), |_| ())?, Drained::Empty);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn unlimited() -> Self {
         Self { records: u64::MAX, bytes: u64::MAX, time: Duration::MAX }
     }
 
     /// Limits the number of records. Discarded records do not count.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let end = consumer.drain_within(&Budget::unlimited().records(1), |_| ())?;
+    /// assert_eq!(end, Drained::Limit);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn records(self, records: u64) -> Self {
         Self { records, ..self }
@@ -51,6 +73,20 @@ impl Budget {
 
     /// Limits the bytes of ring space: headers and discarded records included. The
     /// record that reaches the limit is the last one.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let mut count = 0;
+    /// consumer.drain_within(&Budget::unlimited().bytes(20), |_| count += 1)?;
+    /// assert_eq!(count, 2); // 16 bytes each: the second one reaches the limit
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn bytes(self, bytes: u64) -> Self {
         Self { bytes, ..self }
@@ -60,6 +96,13 @@ impl Budget {
     /// as large as takes an eighth of this time at the last known speed. So the drain
     /// lasts longer by one window if the callback becomes slower, or if one record
     /// takes longer than this time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ringbuf_core::Budget;
+    ///
+    /// let turn = Budget::unlimited().time(Duration::from_micros(200));
+    /// ```
     #[must_use]
     pub const fn time(self, time: Duration) -> Self {
         Self { time, ..self }
@@ -126,6 +169,20 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
     /// A budget costs at most two instructions a record. A limit of bytes or of time
     /// costs none, because it cuts the window.
     ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// use std::ops::ControlFlow;
+    ///
+    /// let budget = Budget::unlimited().records(100);
+    /// let first = consumer.for_each_within(&budget, |record| ControlFlow::Break(record.len()))?;
+    /// assert_eq!(first, ControlFlow::Break(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`for_each`](Self::for_each).
     #[inline(always)]
@@ -145,6 +202,18 @@ impl<M: ConsumerMemory + WaitHost> Consumer<M> {
     }
 
     /// As [`drain`](Self::drain), but reads no more than `budget` allows.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(consumer.drain_within(&Budget::unlimited().records(1), |_| ())?, Drained::Limit);
+    /// assert_eq!(consumer.drain_within(&Budget::unlimited().records(9), |_| ())?, Drained::Empty);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`for_each`](Self::for_each).

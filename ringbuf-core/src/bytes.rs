@@ -7,6 +7,19 @@ use core::ops::Deref;
 /// So you can view it as any type of alignment 8 or less without a copy, for
 /// example with `ringbuf-typed`, `zerocopy` or `bytemuck`. See [`Record`](crate::Record)
 /// for the reason.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer()?;
+/// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+/// fn show(sample: AlignedBytes<'_>) {
+///     assert_eq!(&sample[..], b"one");
+/// }
+/// consumer.drain(|record| show(*record))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct AlignedBytes<'a>(&'a [u8]);
@@ -43,6 +56,16 @@ impl<'a> AlignedBytes<'a> {
 
     /// Returns the bytes as aligned words in native byte order, and the remaining
     /// bytes, up to seven.
+    ///
+    /// ```
+    /// # use ringbuf_core::AlignedBytes;
+    /// #[repr(align(8))]
+    /// struct Aligned([u8; 10]);
+    ///
+    /// let bytes = Aligned([0; 10]);
+    /// let (words, rest) = AlignedBytes::from_slice(&bytes.0).unwrap().words();
+    /// assert_eq!((words, rest), (&[0_u64][..], &[0_u8, 0][..]));
+    /// ```
     #[must_use]
     pub fn words(self) -> (&'a [u64], &'a [u8]) {
         // SAFETY: every bit pattern is a valid `u64`. The slice lives as long as
@@ -53,6 +76,18 @@ impl<'a> AlignedBytes<'a> {
     }
 
     /// Returns the bytes, which stay valid while the batch lives.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let batch = consumer.batch();
+    /// let samples: Vec<&[u8]> = batch.records().flatten().map(|it| it.bytes()).collect();
+    /// assert_eq!(samples, [b"one"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {

@@ -88,6 +88,16 @@ impl<M: ConsumerMemory> Consumer<M> {
 
     /// Begins a batch: records that are read in place and given back together. It
     /// reads nothing until [`Batch::next`].
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(consumer.batch().records().count(), 1); // given back where the batch ends
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn batch(&mut self) -> Batch<'_, M> {
         Batch::new(self, 0)
@@ -104,6 +114,20 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// position differs from the position that this consumer stored last. In that
     /// case another consumer reads the ring, and each later call reports
     /// [`CorruptReason::ConsumerMoved`].
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// consumer.hold_back(1024);
+    /// consumer.drain(|_| ())?;
+    /// assert_eq!(consumer.unpublished(), 16);
+    /// consumer.publish();
+    /// assert_eq!(consumer.unpublished(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn publish(&mut self) {
         self.hold.empty_looks = 0;
@@ -174,6 +198,18 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// Loads the producer position only if all known records are consumed. Then it
     /// loads at most one header. If it finds nothing, it counts as an empty look
     /// (see [`hold_back`](Self::hold_back)).
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert!(consumer.is_ready());
+    /// consumer.drain(|_| ())?;
+    /// assert!(!consumer.is_ready());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_ready(&mut self) -> bool {
@@ -186,6 +222,18 @@ impl<M: ConsumerMemory> Consumer<M> {
 
     /// Returns true if something is known to be unread, because the last batch
     /// stopped before a committed record. Loads one header at most.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let _ = consumer.for_each(|_| std::ops::ControlFlow::Break(()))?;
+    /// assert!(consumer.known_ready()); // the second one
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn known_ready(&self) -> bool {
@@ -213,6 +261,18 @@ impl<M: ConsumerMemory> Consumer<M> {
     /// Returns the bytes produced and not yet consumed. This includes busy and
     /// discarded records.
     ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(consumer.lag()?, 16);
+    /// consumer.drain(|_| ())?;
+    /// assert_eq!(consumer.lag()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Corrupt`] if the producer position is out of range. Each later call
     /// reports it again.
@@ -234,6 +294,17 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 
     /// Returns the consumed position. Everything before it was delivered.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// consumer.drain(|_| ())?;
+    /// assert_eq!(consumer.position().get(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn position(&self) -> Position {
@@ -259,6 +330,15 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 
     /// Returns the memory that the consumer reads.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// assert_eq!(consumer.memory().capacity().bytes(), 4096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn memory(&self) -> &M {
         &self.memory
@@ -284,6 +364,18 @@ impl<M: ConsumerMemory> Drop for Consumer<M> {
 }
 
 /// The result of [`Consumer::arm`]: may you block?
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer()?;
+/// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+/// assert_eq!(consumer.arm(), Armed::Ready); // read on
+/// consumer.drain(|_| ())?;
+/// assert_eq!(consumer.arm(), Armed::Sleep); // now you may block
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "blocking after `Ready` may miss a record"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Armed {

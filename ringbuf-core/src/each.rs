@@ -8,6 +8,19 @@ use crate::walk::{Area, Cursor, Step};
 use crate::{Armed, Batch, Consumer, ConsumerMemory, Corrupt, Next, Position, Record};
 
 /// Why a [`Consumer::for_each`] ended, if the callback did not break.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer()?;
+/// let program = ring.producer();
+/// let open = program.reserve(8)?;
+/// assert_eq!(consumer.drain(|_| ())?, Drained::Busy);
+/// open.discard(Flags::ADAPTIVE);
+/// assert_eq!(consumer.drain(|_| ())?, Drained::Empty);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Drained {
@@ -72,6 +85,16 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 
     /// Like [`for_each`](Self::for_each), but the callback never breaks.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// consumer.drain(|record| assert_eq!(&record[..], b"one"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`for_each`](Self::for_each).

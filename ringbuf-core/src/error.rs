@@ -6,6 +6,12 @@ use core::fmt;
 use crate::Position;
 
 /// The requested size is not possible for a ring buffer map.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// let error = Capacity::new(1000, 4096).unwrap_err();
+/// assert_eq!(error, CapacityError::BelowPage { bytes: 1000, page_size: 4096 });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CapacityError {
@@ -79,6 +85,19 @@ impl Error for CapacityError {}
 /// takes the ring over.
 ///
 /// [`Forked`]: CorruptReason::Forked
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimRing};
+/// # let ring = SimRing::new(4096)?;
+/// # let mut consumer = ring.consumer()?;
+/// fn read(ring: &mut Consumer<impl Backend>) -> Result<(), Corrupt> {
+///     ring.drain(|_| ())?; // `Corrupt` says where and why; the ring stays so
+///     Ok(())
+/// }
+/// read(&mut consumer)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Corrupt {
@@ -199,6 +218,17 @@ impl fmt::Debug for Corrupt {
 impl Error for Corrupt {}
 
 /// Why [`Producer::reserve`](crate::Producer::reserve) failed.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// # use ringbuf_sim::{Flags, SimUserRing};
+/// # let ring = SimUserRing::new(4096)?;
+/// # let producer = ring.producer()?;
+/// assert!(matches!(producer.reserve(5000), Err(ReserveError::TooLarge { .. })));
+/// let first = producer.reserve(4088)?;
+/// assert!(matches!(producer.reserve(8), Err(ReserveError::Full { .. }))); // later, perhaps
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReserveError {

@@ -45,6 +45,11 @@ impl Header {
 
     /// Returns the header with these bits, as loaded from shared memory. Every
     /// value is possible there, and none is trusted.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// assert!(Header::from_bits(1 << 31).is_busy());
+    /// ```
     #[inline]
     #[must_use]
     pub const fn from_bits(bits: u32) -> Self {
@@ -59,6 +64,12 @@ impl Header {
     }
 
     /// Returns this header after its record is submitted.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// let busy = Header::busy(SampleLen::new(3).unwrap());
+    /// assert!(busy.is_busy() && !busy.submitted().is_busy());
+    /// ```
     #[inline]
     #[must_use]
     pub const fn submitted(self) -> Self {
@@ -67,6 +78,13 @@ impl Header {
 
     /// Returns this header after its record is discarded. The length stays, so that
     /// the consumer can skip the record.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// let gone = Header::busy(SampleLen::new(3).unwrap()).discarded();
+    /// assert!(gone.is_discarded() && !gone.is_busy());
+    /// assert_eq!(gone.footprint(), 16); // to skip it
+    /// ```
     #[inline]
     #[must_use]
     pub const fn discarded(self) -> Self {
@@ -112,6 +130,12 @@ impl Header {
 }
 
 /// The length of a sample in bytes, at most [`SampleLen::MAX`].
+///
+/// ```
+/// # use ringbuf_core::*;
+/// let len = SampleLen::new(13).unwrap();
+/// assert_eq!((len.get(), len.footprint()), (13, 24)); // with header, rounded up to 8
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct SampleLen(u32);
@@ -124,6 +148,11 @@ impl SampleLen {
     pub(crate) const ZERO: Self = Self(0);
 
     /// Returns a length of `bytes`, or `None` if the length word cannot hold it.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// assert_eq!(SampleLen::new(1 << 30), None);
+    /// ```
     #[inline]
     #[expect(clippy::as_conversions, reason = "checked to fit; try_from is not const")]
     #[must_use]

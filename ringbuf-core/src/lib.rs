@@ -101,6 +101,7 @@ mod position;
 mod producer;
 mod put_back;
 mod read_into;
+mod record;
 mod release;
 mod saved;
 mod set;
@@ -110,7 +111,7 @@ mod wait;
 mod walk;
 mod watch;
 
-pub use batch::{Batch, Next, Record};
+pub use batch::{Batch, Next};
 pub use budget::Budget;
 pub use bytes::AlignedBytes;
 pub use consumer::{Armed, Consumer, Counts};
@@ -138,6 +139,7 @@ pub use producer::{
     SubmitBatch,
 };
 pub use read_into::ReadError;
+pub use record::Record;
 pub use saved::{CountSaver, ResumeError, Resumed, SavedWords};
 pub use set::{Ready, Refused, RingFailed, RingSet, SetHost, Slot, Slots, Token};
 pub use unread::Unread;

@@ -33,6 +33,12 @@ impl Width {
 ///
 /// Never compare positions with `<`. [`Position::distance`] is the only
 /// subtraction, and it is modular.
+///
+/// ```
+/// # use ringbuf_core::*;
+/// let (start, end) = (Position::new(u64::MAX - 7, Width::Bits64), Position::new(8, Width::Bits64));
+/// assert_eq!(end.distance(start, Width::Bits64), 16); // across the wrap
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[repr(transparent)]
 pub struct Position(u64);
@@ -41,6 +47,11 @@ impl Position {
     pub(crate) const ZERO: Self = Self(0);
 
     /// Returns the position `value`, reduced to `width`.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// assert_eq!(Position::new(1 << 32, Width::Bits32).get(), 0);
+    /// ```
     #[inline]
     #[must_use]
     pub const fn new(value: u64, width: Width) -> Self {
@@ -55,6 +66,12 @@ impl Position {
     }
 
     /// Returns the position that is `bytes` ahead.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// let last = Position::new(u32::MAX.into(), Width::Bits32);
+    /// assert_eq!(last.advance(1, Width::Bits32).get(), 0);
+    /// ```
     #[inline]
     #[must_use]
     pub const fn advance(self, bytes: u64, width: Width) -> Self {
@@ -89,6 +106,12 @@ impl Position {
 
     /// Returns by how many bytes this position is ahead of `earlier`, modulo the
     /// width. If it is behind, the result is a very large number.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// let at = |value| Position::new(value, Width::Bits64);
+    /// assert_eq!(at(24).distance(at(8), Width::Bits64), 16);
+    /// ```
     #[inline]
     #[must_use]
     pub const fn distance(self, earlier: Position, width: Width) -> u64 {
@@ -97,6 +120,11 @@ impl Position {
 
     /// Returns true if a record may start here. Each record starts at a multiple of
     /// 8.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// assert!(!Position::new(4, Width::Bits64).is_aligned());
+    /// ```
     #[inline]
     #[must_use]
     pub const fn is_aligned(self) -> bool {
@@ -104,6 +132,13 @@ impl Position {
     }
 
     /// Returns the offset of the header of a record at this position.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// let capacity = Capacity::new(4096, 4096)?;
+    /// assert_eq!(Position::new(4096 + 16, Width::Bits64).offset(capacity).get(), 16);
+    /// # Ok::<(), CapacityError>(())
+    /// ```
     #[inline]
     #[must_use]
     pub const fn offset(self, capacity: Capacity) -> Offset {
@@ -160,6 +195,13 @@ impl Capacity {
     pub const MAX: u64 = 1 << 31;
 
     /// Returns a capacity of `bytes`, for pages of `page_size` bytes.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// assert_eq!(Capacity::new(8192, 4096)?.bytes(), 8192);
+    /// assert!(matches!(Capacity::new(12_288, 4096), Err(CapacityError::NotPowerOfTwo { .. })));
+    /// # Ok::<(), CapacityError>(())
+    /// ```
     ///
     /// # Errors
     /// Rejects the sizes for which the kernel returns `EINVAL`

@@ -143,6 +143,15 @@ impl<M: ProducerMemory, P: Produced> Producer<M, P> {
 
     /// Returns the largest sample that this ring takes, in bytes. This is the
     /// kernel's limit, or the capacity less one header if that is smaller.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// assert_eq!(producer.max_sample(), 4088); // a header has 8 bytes
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn max_sample(&self) -> u32 {
         let room = self.memory.capacity().bytes() - Header::SIZE;
@@ -155,6 +164,17 @@ impl<M: ProducerMemory, P: Produced> Producer<M, P> {
     /// no later record. At first the bytes are
     /// old content of the ring: write all of them, or call
     /// [`reserve_zeroed`](Self::reserve_zeroed).
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// let mut reservation = producer.reserve(5)?;
+    /// reservation.copy_from_slice(b"hello");
+    /// reservation.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ReserveError::TooLarge`], [`ReserveError::Full`], or
@@ -225,6 +245,16 @@ impl<M: ProducerMemory, P: Produced> Producer<M, P> {
     /// This is the look of an event loop between two sleeps. Sleep edge-triggered,
     /// and call this after each registration and after each event, before you sleep
     /// again. No fence is needed: see [`wait_for_room`](Self::wait_for_room).
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// let first = producer.reserve(4000)?;
+    /// assert!(!producer.has_room(4000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_room(&self, len: u32) -> bool {
         let Ok(len) = self.fitting(len) else { return true };
@@ -236,6 +266,16 @@ impl<M: ProducerMemory, P: Produced> Producer<M, P> {
 
     /// Returns the bytes produced and not yet consumed. This includes open
     /// reservations.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// producer.reserve(5)?.submit();
+    /// assert_eq!(producer.lag(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn lag(&self) -> u64 {
         let lag = |produced: Position| {
@@ -250,6 +290,16 @@ impl<M: ProducerMemory, P: Produced> Producer<M, P> {
 
     /// Returns the produced position. In a child of `fork` this is the position that
     /// the owner of the ring stored last.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let producer = ring.producer()?;
+    /// producer.reserve(5)?.submit();
+    /// assert_eq!(producer.position().get(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> Position {
         // Another thread of the parent may have had the lock at the fork.

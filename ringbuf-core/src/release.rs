@@ -79,6 +79,19 @@ impl<M: ConsumerMemory> Consumer<M> {
 
     /// Gives back everything now, and from now on all space at the end of each
     /// batch. This is the default.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// consumer.hold_back(1024);
+    /// consumer.release_at_once();
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// consumer.drain(|_| ())?;
+    /// assert_eq!(consumer.unpublished(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn release_at_once(&mut self) {
         self.hold = Hold::default();
         self.publish();

@@ -37,6 +37,12 @@ pub struct MapOptions<'fd> {
 impl<'fd> MapOptions<'fd> {
     /// A map of `bytes` named `ringbuf`. The size must be a power of two and a
     /// multiple of the page size; [`Capacity::at_least`] rounds up.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// let ring = MapOptions::new(1 << 20).create()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(bytes: u64) -> Self {
         Self { bytes, name: "ringbuf".to_owned(), numa_node: None, flags: 0, token: None }
@@ -44,6 +50,13 @@ impl<'fd> MapOptions<'fd> {
 
     /// The name: ASCII letters, digits, `_` and `.`. The kernel keeps the first 15 bytes.
     /// If these match the longer name in a BPF object, libbpf keeps the longer name.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// let ring = MapOptions::new(1 << 20).name("events").create()?;
+    /// assert_eq!(ring.name(), "events");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
@@ -51,6 +64,12 @@ impl<'fd> MapOptions<'fd> {
 
     /// The NUMA node whose memory the ring takes (`BPF_F_NUMA_NODE`). [`u32::MAX`] means
     /// any node, as in the kernel.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// let ring = MapOptions::new(1 << 20).numa_node(1).create()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn numa_node(self, node: u32) -> Self {
         Self { numa_node: Some(node), ..self }
@@ -60,6 +79,13 @@ impl<'fd> MapOptions<'fd> {
     /// kernels to come. Up to Linux 7.3 rings take `BPF_F_NUMA_NODE`, which
     /// [`numa_node`](Self::numa_node) sets, and from 6.19 on `BPF_F_RB_OVERWRITE`, which
     /// [`create_overwriting`](Self::create_overwriting) sets.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// let flag_of_a_later_kernel = 1 << 30;
+    /// let ring = MapOptions::new(1 << 20).flags(flag_of_a_later_kernel).create()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn flags(self, flags: u32) -> Self {
         Self { flags, ..self }
@@ -67,12 +93,28 @@ impl<'fd> MapOptions<'fd> {
 
     /// A BPF token (`BPF_TOKEN_CREATE`, Linux 6.9): its privilege instead of this
     /// process's.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// use std::os::fd::AsFd;
+    ///
+    /// # fn token_of_a_container() -> std::os::fd::OwnedFd { unimplemented!() }
+    /// let token = token_of_a_container();
+    /// let ring = MapOptions::new(1 << 20).token(token.as_fd()).create()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn token(self, token: BorrowedFd<'fd>) -> Self {
         Self { token: Some(token), ..self }
     }
 
     /// Creates a ring buffer map and opens it.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// let ring = MapOptions::new(1 << 20).name("events").create()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`OpenError::Capacity`], [`OpenError::MapName`], [`OpenError::Privilege`],
@@ -100,6 +142,12 @@ impl<'fd> MapOptions<'fd> {
     }
 
     /// Creates a user ring buffer map and opens it.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::MapOptions;
+    /// let ring = MapOptions::new(1 << 16).name("commands").create_user()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The same as for [`create`](Self::create); user rings need Linux 6.1.

@@ -60,6 +60,15 @@ impl RingBuf {
     /// Opens the ring behind a map's file descriptor, from any loader. The
     /// descriptor is duplicated, so the caller may close its own.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// # fn map_of_a_loader() -> std::os::fd::OwnedFd { unimplemented!() }
+    /// let map = map_of_a_loader(); // aya: `map.fd()`; libbpf-rs: `&skel.maps.events`
+    /// let mut ring = RingBuf::open(&map)?;
+    /// ring.drain(|record| println!("{} bytes", record.len()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the map or the descriptor.
     pub fn open(fd: impl AsFd) -> Result<Self, OpenError> {
@@ -83,6 +92,13 @@ impl RingBuf {
     /// Opens the ring with this map id, as `bpftool map list` shows it. Needs
     /// `CAP_SYS_ADMIN`.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let ring = RingBuf::from_id(57)?;
+    /// println!("{}", ring.name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchId`].
     pub fn from_id(id: u32) -> Result<Self, OpenError> {
@@ -90,6 +106,13 @@ impl RingBuf {
     }
 
     /// Opens the ring that is pinned at `path` in bpffs.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let mut ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// ring.drain(|record| println!("{} bytes", record.len()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchPin`], [`OpenError::PinPath`] and
@@ -103,6 +126,15 @@ impl RingBuf {
     /// named `ringbuf`. To choose the name and more, use
     /// [`MapOptions`](crate::MapOptions), above all for a map that a loader finds by
     /// its name (`bpf_map__reuse_fd`).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// use std::os::fd::AsFd;
+    ///
+    /// let ring = RingBuf::create(256 * 1024)?;
+    /// let map = ring.as_fd(); // for your loader, to reuse it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The same as for [`MapOptions::create`](crate::MapOptions::create).
@@ -127,6 +159,12 @@ impl RingBuf {
     }
 
     /// The same ring with this policy of waiting: see [`Consumer::set_policy`].
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, WaitPolicy};
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?.with_policy(WaitPolicy::low_cost());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_policy(mut self, policy: WaitPolicy) -> Self {
         self.consumer.set_policy(policy);
@@ -175,6 +213,15 @@ impl RingBuf {
     ///
     /// Costs three loads. Ask now and then, or when nothing has arrived for long. Only
     /// a second look, after another record, can confirm it.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// if let Some(exhausted) = ring.exhausted() {
+    ///     eprintln!("{exhausted}"); // make a new ring
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn exhausted(&self) -> Option<Exhausted> {
         let memory = self.consumer.memory();
@@ -187,12 +234,26 @@ impl RingBuf {
     }
 
     /// Size of the data area (`max_entries` of the map).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// println!("{} of {} bytes", ring.lag()?, ring.capacity().bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.consumer.memory().capacity()
     }
 
     /// Width of the positions: the kernel's `unsigned long`.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// println!("{:?}", ring.width());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn width(&self) -> Width {
         self.consumer.memory().width()
@@ -200,12 +261,37 @@ impl RingBuf {
 
     /// The consumer itself, for code that reads real and simulated rings alike.
     /// `&mut ring` derefs to the same.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// use ringbuf_kernel::{Backend, Consumer, Corrupt};
+    ///
+    /// /// Reads a real ring, and in its test a simulated one.
+    /// fn count(ring: &mut Consumer<impl Backend>) -> Result<u64, Corrupt> {
+    ///     ring.drain(|_| ())?;
+    ///     Ok(ring.counts().delivered)
+    /// }
+    /// let mut ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// println!("{}", count(ring.consumer_mut())?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn consumer_mut(&mut self) -> &mut Consumer<Mapping> {
         &mut self.consumer
     }
 
     /// A waker: ends a wait of this ring from another thread or a signal handler. Ask
     /// again after [`take_over`](Self::take_over).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, Wakeup};
+    /// let mut ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// let waker = ring.waker()?;
+    /// std::thread::spawn(move || waker.wake()); // a thread that waits for signals, say
+    /// while ring.wait(None)? != Wakeup::Woken {
+    ///     ring.drain(|record| println!("{} bytes", record.len()))?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`WaitError`] if no file descriptor is left.
@@ -214,12 +300,26 @@ impl RingBuf {
     }
 
     /// The id of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// println!("bpftool map show id {}", ring.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u32 {
         self.consumer.memory().id()
     }
 
     /// The name of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::RingBuf;
+    /// let ring = RingBuf::from_pin("/sys/fs/bpf/events")?;
+    /// println!("{}", ring.name()); // at most 15 bytes
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.consumer.memory().name()

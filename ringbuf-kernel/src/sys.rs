@@ -250,6 +250,12 @@ pub(crate) enum NotReadable {
 
 /// Bytes of a page on this machine, found at run time: 4, 16 and 64 KiB all
 /// exist. It is the size of the smallest ring, and every ring is a multiple.
+///
+/// ```no_run
+/// # use ringbuf_kernel::page_size;
+/// assert!(page_size().is_power_of_two());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn page_size() -> usize {
     // SAFETY: asks for a constant of the system.

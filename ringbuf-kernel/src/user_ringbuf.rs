@@ -72,6 +72,14 @@ impl UserRingBuf {
     /// Opens the user ring behind a map's file descriptor, from any loader. The
     /// descriptor is duplicated, so the caller may close its own.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// # fn map_of_a_loader() -> std::os::fd::OwnedFd { unimplemented!() }
+    /// let ring = UserRingBuf::open(map_of_a_loader())?;
+    /// ring.reserve(8)?.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError`] says what is wrong with the map or the descriptor.
     pub fn open(fd: impl AsFd) -> Result<Self, OpenError> {
@@ -96,6 +104,13 @@ impl UserRingBuf {
     /// Opens the user ring with this map id, as `bpftool map list` shows it. Needs
     /// `CAP_SYS_ADMIN`.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_id(58)?;
+    /// println!("{}", ring.name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchId`].
     pub fn from_id(id: u32) -> Result<Self, OpenError> {
@@ -103,6 +118,13 @@ impl UserRingBuf {
     }
 
     /// Opens the user ring that is pinned at `path` in bpffs.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// ring.submit_all(&[b"hello"])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::NoSuchPin`], [`OpenError::PinPath`] and
@@ -116,6 +138,15 @@ impl UserRingBuf {
     /// named `ringbuf`. To choose the name and more, use
     /// [`MapOptions`](crate::MapOptions), above all for a map that a loader finds by
     /// its name (`bpf_map__reuse_fd`).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// use std::os::fd::AsFd;
+    ///
+    /// let ring = UserRingBuf::create(64 * 1024)?;
+    /// let map = ring.as_fd(); // for your loader, to reuse it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The same as for [`MapOptions::create_user`](crate::MapOptions::create_user).
@@ -190,6 +221,18 @@ impl UserRingBuf {
     /// As [`reserve_within`](Producer::reserve_within), with a point in time. One
     /// deadline serves for several reservations.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// let deadline = Instant::now() + Duration::from_secs(1);
+    /// for _ in 0..10 {
+    ///     ring.reserve_until(8, deadline)?.submit(); // a second for all ten
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ReserveWaitError`].
     pub fn reserve_until(
@@ -202,6 +245,15 @@ impl UserRingBuf {
 
     /// Whether the ring is dead. On a 32-bit kernel a user ring dies after 2^32 bytes:
     /// no drain finds a later sample. Always `None` on a 64-bit kernel.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// if let Some(exhausted) = ring.exhausted() {
+    ///     eprintln!("{exhausted}"); // make a new ring
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exhausted(&self) -> Option<Exhausted> {
         let memory = self.producer.memory();
         exhausted::user_ring(
@@ -212,24 +264,58 @@ impl UserRingBuf {
     }
 
     /// Size of the data area (`max_entries` of the map).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// println!("{} of {} bytes", ring.lag(), ring.capacity().bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn capacity(&self) -> Capacity {
         self.producer.memory().capacity()
     }
 
     /// The producer itself, for code that writes real and simulated rings alike.
     /// `&ring` derefs to the same.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// use ringbuf_kernel::{Producer, ReserveError, UserMapping};
+    ///
+    /// fn hello(ring: &Producer<UserMapping>) -> Result<(), ReserveError> {
+    ///     ring.submit_all(&[b"hello"]).map(|_| ())
+    /// }
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// hello(ring.producer())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn producer(&self) -> &Producer<UserMapping> {
         &self.producer
     }
 
     /// The producer itself, to call [`discard_open`](Producer::discard_open).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let mut ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// println!("{} discarded", ring.producer_mut().discard_open()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn producer_mut(&mut self) -> &mut Producer<UserMapping> {
         &mut self.producer
     }
 
     /// A waker: ends a wait of this ring from another thread or a signal handler. Ask
     /// again after [`take_over`](Self::take_over).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// let waker = ring.waker()?;
+    /// std::thread::spawn(move || waker.wake()); // ends a wait for space
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`WaitError`] if no file descriptor is left.
@@ -238,11 +324,25 @@ impl UserRingBuf {
     }
 
     /// The id of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// println!("bpftool map show id {}", ring.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn id(&self) -> u32 {
         self.producer.memory().id()
     }
 
     /// The name of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::UserRingBuf;
+    /// let ring = UserRingBuf::from_pin("/sys/fs/bpf/commands")?;
+    /// println!("{}", ring.name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> &str {
         self.producer.memory().name()
     }

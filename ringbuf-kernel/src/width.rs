@@ -17,6 +17,12 @@ use crate::{OpenError, sys};
 /// and sets the high word of its consumer position. Only a kernel with 64-bit positions
 /// then reports the ring as readable. It does this once.
 ///
+/// ```no_run
+/// # use ringbuf_kernel::kernel_width;
+/// println!("{:?}", kernel_width()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// In a 32-bit process: those of [`RingBuf::create`](crate::RingBuf::create).
 pub fn kernel_width() -> Result<Width, OpenError> {

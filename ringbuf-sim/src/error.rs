@@ -6,6 +6,13 @@ use std::io;
 use ringbuf_core::{CapacityError, Corrupt};
 
 /// Why a simulated ring could not be created or taken.
+///
+/// ```
+/// use ringbuf_sim::{SimError, SimRing};
+///
+/// let refused = SimRing::new(1000).unwrap_err();
+/// assert!(matches!(refused, SimError::Capacity(_)), "{refused}");
+/// ```
 #[non_exhaustive]
 pub enum SimError {
     /// The size is not possible for a ring buffer map.

@@ -118,12 +118,25 @@ pub struct Faults {
 
 impl Faults {
     /// Creates a set without faults.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Fault, Faults};
+    ///
+    /// assert_eq!(Faults::new(17).odds(Fault::Full), 0);
+    /// ```
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { seed, one_in: [0; Fault::ALL.len()] }
     }
 
     /// Returns the same with this fault, once in `chances`: 1 means each time, 0 never.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Fault, Faults};
+    ///
+    /// let often = Faults::new(17).one_in(Fault::Full, 4);
+    /// assert_eq!(often.odds(Fault::Full), 4);
+    /// ```
     #[must_use]
     pub const fn one_in(mut self, fault: Fault, chances: u32) -> Self {
         self.one_in[fault.index()] = chances;
@@ -201,6 +214,16 @@ pub struct FaultCounts([u64; Fault::ALL.len()]);
 
 impl FaultCounts {
     /// Returns how often this fault has happened.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Fault, Faults, Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.inject(Faults::new(1).one_in(Fault::Full, 1));
+    /// let _ = ring.producer().output(b"one", Flags::ADAPTIVE);
+    /// assert_eq!(ring.faulted().of(Fault::Full), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn of(&self, fault: Fault) -> u64 {
         self.0[fault.index()]

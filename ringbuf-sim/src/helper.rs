@@ -5,6 +5,17 @@ use std::fmt;
 use crate::LockError;
 
 /// Wakeup flags of a commit, with the kernel's values.
+///
+/// ```
+/// use ringbuf_sim::{Flags, SimRing};
+///
+/// let ring = SimRing::new(4096)?;
+/// ring.producer().output(b"silent", Flags::NO_WAKEUP)?;
+/// assert_eq!(ring.notifications(), 0);
+/// ring.producer().output(b"loud", Flags::FORCE_WAKEUP)?;
+/// assert_eq!(ring.notifications(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub u64);
 
@@ -40,6 +51,14 @@ impl Query {
 }
 
 /// Why a reservation was refused.
+///
+/// ```
+/// use ringbuf_sim::{Refused, SimRing};
+///
+/// let ring = SimRing::new(4096)?;
+/// assert_eq!(ring.producer().reserve(5000).unwrap_err(), Refused::TooLarge);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
@@ -88,6 +107,15 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// Why [`KernelRing::output`](crate::KernelRing::output) failed.
+///
+/// ```
+/// use ringbuf_sim::{Flags, SimRing};
+///
+/// let ring = SimRing::new(4096)?;
+/// let refused = ring.producer().output(&[0; 5000], Flags::ADAPTIVE).unwrap_err();
+/// assert_eq!(refused.errno(), -11); // EAGAIN, as the helper says
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutputError {

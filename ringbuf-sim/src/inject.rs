@@ -80,6 +80,16 @@ impl SimRing {
     }
 
     /// Returns how often each fault has happened.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Fault, Faults, Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.inject(Faults::new(1).one_in(Fault::Full, 1));
+    /// assert!(ring.producer().output(b"one", Flags::ADAPTIVE).is_err());
+    /// println!("{}", ring.faulted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn faulted(&self) -> FaultCounts {
         self.threads().faults.counts()
@@ -107,6 +117,14 @@ impl SimRing {
 
     /// Delivers a notification that is [late](crate::Fault::LateNotification). Returns false
     /// if there is none.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// assert!(!ring.deliver()); // none is late
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "a test may not care whether one was late")]
     pub fn deliver(&self) -> bool {
         self.threads().deliver()
@@ -114,6 +132,16 @@ impl SimRing {
 
     /// Writes into the pages what no kernel writes there, until the next store of that word.
     /// Returns false if a ring on threads cannot have it.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Forged, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let mut consumer = ring.consumer()?;
+    /// assert!(ring.forge(Forged::ProducerMisaligned));
+    /// assert!(consumer.drain(|_| ()).is_err()); // corrupt
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "all but one can be written")]
     pub fn forge(&self, forged: Forged) -> bool {
         let (memory, capacity) = (self.producer_memory(), self.capacity().bytes());

@@ -149,6 +149,13 @@ impl Profile {
     ///
     /// The release with the repair is known only for 6.12 and 6.1. All releases
     /// from 7.0 on count as repaired. On 64-bit kernels this makes no difference.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Lock, Profile};
+    ///
+    /// assert_eq!(Profile::of_release(6, 14, 0).lock, Lock::Spin);
+    /// assert_eq!(Profile::of_release(6, 15, 0).lock, Lock::Resilient);
+    /// ```
     #[must_use]
     pub const fn of_release(major: u32, minor: u32, patch: u32) -> Self {
         let (fixed, repaired) = match (major, minor) {
@@ -192,18 +199,40 @@ impl Profile {
     }
 
     /// Returns the same profile with this width.
+    ///
+    /// ```
+    /// use ringbuf_sim::Profile;
+    ///
+    /// use ringbuf_core::Width;
+    ///
+    /// assert_eq!(Profile::NEWEST.width(Width::Bits32).width, Width::Bits32);
+    /// ```
     #[must_use]
     pub const fn width(self, width: Width) -> Self {
         Self { width, ..self }
     }
 
     /// Returns the same profile with pages of `bytes`.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Profile, SimRing};
+    ///
+    /// let ring = SimRing::with_profile(64 << 10, Profile::NEWEST.page_size(64 << 10))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn page_size(self, bytes: u64) -> Self {
         Self { page_size: Some(bytes), ..self }
     }
 
     /// Returns the same profile with this byte order.
+    ///
+    /// ```
+    /// use ringbuf_sim::{ByteOrder, Profile, SimRing};
+    ///
+    /// let ring = SimRing::with_profile(4096, Profile::NEWEST.byte_order(ByteOrder::Big))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn byte_order(self, byte_order: ByteOrder) -> Self {
         Self { byte_order, ..self }

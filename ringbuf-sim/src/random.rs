@@ -14,12 +14,25 @@ pub struct Random(u64);
 
 impl Random {
     /// Creates the source of the numbers of this seed.
+    ///
+    /// ```
+    /// use ringbuf_sim::Random;
+    ///
+    /// let mut random = Random::new(17);
+    /// assert_ne!(random.next_number(), random.next_number());
+    /// ```
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Returns the next number (splitmix64: even two close seeds give different numbers).
+    ///
+    /// ```
+    /// use ringbuf_sim::Random;
+    ///
+    /// println!("{:#x}", Random::new(17).next_number());
+    /// ```
     #[inline]
     pub fn next_number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -29,6 +42,12 @@ impl Random {
     }
 
     /// Returns a number below `end`, which is at most 2^32.
+    ///
+    /// ```
+    /// use ringbuf_sim::Random;
+    ///
+    /// assert!(Random::new(17).below(6) < 6); // a die
+    /// ```
     #[inline]
     pub fn below(&mut self, end: u64) -> u64 {
         ((self.next_number() >> 32) * end) >> 32

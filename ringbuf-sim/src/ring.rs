@@ -14,8 +14,8 @@ use ringbuf_core::{
 use crate::kernel::Mode;
 use crate::mirror::{ConsumerSide, InspectorSide, Mirror, PagesNow, ProducerSide, UserSpace};
 use crate::{
-    Context, DynptrError, Fault, Flags, KernelMemory, KernelReservation, KernelRing, OutputError,
-    PendingPos, Positions, Profile, Refused, SimError, SimWaker, Threads,
+    Context, Fault, KernelMemory, KernelProducer, KernelRing, PendingPos, Positions, Profile,
+    SimError, SimWaker, Threads,
 };
 
 /// A simulated ring buffer map. Clones share the ring. It works in one process
@@ -44,6 +44,15 @@ impl SimRing {
     /// Creates an empty ring of `bytes`, a power of two and a multiple of the page
     /// size.
     ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.consumer()?.drain(|record| assert_eq!(&record[..], b"one"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SimError::Capacity`] if no map can have this size;
     /// [`SimError::Io`] if memory or file descriptors run out.
@@ -52,6 +61,14 @@ impl SimRing {
     }
 
     /// Creates an empty ring of `bytes`, as on another kernel or machine.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Profile, SimRing};
+    ///
+    /// let old = SimRing::with_profile(4096, Profile::of_release(5, 10, 100))?;
+    /// assert_eq!(old.capacity().bytes(), 4096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`new`](Self::new), with the page size of that machine;
@@ -64,6 +81,21 @@ impl SimRing {
     /// wrap. `start` is rounded down to a multiple of 8, and to the width of the
     /// profile. A [`Width`](ringbuf_core::Width) alone means the newest kernel of
     /// this width.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// use ringbuf_core::Width;
+    ///
+    /// let ring = SimRing::started_at(4096, Width::Bits32, (1 << 32) - 16)?; // wraps soon
+    /// for _ in 0..3 {
+    ///     ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// }
+    /// let mut count = 0;
+    /// ring.consumer()?.drain(|_| count += 1)?;
+    /// assert_eq!(count, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`with_profile`](Self::with_profile).
@@ -114,6 +146,20 @@ impl SimRing {
 
     /// Returns a producer of this ring, which acts like a BPF program. A ring can
     /// have any number of producers, on any thread.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..2 {
+    ///         let program = ring.producer();
+    ///         scope.spawn(move || program.output(b"one", Flags::ADAPTIVE));
+    ///     }
+    /// });
+    /// assert_eq!(ring.consumer()?.lag()?, 32);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn producer(&self) -> KernelProducer {
         KernelProducer { ring: self.clone(), context: Context::Task }
@@ -121,6 +167,19 @@ impl SimRing {
 
     /// Returns the consumer of this ring. You may drop it and call this again: the
     /// stored consumer position stays.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// {
+    ///     let mut consumer = ring.consumer()?;
+    ///     assert!(ring.consumer().is_err()); // one at a time
+    ///     consumer.drain(|record| println!("{} bytes", record.len()))?;
+    /// }
+    /// let another = ring.consumer()?; // goes on where the last one stopped
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`SimError::SecondConsumer`] while another consumer lives;
@@ -178,6 +237,13 @@ impl SimRing {
     }
 
     /// Returns the size of the data area.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// assert_eq!(SimRing::new(4096)?.capacity().bytes(), 4096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.shared.mirror.capacity()
@@ -185,12 +251,34 @@ impl SimRing {
 
     /// Returns a waker, which ends a wait of this ring from another thread. In virtual
     /// time use [`VirtualTime::wake`](crate::VirtualTime::wake) instead.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// use ringbuf_core::Wakeup;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// let waker = ring.waker();
+    /// std::thread::spawn(move || waker.wake());
+    /// assert_eq!(ring.consumer()?.wait(None)?, Wakeup::Woken);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn waker(&self) -> SimWaker {
         self.shared.kernel.host().event.waker()
     }
 
     /// Returns the number of notifications by producers so far.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(ring.notifications(), 1); // only the first found the consumer caught up
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn notifications(&self) -> u64 {
         self.shared.kernel.host().event.notifications()
@@ -198,6 +286,16 @@ impl SimRing {
 
     /// Returns everything that user space sees of the ring now. Concurrent writes
     /// of producers may or may not be included, word by word.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimRing};
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// let pages = ring.pages();
+    /// assert_eq!((pages.consumer, pages.producer), (0, 16));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()
@@ -238,57 +336,6 @@ impl AsFd for SimRing {
 impl AsRawFd for SimRing {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
-    }
-}
-
-/// A producer that acts like a BPF program, on any thread.
-#[derive(Clone, Debug)]
-pub struct KernelProducer {
-    pub(crate) ring: SimRing,
-    pub(crate) context: Context,
-}
-
-impl KernelProducer {
-    /// `bpf_ringbuf_reserve`: reserves `len` bytes.
-    ///
-    /// The record is busy while you keep the reservation. Keep it to play a program that
-    /// stands still ([`Consumer::busy_head`] then reports it), or until a
-    /// [timed event](crate::VirtualTime::at). Dropping it discards the record. Forget it
-    /// (`mem::forget`) to play one that never goes on.
-    ///
-    /// # Errors
-    /// [`Refused`]. A BPF program gets NULL for every reason.
-    pub fn reserve(
-        &self,
-        len: u64,
-    ) -> Result<KernelReservation<'_, SimKernelMemory, Threads>, Refused> {
-        self.ring.shared.kernel.reserve_in(self.context, len)
-    }
-
-    /// `bpf_ringbuf_reserve_dynptr`.
-    ///
-    /// # Errors
-    /// [`DynptrError`], with the errno that the helper returns.
-    pub fn reserve_dynptr(
-        &self,
-        len: u32,
-        flags: u64,
-    ) -> Result<KernelReservation<'_, SimKernelMemory, Threads>, DynptrError> {
-        self.ring.shared.kernel.reserve_dynptr_in(self.context, len, flags)
-    }
-
-    /// `bpf_ringbuf_output`: reserve, copy, commit.
-    ///
-    /// # Errors
-    /// [`OutputError`], with the errno that the helper returns.
-    pub fn output(&self, data: &[u8], flags: Flags) -> Result<(), OutputError> {
-        self.ring.shared.kernel.output_in(self.context, data, flags)
-    }
-
-    /// `bpf_ringbuf_query`; see [`Query`](crate::Query) for the kinds.
-    #[must_use]
-    pub fn query(&self, kind: u64) -> u64 {
-        self.ring.shared.kernel.query(kind)
     }
 }
 

@@ -58,6 +58,14 @@ impl SimUserRing {
     /// Creates an empty ring of `bytes`, a power of two and a multiple of the page
     /// size.
     ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// ring.producer()?.reserve(8)?.submit();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SimError::Capacity`] if no map can have this size;
     /// [`SimError::Io`] if memory or file descriptors run out.
@@ -68,6 +76,12 @@ impl SimUserRing {
     /// Creates an empty ring of `bytes`, as on another machine. On a 32-bit kernel,
     /// drains find nothing after 2^32 bytes, as on the real one. User rings have no
     /// pending position, so the profile's is ignored.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Profile, SimUserRing};
+    ///
+    /// assert!(SimUserRing::with_profile(4096, Profile::of_release(6, 0, 0)).is_err()); // since 6.1
+    /// ```
     ///
     /// # Errors
     /// As for [`new`](Self::new), with the page size of that machine;
@@ -112,6 +126,16 @@ impl SimUserRing {
     /// Returns the producer of this ring. You may drop it and call this again: the
     /// stored producer position stays.
     ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.producer()?;
+    /// assert!(ring.producer().is_err()); // one at a time
+    /// producer.submit_all(&[b"hello"])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`SimError::SecondProducer`] while another producer lives;
     /// [`SimError::LeftOpen`] if an earlier one left reservations open, see
@@ -153,6 +177,16 @@ impl SimUserRing {
     /// Returns the producer of this ring, for many threads. See
     /// [`SharedSimUserRing`].
     ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.shared_producer()?;
+    /// let other = producer.clone();
+    /// std::thread::spawn(move || other.submit_all(&[b"from another thread"])).join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`producer`](Self::producer).
     pub fn shared_producer(&self) -> Result<SharedSimUserRing, SimError> {
@@ -188,6 +222,21 @@ impl SimUserRing {
     /// `bpf_user_ringbuf_drain`: calls `callback` for each committed sample until
     /// the callback breaks. See [`KernelConsumer::drain`].
     ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimUserRing};
+    ///
+    /// use std::ops::ControlFlow;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// ring.producer()?.submit_all(&[b"one", b"two"])?;
+    /// let drained = ring.drain(Flags::ADAPTIVE, |sample| {
+    ///     println!("{} bytes", sample.len());
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(drained, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`DrainError`], with the errno that the helper returns.
     pub fn drain(
@@ -199,6 +248,18 @@ impl SimUserRing {
     }
 
     /// Returns the consumer position, which drains have reached.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimUserRing};
+    ///
+    /// use std::ops::ControlFlow;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// ring.producer()?.submit_all(&[b"one"])?;
+    /// ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()))?;
+    /// assert_eq!(ring.consumer_pos().get(), 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn consumer_pos(&self) -> Position {
         self.shared.mirror.kernel_memory().load_consumer_pos(Ordering::Acquire)
@@ -206,6 +267,15 @@ impl SimUserRing {
 
     /// Returns everything that user space sees of the ring now. Concurrent writes
     /// may or may not be included, word by word.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// ring.producer()?.submit_all(&[b"one"])?;
+    /// assert_eq!(ring.pages().producer, 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()
@@ -213,6 +283,17 @@ impl SimUserRing {
 
     /// Returns true if poll(2) would report `EPOLLOUT`. Returns false if the ring
     /// is full to the last byte, or its positions are out of range.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// let producer = ring.producer()?;
+    /// assert!(ring.is_writable());
+    /// let all = producer.reserve(4088)?;
+    /// assert!(!ring.is_writable());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_writable(&self) -> bool {
         let memory = self.shared.mirror.kernel_memory();
@@ -224,6 +305,14 @@ impl SimUserRing {
 
     /// Returns a waker, which ends a wait of this ring from another thread. In virtual
     /// time use [`VirtualTime::wake`](crate::VirtualTime::wake) instead.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimUserRing;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// ring.waker().wake(); // ends the next wait for space
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn waker(&self) -> SimWaker {
         self.shared.kernel.host().event.waker()
@@ -234,6 +323,18 @@ impl SimUserRing {
     }
 
     /// Returns the number of notifications by drains so far.
+    ///
+    /// ```
+    /// use ringbuf_sim::{Flags, SimUserRing};
+    ///
+    /// use std::ops::ControlFlow;
+    ///
+    /// let ring = SimUserRing::new(4096)?;
+    /// ring.producer()?.submit_all(&[b"one"])?;
+    /// ring.drain(Flags::ADAPTIVE, |_| ControlFlow::Continue(()))?;
+    /// assert_eq!(ring.notifications(), 1); // a drain that consumed anything
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn notifications(&self) -> u64 {
         self.shared.kernel.host().event.notifications()

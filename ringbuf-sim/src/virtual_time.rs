@@ -126,12 +126,31 @@ pub struct Rests {
 
 impl<'t> VirtualTime<'t> {
     /// Creates a clock at zero, without events.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// assert_eq!(time.now(), Duration::ZERO);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Returns the current time.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.pass(Duration::from_secs(3));
+    /// assert_eq!(time.now().as_secs(), 3);
+    /// ```
     #[must_use]
     pub fn now(&self) -> Duration {
         self.shared.now.get()
@@ -139,6 +158,16 @@ impl<'t> VirtualTime<'t> {
 
     /// Schedules `event` at `time`. If that time is over, the event runs as soon as
     /// time passes. Events of the same time run in the order of these calls.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.at(Duration::from_secs(1), |time| assert_eq!(time.now().as_secs(), 1));
+    /// time.pass(Duration::from_secs(2));
+    /// ```
     pub fn at(&self, time: Duration, event: impl FnOnce(&Self) + 't) {
         let number = self.shared.arranged.get();
         self.shared.arranged.set(number + 1);
@@ -164,11 +193,37 @@ impl<'t> VirtualTime<'t> {
 
     /// Asks the waits to deliver all that is committed now, and then to say
     /// [`Wakeup::Flushed`](ringbuf_core::Wakeup::Flushed), as a waker does.
+    ///
+    /// ```
+    /// use ringbuf_sim::{SimRing, VirtualTime};
+    ///
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    ///
+    /// let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// let mut consumer = ring.consumer_in(&time)?;
+    /// time.at(Duration::from_secs(5), |time| time.flush());
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Flushed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush(&self) {
         self.ask(Wakes::FLUSH);
     }
 
     /// Ends all waits from now on, as a waker does.
+    ///
+    /// ```
+    /// use ringbuf_sim::{SimRing, VirtualTime};
+    ///
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    ///
+    /// let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// let mut consumer = ring.consumer_in(&time)?;
+    /// time.at(Duration::from_secs(5), |time| time.close());
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Closed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(&self) {
         self.ask(Wakes::CLOSE);
     }
@@ -204,6 +259,19 @@ impl<'t> VirtualTime<'t> {
 
     /// Delivers a signal, which ends the current sleep, if there is one. Call it
     /// from an event.
+    ///
+    /// ```
+    /// use ringbuf_sim::{SimRing, VirtualTime};
+    ///
+    /// use std::time::Duration;
+    /// use ringbuf_core::Wakeup;
+    ///
+    /// let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// let mut consumer = ring.consumer_in(&time)?;
+    /// time.at(Duration::from_secs(5), |time| time.signal());
+    /// assert_eq!(consumer.wait(None)?, Wakeup::Interrupted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn signal(&self) {
         self.shared.signals.set(self.shared.signals.get() + 1);
     }
@@ -211,28 +279,74 @@ impl<'t> VirtualTime<'t> {
     /// Sets the time that each reading of the clock takes. The default is 1 us,
     /// about the time between two readings of a spinning reader. It must not be
     /// zero for a reader that spins.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.tick(Duration::from_nanos(30)); // a fast clock
+    /// ```
     pub fn tick(&self, time: Duration) {
         self.shared.tick.set(time);
     }
 
     /// Sets the lateness of timers. The default is zero.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.lateness(Duration::from_micros(55)); // the timer slack of an ordinary thread
+    /// ```
     pub fn lateness(&self, time: Duration) {
         self.shared.lateness.set(time);
     }
 
     /// Sets the time from a notification until a blocked reader runs. The default
     /// is zero.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.wakeup(Duration::from_micros(8));
+    /// ```
     pub fn wakeup(&self, time: Duration) {
         self.shared.wakeup.set(time);
     }
 
     /// Sets the time after which the test panics. The default is one day. It also
     /// panics if a reader looks a million times while no time passes.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.end(Duration::from_secs(60)); // a reader that hangs fails here
+    /// ```
     pub fn end(&self, time: Duration) {
         self.shared.end.set(time);
     }
 
     /// Lets time pass, and runs the events that fall into it.
+    ///
+    /// ```
+    /// use ringbuf_sim::VirtualTime;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let time = VirtualTime::new();
+    /// time.pass(Duration::from_millis(5));
+    /// assert_eq!(time.now().as_millis(), 5);
+    /// ```
     ///
     /// # Panics
     /// If the time goes beyond the [end](Self::end).

@@ -48,6 +48,17 @@ impl SimWaker {
     }
 
     /// Ends the wait that is under way, or else the next one.
+    ///
+    /// ```
+    /// use ringbuf_sim::SimRing;
+    ///
+    /// use ringbuf_core::Wakeup;
+    ///
+    /// let ring = SimRing::new(4096)?;
+    /// ring.waker().wake();
+    /// assert_eq!(ring.consumer()?.wait(None)?, Wakeup::Woken);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wake(&self) {
         self.shared.raise(Wakes::WAKE);
     }

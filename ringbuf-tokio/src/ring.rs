@@ -403,6 +403,17 @@ impl<T> AsyncRing<RingSet<T>> {
     /// Reads each ring that has records once, in turns: see [`RingSet::drain`]. It does not
     /// wait.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # use ringbuf_tokio::AsyncRing;
+    /// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut rings = AsyncRing::new(RingSet::<&str>::new(WaitPolicy::balanced())?)?;
+    /// rings.ready().await?;
+    /// rings.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// One ring is corrupt. It gets no more turns; call this again for the others.
     #[inline(always)]

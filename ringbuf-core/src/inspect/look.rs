@@ -91,6 +91,16 @@ impl Look {
     ///
     /// Do not ask a ring in overwrite mode: its consumer may be any number of bytes behind.
     ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let inspector = ring.inspector();
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(inspector.look().fill()?, 16); // header and rounding included
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Corrupt`] if no owner leaves such positions. A later look may be good again.
     pub fn fill(&self) -> Result<u64, Corrupt> {
@@ -114,6 +124,15 @@ impl Look {
     ///
     /// Returns `None` if it is not known: the word is 0 on earlier kernels and before the
     /// first records, and it is no position of a user ring.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let inspector = ring.inspector();
+    /// assert_eq!(inspector.look().pending(), None); // before the first record
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pending(&self) -> Option<Position> {
         let pending = self.pending_word;
@@ -185,6 +204,16 @@ impl<M: InspectMemory> Inspector<M> {
     /// producer position. If it has moved between, they may not belong together. Then it
     /// looks again, up to 16 times; the last look is returned as it is.
     ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let inspector = ring.inspector();
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// assert_eq!(inspector.look().fill()?, 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Ordering
     /// The consumer position comes first, with Acquire, so the producer position is not
     /// older. Without it, an empty ring may look as if its consumer had overtaken its
@@ -218,6 +247,18 @@ impl<M: InspectMemory> Inspector<M> {
     ///
     /// A busy head is normal for some microseconds. If two looks with time between them
     /// find it busy at the same position, it was busy all the time: it is stuck.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let inspector = ring.inspector();
+    /// let program = ring.producer();
+    /// let open = program.reserve(8)?;
+    /// assert!(matches!(inspector.head()?, Head::Busy(_)));
+    /// open.discard(Flags::ADAPTIVE);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Corrupt`] as for [`Look::fill`], and if the record is longer than what is produced.

@@ -160,12 +160,32 @@ impl<M: ProducerMemory, P: Produced> SubmitBatch<'_, M, P> {
     }
 
     /// Returns the number of samples so far.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let mut producer = ring.producer()?;
+    /// let mut batch = producer.batch();
+    /// batch.push(3)?;
+    /// assert_eq!(batch.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
         self.samples
     }
 
     /// Returns true if there is no sample.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let mut producer = ring.producer()?;
+    /// assert!(producer.batch().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples == 0
@@ -188,6 +208,17 @@ impl<M: ProducerMemory, P: Produced> SubmitBatch<'_, M, P> {
     /// Publishes all samples by one store, and returns their number. The next drain
     /// delivers them in the order of the pushes. In a child of `fork` it publishes
     /// nothing and returns 0.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimUserRing};
+    /// # let ring = SimUserRing::new(4096)?;
+    /// # let mut producer = ring.producer()?;
+    /// let mut batch = producer.batch();
+    /// batch.push(3)?.copy_from_slice(b"one");
+    /// assert_eq!(batch.submit(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Ordering
     /// The producer position is stored with Release. It pairs with the acquire load in

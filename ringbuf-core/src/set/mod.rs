@@ -135,11 +135,31 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     ///
     /// With a limit of time, a record that notifies waits no longer than this limit times
     /// the number of active rings, plus the longest nap.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// set.set_budget(Budget::unlimited().records(100));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_budget(&mut self, budget: Budget) {
         self.tally.budget = budget;
     }
 
     /// Adds a ring. From now on the set's policy holds for it.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// let token = set.insert(ring.consumer()?, "exec")?;
+    /// assert_eq!(set.get(token).map(|(_, tag)| *tag), Some("exec"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Refused`] returns the ring: the system refused to watch it, or there is no room.
@@ -171,6 +191,17 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 
     /// Removes a ring, or returns `None` if the set has no ring of this token. The ring
     /// keeps the set's policy.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// let token = set.insert(ring.consumer()?, "exec")?;
+    /// let (consumer, tag) = set.remove(token).expect("it is there");
+    /// assert!(set.remove(token).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&mut self, token: Token) -> Option<(H::Ring, T)> {
         self.slot(token)?;
         self.circle.leave(self.slots.as_mut(), token.index, State::Idle);
@@ -253,6 +284,16 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
     }
 
     /// Returns the number of rings.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// assert_eq!(set.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.len

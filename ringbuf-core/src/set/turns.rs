@@ -68,6 +68,18 @@ impl<H: SetHost, T, S: Slots<H::Ring, T>> RingSet<H, T, S> {
 
     /// As [`for_each`](Self::for_each), but the callback never breaks.
     ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// set.drain(|name, record| assert_eq!((*name, &record[..]), ("exec", &b"one"[..])))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`for_each`](Self::for_each).
     #[inline(always)]
@@ -234,6 +246,18 @@ pub struct Ready<'s, H: SetHost, T> {
 
 impl<H: SetHost, T> Ready<'_, H, T> {
     /// Returns the token of the ring.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// let token = set.insert(ring.consumer()?, "exec")?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// assert_eq!(set.next_ready().map(|ready| ready.token()), Some(token));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn token(&self) -> Token {
         self.token
@@ -246,6 +270,21 @@ impl<H: SetHost, T> Ready<'_, H, T> {
     }
 
     /// Returns the tag of the ring.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// while let Some(mut ready) = set.next_ready() {
+    ///     assert_eq!(*ready.tag(), "exec");
+    ///     ready.drain(|_, _| ())?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn tag(&mut self) -> &mut T {
         &mut self.member.tag
@@ -274,6 +313,20 @@ impl<H: SetHost, T> Ready<'_, H, T> {
 
     /// As [`for_each`](Self::for_each), but the callback never breaks.
     ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// while let Some(mut ready) = set.next_ready() {
+    ///     ready.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`for_each`](Self::for_each).
     #[inline(always)]
@@ -292,6 +345,20 @@ impl<H: SetHost, T> Ready<'_, H, T> {
     }
 
     /// Begins a [`Batch`]: records that are held at once. The budget does not limit it.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing, VirtualTime};
+    /// # let (ring, time) = (SimRing::new(4096)?, VirtualTime::new());
+    /// # let mut set = time.ring_set(WaitPolicy::balanced());
+    /// set.insert(ring.consumer()?, "exec")?;
+    /// ring.producer().output(b"one", Flags::ADAPTIVE)?;
+    /// set.wait(None)?;
+    /// if let Some(mut ready) = set.next_ready() {
+    ///     assert_eq!(ready.batch().records().count(), 1);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batch(&mut self) -> Batch<'_, H::Memory> {
         self.batched = true;
         self.member.ring.as_mut().batch()

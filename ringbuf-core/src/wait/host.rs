@@ -152,6 +152,16 @@ impl<M: ConsumerMemory> Consumer<M> {
     ///
     /// After this call, drains no longer arm by themselves. [`wait`](Self::wait)
     /// arms. If you block elsewhere, call [`arm`](Self::arm) first.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// consumer.set_policy(WaitPolicy::low_latency());
+    /// assert_eq!(consumer.policy(), Some(&WaitPolicy::low_latency()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_policy(&mut self, policy: WaitPolicy) {
         match policy.portion(self.memory.capacity()) {
             Some(portion) => {
@@ -186,6 +196,15 @@ impl<M: ConsumerMemory> Consumer<M> {
     }
 
     /// Returns the policy, if one is set.
+    ///
+    /// ```
+    /// # use ringbuf_core::*;
+    /// # use ringbuf_sim::{Flags, SimRing};
+    /// # let ring = SimRing::new(4096)?;
+    /// # let mut consumer = ring.consumer()?;
+    /// assert_eq!(consumer.policy(), None); // the ring of a program with a loop of its own
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn policy(&self) -> Option<&WaitPolicy> {
         self.waiting.as_ref().map(WaitState::policy)

@@ -126,6 +126,13 @@ pub fn ring_ids() -> Result<Vec<u32>, OpenError> {
 ///
 /// See [`RingInfo`] for an example.
 ///
+/// ```no_run
+/// # use ringbuf_kernel::rings;
+/// let found = rings()?;
+/// println!("{found:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`OpenError::Privilege`], or [`OpenError::System`].
 pub fn rings() -> Result<Vec<RingInfo>, OpenError> {

@@ -135,30 +135,65 @@ impl Inspector {
     }
 
     /// Returns the id of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Inspector;
+    /// let inspector = Inspector::from_id(57)?;
+    /// println!("{}", inspector.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u32 {
         self.info.id
     }
 
     /// Returns the name of the map, as far as the kernel keeps it (15 bytes).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Inspector;
+    /// let inspector = Inspector::from_id(57)?;
+    /// println!("{}", inspector.name());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         self.info.name()
     }
 
     /// Returns the type of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Inspector;
+    /// let inspector = Inspector::from_id(57)?;
+    /// println!("{:?}", inspector.kind());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> RingKind {
         self.kind
     }
 
     /// Returns true if producers write over unread records (`BPF_F_RB_OVERWRITE`, 6.19).
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Inspector;
+    /// let inspector = Inspector::from_id(57)?;
+    /// assert!(!inspector.is_overwrite());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_overwrite(&self) -> bool {
         self.info.map_flags & sys::F_RB_OVERWRITE != 0
     }
 
     /// Returns the size of the data area.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Inspector;
+    /// let inspector = Inspector::from_id(57)?;
+    /// println!("{} bytes", inspector.capacity().bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         self.capacity

@@ -150,6 +150,18 @@ pub struct RingFinished {
 impl SetFinished {
     /// Returns true if everything was read that had been produced when the call began, and no
     /// ring is corrupt.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// use std::time::Duration;
+    ///
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// let finished = set.finish(Duration::from_millis(100), |_, _| ())?;
+    /// if !finished.is_complete() {
+    ///     eprintln!("{finished}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let complete = |finished: &Finished| finished.is_complete();
@@ -157,6 +169,16 @@ impl SetFinished {
     }
 
     /// Returns the sum of all rings, without corrupt ones.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// use std::time::Duration;
+    ///
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// let finished = set.finish(Duration::from_millis(100), |_, _| ())?;
+    /// println!("{}", finished.total());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn total(&self) -> Finished {
         let sound = self.rings.iter().filter_map(|ring| ring.finished.as_ref().ok());
         sound.fold(Finished::default(), |sum, ring| sum.plus(*ring))

@@ -100,6 +100,13 @@ pub struct RingSet<T> {
 impl<T> RingSet<T> {
     /// Creates an empty set.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`WaitError`] if no file descriptor is left: a set needs three.
     pub fn new(policy: WaitPolicy) -> Result<Self, WaitError> {
@@ -110,6 +117,14 @@ impl<T> RingSet<T> {
 
     /// Adds a ring, and returns the id of its map. From now on the set's policy holds for
     /// it.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// let id = set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The system refuses to watch it, or this is a child of `fork`. Then ring and tag are
@@ -140,6 +155,16 @@ impl<T> RingSet<T> {
     }
 
     /// Returns the ring of this map and its tag.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// # let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// let id = set.insert(RingBuf::from_pin("/sys/fs/bpf/exec")?, "exec")?;
+    /// if let Some((ring, name)) = set.get(id) {
+    ///     println!("{name}: {} bytes unread", ring.lag()?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn get(&self, id: u32) -> Option<(&RingBuf, &T)> {
         self.rings.get(self.token(id)?)
@@ -265,6 +290,14 @@ impl<T> RingSet<T> {
 
     /// As [`for_each`](Self::for_each), but the callback never breaks.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// set.wait(None)?;
+    /// set.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`for_each`](Self::for_each).
     #[inline(always)]
@@ -297,12 +330,33 @@ impl<T> RingSet<T> {
 
     /// Returns a waker, which ends a wait of this set from another thread or a signal
     /// handler.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// let waker = set.waker();
+    /// std::thread::spawn(move || waker.wake());
+    /// set.wait(None)?; // Wakeup::Woken
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.rings.host().waker().clone()
     }
 
     /// Returns a handle, which adds and removes rings from another thread.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingBuf, RingSet, WaitPolicy};
+    /// let mut set = RingSet::new(WaitPolicy::balanced())?;
+    /// let handle = set.handle();
+    /// std::thread::spawn(move || {
+    ///     let ring = RingBuf::from_pin("/sys/fs/bpf/exec").expect("a ring");
+    ///     handle.insert(ring, "exec").expect("room")
+    /// });
+    /// set.wait(None)?; // takes the ring in
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> SetHandle<T> {
         SetHandle { shared: self.shared.clone() }

@@ -26,12 +26,32 @@ pub struct Ready<'s, T> {
 
 impl<T> Ready<'_, T> {
     /// Returns the id of the map.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// set.wait(None)?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     println!("{}", ring.id());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> u32 {
         self.ring.ring().id()
     }
 
     /// Returns the tag of the ring.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// set.wait(None)?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     println!("{}", ring.tag());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tag(&mut self) -> &mut T {
         self.ring.tag()
     }
@@ -63,6 +83,16 @@ impl<T> Ready<'_, T> {
 
     /// As [`for_each`](Self::for_each), but the callback never breaks.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// set.wait(None)?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     ring.drain(|name, record| println!("{name}: {} bytes", record.len()))?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`for_each`](Self::for_each).
     #[inline(always)]
@@ -76,6 +106,16 @@ impl<T> Ready<'_, T> {
 
     /// Begins a batch of this ring. The budget of the set does not limit it. A batch that
     /// is forgotten (`mem::forget`) delivers its records again.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{RingSet, WaitPolicy};
+    /// # let mut set = RingSet::<&str>::new(WaitPolicy::balanced())?;
+    /// set.wait(None)?;
+    /// while let Some(mut ring) = set.next_ready() {
+    ///     println!("{} records", ring.batch().records().count());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batch(&mut self) -> Batch<'_, Mapping> {
         self.ring.batch()
     }

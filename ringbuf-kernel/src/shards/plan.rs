@@ -81,6 +81,13 @@ pub struct PlannedShard {
 
 impl ShardPlan {
     /// Plans the rings of a machine.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{ShardBy, ShardPlan, Topology};
+    /// let plan = ShardPlan::new(&Topology::here()?, ShardBy::Cpu);
+    /// println!("{} rings", plan.shards().len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(topology: &Topology, by: ShardBy) -> Self {
         let groups = match by {
@@ -98,6 +105,15 @@ impl ShardPlan {
     }
 
     /// Returns the rings.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{ShardBy, ShardPlan, Topology};
+    /// let plan = ShardPlan::new(&Topology::here()?, ShardBy::Node);
+    /// for shard in plan.shards() {
+    ///     println!("{:?}", shard.cpus);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn shards(&self) -> &[PlannedShard] {
         &self.shards
@@ -105,6 +121,13 @@ impl ShardPlan {
 
     /// Returns the index of the ring of each CPU, for all [possible](Topology::possible)
     /// ones.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::{ShardBy, ShardPlan, Topology};
+    /// let plan = ShardPlan::new(&Topology::here()?, ShardBy::LastLevelCache);
+    /// println!("{:?}", plan.of_cpu());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn of_cpu(&self) -> &[u32] {
         &self.of_cpu

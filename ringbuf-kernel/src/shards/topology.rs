@@ -53,6 +53,13 @@ pub(super) struct Cpu {
 impl Topology {
     /// Reads the topology of this machine from `/sys/devices/system`.
     ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Topology;
+    /// let machine = Topology::here()?;
+    /// println!("{:?}", machine.online());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`TopologyError`] if sysfs is not mounted there, or says something that no kernel
     /// writes.
@@ -120,12 +127,24 @@ impl Topology {
 
     /// Returns one more than the highest number that a CPU may ever have: what
     /// `bpf_get_smp_processor_id` returns is below it. Numbers may have holes.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Topology;
+    /// println!("{:?}", Topology::here()?.possible());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn possible(&self) -> u32 {
         self.possible
     }
 
     /// Returns the CPUs that are online, ascending.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Topology;
+    /// println!("{:?}", Topology::here()?.online());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn online(&self) -> Vec<u32> {
         let mut online: Vec<_> = self.cpus.iter().map(|cpu| cpu.number).collect();
@@ -134,6 +153,12 @@ impl Topology {
     }
 
     /// Returns the CPUs of each cluster: of one node, with one last-level cache.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Topology;
+    /// println!("{:?}", Topology::here()?.clusters());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn clusters(&self) -> Vec<Vec<u32>> {
         // A cache may be larger than a node (sub-NUMA clustering).
@@ -141,6 +166,12 @@ impl Topology {
     }
 
     /// Returns the CPUs of each memory node, or all of them if there are no nodes.
+    ///
+    /// ```no_run
+    /// # use ringbuf_kernel::Topology;
+    /// println!("{:?}", Topology::here()?.nodes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn nodes(&self) -> Vec<Vec<u32>> {
         grouped(&self.cpus, |cpu| cpu.node)
