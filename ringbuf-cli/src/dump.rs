@@ -2,10 +2,10 @@
 
 pub(crate) mod printer;
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::ops::ControlFlow::{Break, Continue};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -13,6 +13,7 @@ use ringbuf_kernel::{Inspector, Observed, ReadError, Tap, rings};
 
 use crate::cli::{Dump, DumpFormat};
 use crate::list::failure;
+use crate::output::sleep_while_read;
 use crate::typed::{self, BtfFrom, Parsed, Sources, Types};
 use crate::{Failure, tell};
 
@@ -174,11 +175,11 @@ fn follow(
             step => step.map_err(|error| Failure::Running(anyhow!(error)))?,
         };
         let printed = match step {
-            Observed::End | Observed::Busy { .. } => {
-                let printed = dump.flush()?;
-                thread::sleep(BETWEEN);
-                printed
-            }
+            Observed::End | Observed::Busy { .. } => match dump.flush()? {
+                // An idle ring has nothing to write, and so no error of a write.
+                Continue(()) if sleep_while_read(io::stdout(), BETWEEN) => Continue(()),
+                _ => Break(()),
+            },
             step => dump.step(position, &step, types)?,
         };
         if printed.is_break() {

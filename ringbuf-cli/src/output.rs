@@ -11,6 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// After the end was asked for, a reader that takes nothing for so long is given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes in one write. A pipe takes them as a whole.
@@ -114,6 +116,21 @@ impl Write for Output<'_> {
     }
 }
 
+/// Sleeps. Returns false, and at once, if nobody can read the file any more: nobody holds the other
+/// end of a pipe, or a terminal has gone.
+pub(crate) fn sleep_while_read(file: impl AsFd, time: Duration) -> bool {
+    // Such an end is reported whether it is asked for or not.
+    let mut polled = [PollFd::new(&file, PollFlags::empty())];
+    let end = Timespec::try_from(time);
+    match end.ok().and_then(|end| poll(&mut polled, Some(&end)).ok()) {
+        Some(_) => polled.iter().all(|one| one.revents().is_empty()),
+        None => {
+            thread::sleep(time);
+            true
+        }
+    }
+}
+
 /// Prints lines to standard error, and waits for its reader no longer than [`PATIENCE`]. If nobody
 /// reads it, there is nobody to tell.
 pub(crate) fn tell_in_time(text: String) {
@@ -129,6 +146,7 @@ pub(crate) fn tell_in_time(text: String) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Read;
     use std::process::{Child, Command, Stdio};
 
@@ -204,6 +222,16 @@ mod tests {
         let (mut file, taken) = (Refuses(0, Vec::new()), AtomicU64::new(0));
         write(&mut file, b"twelve bytes", &taken).unwrap();
         assert_eq!((&file.1[..], taken.into_inner()), (&b"twelve bytes"[..], 12));
+    }
+
+    #[test]
+    fn the_end_of_a_reader_ends_a_sleep() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(sleep_while_read(&writer, Duration::ZERO));
+        assert!(sleep_while_read(File::open("/dev/null").unwrap(), Duration::ZERO));
+        drop(reader);
+        // watchdog: it would sleep for an hour.
+        assert!(!sleep_while_read(&writer, Duration::from_secs(3600)));
     }
 
     #[test]

@@ -90,6 +90,27 @@ fn following_copies_what_the_reader_reads() {
     assert!(lines.next().is_none() && child.0.wait().expect("ours").success());
 }
 
+/// `ringbuf dump --follow | true`: an idle ring brings no record whose printing would fail.
+#[test]
+fn following_ends_with_the_reader_of_the_output() {
+    let test = "dump::nobody_reads";
+    if !live(test) {
+        return;
+    }
+    let _hangs = watchdog(test);
+    let operations = Operations::load(page_size() as u32).expect("load of vectors.bpf.c");
+    let id = id_of(operations.map());
+    // A `top` that shows no ring prints nothing, either.
+    let nothing = ["top", "--json", "-i", "1h", "-f", "id=0"];
+    for arguments in [&["dump", &*id, "--follow"][..], &nothing] {
+        let Some(mut command) = ringbuf(test, arguments) else { return };
+        let mut child = Running(command.stdout(Stdio::piped()).spawn().expect("it starts"));
+        drop(child.0.stdout.take());
+        let status = child.0.wait().expect("ours");
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+}
+
 /// Dropping kills it: a test that fails leaves nothing behind.
 struct Running(Child);
 

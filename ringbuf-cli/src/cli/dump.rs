@@ -22,7 +22,7 @@ pub(crate) struct Dump {
     /// How to print a record
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: DumpFormat,
-    /// Go on with the records that come, until Ctrl-C
+    /// Go on with the records that come, until Ctrl-C, or until nobody reads the output
     #[arg(long)]
     pub(crate) follow: bool,
     /// The type of the records: `struct event`, `union u`, or a name alone

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -18,6 +17,7 @@ use super::style::Style;
 use crate::Failure;
 use crate::format::to_json;
 use crate::list::failure_of_look;
+use crate::output::sleep_while_read;
 use crate::watch::Row;
 
 /// How long a signal may have to wait.
@@ -69,14 +69,16 @@ pub(super) fn run(arguments: &Top, mut feed: Feed) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns false if it is to end.
+/// Returns false if it is to end: a signal says so, or nobody reads the output.
 fn sleep_until(end: Instant, stop: &AtomicBool) -> bool {
     while !stop.load(Ordering::Relaxed) {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return true;
         }
-        thread::sleep(left.min(NAP));
+        if !sleep_while_read(io::stdout(), left.min(NAP)) {
+            return false;
+        }
     }
     false
 }
