@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Dump, stop: &AtomicBool, mut out: impl Write) -> R
     let arrays = if all.is_empty() { Vec::new() } else { inspector.arrays().unwrap_or_default() };
     let maps: Vec<&str> =
         [inspector.name()].into_iter().chain(arrays.iter().map(String::as_str)).collect();
-    let types = Types::resolve(&all, &maps, arguments.type_name.as_deref());
+    let types = Types::resolve(&all, &maps, &arguments.types);
     let types = types.map_err(Failure::Running)?;
     if arguments.list_types {
         return list_types(&sources, &all, types.as_ref(), &mut out);
@@ -62,12 +62,12 @@ pub(crate) fn run(arguments: &Dump, stop: &AtomicBool, mut out: impl Write) -> R
 
 /// The type information that is wanted. For bytes only, none is read.
 fn sources(arguments: &Dump, inspector: &Inspector) -> anyhow::Result<Sources> {
-    let Dump { format, btf, type_name, list_types, .. } = arguments;
+    let Dump { format, btf, types, list_types, .. } = arguments;
     let bytes = matches!(format, DumpFormat::Hex | DumpFormat::Raw);
-    if bytes && !list_types && btf.is_none() && type_name.is_none() {
+    if bytes && !list_types && btf.is_none() && types.is_empty() {
         return Ok(Sources::default());
     }
-    if *btf == Some(BtfFrom::Vmlinux) && type_name.is_none() && !list_types {
+    if *btf == Some(BtfFrom::Vmlinux) && types.is_empty() && !list_types {
         return Err(anyhow!(
             "the types of the kernel do not say which one the records have: name it with --type"
         ));

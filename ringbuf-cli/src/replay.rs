@@ -57,7 +57,7 @@ pub(crate) type Out = Box<dyn Write + Send>;
 
 /// Replays the capture.
 pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
-    let (file, asked) = (&arguments.file, arguments.type_name.clone());
+    let (file, asked) = (&arguments.file, arguments.types.clone());
     match (arguments.export, arguments.to) {
         (None, To::Text) => into(arguments, |out| Ok(Print::new(out, DumpFormat::Text, asked))),
         (None, To::Json) => into(arguments, |out| Ok(Print::new(out, DumpFormat::Json, asked))),

@@ -4,22 +4,23 @@
 //! let sources = Sources::of_map(&inspector);           // or from `--btf`
 //! let base = sources.base()?;
 //! let all = sources.parse(base.as_ref())?;             // borrows the bytes
-//! let types = Types::resolve(&all, &["events"], None)?; // or the name that was asked for
+//! let types = Types::resolve(&all, &["events"], &[])?; // or the names that were asked for
 //! if let Some(record) = types.and_then(|types| types.record(sample)) {
 //!     println!("{} {}", record.name, record.value.text());
 //! }
 //! ```
 
+mod asked;
 mod list;
 mod near;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use anyhow::Context;
 use ringbuf_btf::{Btf, Kind, Value};
 use serde::Serialize;
 
+pub(crate) use self::asked::Asked;
 pub(crate) use self::list::list;
 pub(crate) use self::source::{BtfFrom, Sources};
 
@@ -51,10 +52,18 @@ pub(crate) const CAPTURE: &str = "the capture";
 /// The type of the records of a ring, or several that are possible.
 #[derive(Clone, Debug)]
 pub(crate) struct Types<'a> {
-    btf: &'a Btf<'a>,
     how: How,
-    /// More than one only if they are guessed.
-    ids: Vec<u32>,
+    /// More than one only if they are guessed, or told apart by tags.
+    all: Vec<One<'a>>,
+}
+
+/// A type that a record may have.
+#[derive(Clone, Debug)]
+struct One<'a> {
+    btf: &'a Btf<'a>,
+    id: u32,
+    /// Only records that begin with these bytes have it.
+    tag: Option<Vec<u8>>,
 }
 
 /// A record, and its type.
@@ -67,55 +76,54 @@ pub(crate) struct Typed<'b> {
 }
 
 impl<'a> Types<'a> {
-    /// Finds the type of the records of a ring: the name that was `asked` for, or what the
+    /// Finds the type of the records of a ring: the names that were `asked` for, or what the
     /// program says of one of the `maps`: the names of the ring, and of the arrays that hold it.
     /// `None` if it says nothing.
     pub(crate) fn resolve(
         all: &'a [Parsed<'a>],
         maps: &[&str],
-        asked: Option<&str>,
+        asked: &[Asked],
     ) -> anyhow::Result<Option<Self>> {
-        if let Some(name) = asked {
-            return Self::asked(all, name).map(Some);
+        if !asked.is_empty() {
+            return asked::resolve(all, asked);
         }
+        let of = |how, btf, ids: Vec<u32>| {
+            let all = ids.into_iter().map(|id| One { btf, id, tag: None }).collect();
+            Self { how, all }
+        };
         let programs = || all.iter().filter(|one| !one.of_kernel).map(|one| &one.btf);
         let by = |how, find: fn(&Btf<'_>, &str) -> Option<u32>| {
             let found = |btf| maps.iter().find_map(|map| find(btf, map));
-            programs().find_map(|btf| Some(Self { btf, how, ids: vec![found(btf)?] }))
+            programs().find_map(|btf| Some(of(how, btf, vec![found(btf)?])))
         };
         let guessed = || {
             let guesses = programs().map(|btf| (btf, pointed_to(btf)));
             let mut guesses = guesses.filter(|(_, ids)| !ids.is_empty());
-            guesses.next().map(|(btf, ids)| Self { btf, how: How::Guessed, ids })
+            guesses.next().map(|(btf, ids)| of(How::Guessed, btf, ids))
         };
         Ok(by(How::Declared, declared).or_else(|| by(How::Gadget, gadget)).or_else(guessed))
     }
 
-    fn asked(all: &'a [Parsed<'a>], name: &str) -> anyhow::Result<Self> {
-        let found = all.iter().find_map(|one| Some((one, one.btf.find(name)?.id())));
-        let Some((one, id)) = found else { return Err(near::no_such_type(all, name)) };
-        let sized = one.btf.value(id, &[]).map(drop);
-        sized.with_context(|| format!("the type {name:?} cannot be that of a record"))?;
-        Ok(Self { btf: &one.btf, how: How::Asked, ids: vec![id] })
-    }
-
-    /// `sample` by its type. `None` if it is guessed and none fits, or more than one.
+    /// `sample` by its type. `None` if no tag is its, or if the type is guessed and none fits, or
+    /// more than one.
     pub(crate) fn record<'b>(&'b self, sample: &'b [u8]) -> Option<Typed<'b>> {
-        let values = self.ids.iter().filter_map(|id| self.btf.value(*id, sample).ok());
+        let tagged = |one: &&One<'_>| one.tag.as_ref().is_none_or(|tag| sample.starts_with(tag));
+        let value = |one: &'b One<'_>| Some((one.btf, one.btf.value(one.id, sample).ok()?));
         let fits = |value: &Value<'_>| {
             self.how != How::Guessed || (value.missing() == 0 && value.rest().is_empty())
         };
-        let mut values = values.filter(fits);
-        let value = values.next().filter(|_| values.next().is_none())?;
-        let found = self.btf.get(value.type_id()).ok()?;
+        let found = self.all.iter().filter(tagged).filter_map(value);
+        let mut found = found.filter(|(_, value)| fits(value));
+        let (btf, value) = found.next().filter(|_| found.next().is_none())?;
+        let found = btf.get(value.type_id()).ok()?;
         let name = if found.name().is_empty() { "(anonymous)" } else { found.name() };
         Some(Typed { name, how: self.how, value })
     }
 
     /// Whether this type of this BTF is meant, and how it is known.
     fn how(&self, btf: &Btf<'_>, id: u32) -> Option<How> {
-        let same = std::ptr::eq(self.btf, btf);
-        (same && self.ids.contains(&id)).then_some(self.how)
+        let meant = |one: &One<'_>| std::ptr::eq(one.btf, btf) && one.id == id;
+        self.all.iter().any(meant).then_some(self.how)
     }
 }
 

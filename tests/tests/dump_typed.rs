@@ -213,6 +213,47 @@ fn a_capture_is_replayed_by_its_types() {
     );
 }
 
+/// Records of two types in one ring, told apart by what they begin with.
+#[test]
+fn records_of_several_types_have_tags() {
+    let test = "dump_typed::tags";
+    if !live(test) {
+        return;
+    }
+    let mut typed = Typed::load();
+    for words in [[7, 1000], [8, 9], [9, 0]] {
+        typed.put(Ring::Gadgets, words.map(u32::to_ne_bytes).as_flattened());
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.rbcap");
+    let (file, id) = (path.to_str().expect("UTF-8"), typed.id(Ring::Gadgets));
+    let types = ["--type", "7=gadget_event", "--type", "0x8=struct small"];
+    let want = format!(
+        "0x0 gadget_event: pid=7 uid=1000\n0x10 small: number=8 rest={}\n0x20 record, 8 bytes\n",
+        colons(9)
+    );
+    let begins = |arguments: &[&str]| {
+        let output = run(test, &[arguments, &types].concat())?;
+        assert!(text(&output).0.starts_with(&want), "{} {}", text(&output).0, text(&output).1);
+        Some(())
+    };
+    if begins(&["dump", &id]).is_none() {
+        return;
+    }
+    let arguments = ["record", &id, "-o", file, "--count", "3"];
+    let recorded = run(test, &arguments).expect("built");
+    assert!(recorded.status.success(), "{}", text(&recorded).1);
+    begins(&["replay", file]).expect("built");
+    let json = [&["dump", &id, "--format", "json"], &types[..]].concat();
+    let lines = objects(&run(test, &json).expect("built"));
+    let known: Vec<_> = lines.iter().map(|line| (&line["type"], &line["how"])).collect();
+    let (asked, null) = (json!("asked"), Value::Null);
+    let [first, second] = [json!("gadget_event"), json!("small")];
+    assert_eq!(known, [(&first, &asked), (&second, &asked), (&null, &null)]);
+    let wrong = run(test, &["dump", &id, "--type", "7=small", "--type", "small"]).expect("built");
+    assert!(text(&wrong).1.contains("several types need tags"), "{}", text(&wrong).1);
+}
+
 /// A shard has a name of its own; what is declared for the array holds for it.
 #[test]
 fn a_shard_has_the_type_of_its_array() {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::typed::BtfFrom;
+use crate::typed::{Asked, BtfFrom};
 
 /// Show the records of a ring that others read, without consuming them
 ///
@@ -25,9 +25,11 @@ pub(crate) struct Dump {
     /// Go on with the records that come, until Ctrl-C, or until nobody reads the output
     #[arg(long)]
     pub(crate) follow: bool,
-    /// The type of the records: `struct event`, `union u`, or a name alone
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) type_name: Option<String>,
+    /// The type of the records: `struct event`, `union u`, or a name alone; with TAG=, of those
+    /// whose first member is TAG, a number or the name of a value of its enum. Can be given
+    /// several times, with tags
+    #[arg(long = "type", value_name = "[TAG=]TYPE")]
+    pub(crate) types: Vec<Asked>,
     /// Where types are: an object or raw BTF, `vmlinux`, or `prog:ID` [default: the programs
     /// that use the map]
     #[arg(long, value_name = "FILE|vmlinux|prog:ID")]
@@ -61,6 +63,7 @@ Examples:
   sudo ringbuf dump events                       what is pending in the ring named events
   sudo ringbuf dump 57 --follow --format json | jq .value   all records from now on
   sudo ringbuf dump 57 --type event              by the type `event` of the program
+  sudo ringbuf dump 57 --type 1=open --type 2=close   of two types, by the first member
   sudo ringbuf dump 57 --type 'struct event' --btf prog.o  by the type of an object
   sudo ringbuf dump 57 --list-types              the types that its programs have
 
@@ -77,7 +80,9 @@ The type of the records, the first that is found:
   gadget     a variable gadget_tracer_NAME___MAP___TYPE, as Inspektor Gadget has it
   guessed    the only struct that a global pointer of the program points to, and that is as long
              as the record: `const struct event *unused __attribute__((unused))`
-  One ring has one type. If it has records of several, name a union of them.
+  If a ring has records of several types, which begin with a number of one size, name each with
+  its number: --type 1=open --type 2=close. Records that begin with another one are printed as
+  bytes. Or name a union of them.
 
   A record that is shorter than its type shows the members that are there, and how many bytes
   are missing. Bytes beyond the type are shown as `rest`.

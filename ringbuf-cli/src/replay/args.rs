@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::typed::Asked;
+
 /// Print what `ringbuf record` wrote, convert it, or play it into a simulated ring
 #[derive(Args, Debug)]
 #[command(after_help = "`ringbuf replay --help` shows examples and more.")]
@@ -22,10 +24,11 @@ pub(crate) struct Replay {
     /// [default: max; 1 with --to top]
     #[arg(long, value_name = "X", value_parser = speed)]
     pub(crate) speed: Option<Speed>,
-    /// The type of the records, out of the types in the capture: `struct event`, or a name alone
+    /// The type of the records, out of the types in the capture: `struct event`, or a name alone;
+    /// with TAG=, of those whose first member is TAG. Can be given several times, with tags
     /// [default: as for `ringbuf dump`]
-    #[arg(long = "type", value_name = "TYPE", conflicts_with = "export")]
-    pub(crate) type_name: Option<String>,
+    #[arg(long = "type", value_name = "[TAG=]TYPE", conflicts_with = "export")]
+    pub(crate) types: Vec<Asked>,
     /// Write to OUT instead of standard output
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,

@@ -12,13 +12,13 @@ use super::{Out, Target, written};
 use crate::Failure;
 use crate::cli::DumpFormat;
 use crate::dump::printer::{Layout, Printer, Told};
-use crate::typed::{CAPTURE, Parsed, Types};
+use crate::typed::{Asked, CAPTURE, Parsed, Types};
 
 /// Prints text or JSON.
 pub(crate) struct Print {
     printer: Printer<Out>,
-    /// The type that the user names.
-    asked: Option<String>,
+    /// The types that the user names.
+    asked: Vec<Asked>,
     /// The types in the capture, by number from 1 on.
     types: Vec<Vec<u8>>,
     text: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Print {
 }
 
 impl Print {
-    pub(crate) fn new(out: Out, format: DumpFormat, asked: Option<String>) -> Self {
+    pub(crate) fn new(out: Out, format: DumpFormat, asked: Vec<Asked>) -> Self {
         let layout = Layout { format, pretty: false, wide_as_text: false };
         let printer = Printer { out, layout, id: 0, told: Told::default() };
         let text = format == DumpFormat::Text;
@@ -71,12 +71,13 @@ impl Target for Print {
     fn data(&mut self, ring: &RingHeader, data: &Data<'_>) -> Result<ControlFlow<()>, Failure> {
         let mut printed = self.of(ring)?;
         let all: Vec<_> = parsed(&self.types, ring).into_iter().collect();
-        let types = match self.asked.as_deref() {
-            Some(name) if all.is_empty() => Err(anyhow!(
-                "the capture has no types of the ring {} to find {name:?} in",
-                crate::format::escape(ring.ring.name.as_bytes())
+        let types = match self.asked.first() {
+            Some(asked) if all.is_empty() => Err(anyhow!(
+                "the capture has no types of the ring {} to find {:?} in",
+                crate::format::escape(ring.ring.name.as_bytes()),
+                asked.name()
             )),
-            asked => Types::resolve(&all, &[&ring.ring.name], asked),
+            _ => Types::resolve(&all, &[&ring.ring.name], &self.asked),
         };
         let types = types.map_err(Failure::Running)?;
         for (position, entry) in data.entries() {

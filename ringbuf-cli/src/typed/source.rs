@@ -134,7 +134,7 @@ impl Sources {
     pub(crate) fn into_recorded(mut self, map: &str) -> Option<Vec<u8>> {
         let all = self.parse(None).unwrap_or_default();
         let says = |one: &Parsed<'_>| {
-            let types = Types::resolve(std::slice::from_ref(one), &[map], None);
+            let types = Types::resolve(std::slice::from_ref(one), &[map], &[]);
             types.is_ok_and(|types| types.is_some())
         };
         let chosen = all.iter().position(says).unwrap_or(0);
