@@ -61,14 +61,14 @@ impl People {
         }
     }
 
-    /// Fills in who uses each ring.
-    pub(super) fn find(&mut self, rings: &mut [Seen]) {
+    /// Fills in who uses each ring, in a look that `began` then.
+    pub(super) fn find(&mut self, rings: &mut [Seen], began: Instant) {
         let ids: Vec<u32> = rings.iter().map(|ring| ring.id).collect();
         let changed = ids != self.ids;
         let now = changed || self.thorough;
         if let Some(iterators) = &self.iterators {
             let [earlier, last] = &mut self.asked;
-            self.ask.when(now, || {
+            self.ask.when(began, now, || {
                 *earlier = last.take();
                 *last = iterators.users();
             });
@@ -79,9 +79,9 @@ impl People {
                     ring.users = confirmed(ring.id, earlier.as_ref(), last);
                 }
             }
-            [_, None] => self.ask_procfs(rings, &ids, changed),
+            [_, None] => self.ask_procfs(rings, &ids, changed, began),
         }
-        self.search_pins.when(changed, || self.pins = pins_of(&ids));
+        self.search_pins.when(began, changed, || self.pins = pins_of(&ids));
         let mut states: HashMap<u32, Option<ProcessState>> = HashMap::new();
         for ring in rings {
             let pins = self.pins.get(&ring.id).into_iter().flatten();
@@ -96,16 +96,16 @@ impl People {
 
     /// Without iterators. A search of all processes is dear, so only those that are known are
     /// asked again each second.
-    fn ask_procfs(&mut self, rings: &mut [Seen], ids: &[u32], changed: bool) {
+    fn ask_procfs(&mut self, rings: &mut [Seen], ids: &[u32], changed: bool, began: Instant) {
         let now = changed || self.thorough;
         let infos: Vec<RingInfo> = rings.iter().filter_map(|ring| ring.info.clone()).collect();
         let gone = self.owners.as_ref().is_some_and(has_lost_one);
-        self.search.when(changed || gone, || self.owners = Some(owners(&infos)));
-        self.ask_programs.when(now, || self.programs = programs_of_each(ids).ok());
+        self.search.when(began, changed || gone, || self.owners = Some(owners(&infos)));
+        self.ask_programs.when(began, now, || self.programs = programs_of_each(ids).ok());
         let holders = self.owners.iter().flat_map(|owners| owners.holders.values().flatten());
         let pids: BTreeSet<u32> = holders.map(|holder| holder.pid).collect();
         let pids: Vec<u32> = pids.into_iter().collect();
-        self.ask_waiting.when(now, || self.waiting = holders_among(&pids, &infos));
+        self.ask_waiting.when(began, now, || self.waiting = holders_among(&pids, &infos));
         for ring in rings {
             ring.users = self.by_procfs(ring.id);
         }
@@ -180,17 +180,19 @@ impl Pace {
         Self { pauses, next: None }
     }
 
-    /// Asks if it is time, or if `now`.
-    fn when(&mut self, now: bool, ask: impl FnOnce()) {
-        let begin = Instant::now();
-        if !now && self.next.is_some_and(|next| begin < next) {
+    /// Asks if it is time, or if `now`, in a look that `began` then. A question that comes late in
+    /// one look does not make the next look go without: a state that needs two answers is told at
+    /// the second look.
+    fn when(&mut self, began: Instant, now: bool, ask: impl FnOnce()) {
+        if !now && self.next.is_some_and(|next| began < next) {
             return;
         }
+        let begin = Instant::now();
         ask();
         // budget: looks a little before the full time do not wait for the one after.
         let [least, most] = self.pauses.map(|pause| pause.mul_f64(0.9));
         let pause = (begin.elapsed() * PART).clamp(least, most);
-        self.next = Some(begin + pause);
+        self.next = Some(began + pause);
     }
 }
 
@@ -238,8 +240,20 @@ mod tests {
         let mut pace = Pace::new([Duration::from_secs(3600); 2]);
         let mut asked = 0;
         for now in [false, false, true, false] {
-            pace.when(now, || asked += 1);
+            pace.when(Instant::now(), now, || asked += 1);
         }
         assert_eq!(asked, 2, "the first time, and on demand");
+    }
+
+    /// On a busy machine, a look asks long after it began.
+    #[test]
+    fn the_time_of_a_look_counts_and_not_that_of_its_question() {
+        let mut pace = Pace::new([Duration::from_secs(3600); 2]);
+        // lower bound: these looks are an hour apart, whenever they ask.
+        let (first, mut asked) = (Instant::now(), 0);
+        for look in 0..3_u32 {
+            pace.when(first + look * Duration::from_secs(3600), false, || asked += 1);
+        }
+        assert_eq!(asked, 3);
     }
 }

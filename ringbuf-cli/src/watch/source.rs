@@ -138,11 +138,12 @@ impl Watcher {
 
     /// Looks now. Returns a row for each ring.
     pub(crate) fn look(&mut self) -> Result<Vec<Row>, OpenError> {
+        let began = Instant::now();
         let mut rings = self.rings.look()?;
         let at = self.begin.elapsed();
         let time_ns = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         self.walker.walk(&mut rings);
-        self.people.find(&mut rings);
+        self.people.find(&mut rings, began);
         if let Some(attached) = &mut self.attached {
             ask(&mut **attached, &mut rings);
         }
