@@ -21,10 +21,14 @@ const WINDOW: u64 = 1 << 20;
 /// Bytes that are mapped for a sample.
 const SAMPLE: u64 = 8 << 10;
 
-/// A ring that went round between two looks shows no record that it is known to begin with: its
-/// producer is waited for so often, so long.
-const WAITS: u32 = 5;
-const WAIT: Duration = Duration::from_millis(2);
+/// A ring that went round between two looks shows no record that is known to begin where it does.
+/// So it is looked at again after these times, in microseconds. What comes between two samples is
+/// walked: at once, for rings that go round soon, and later, for producers that rest. A sample after
+/// a wait may find that the ring went round again, so another one follows at once.
+const WAITS: [u64; 11] = [0, 0, 0, 50, 0, 1_000, 0, 3_000, 0, 6_000, 0];
+/// Smaller rings are mapped once for all samples, because mapping takes longer than they take to go
+/// round.
+const SMALL: u64 = 64 << 10;
 
 /// Remembers where each ring stood.
 #[derive(Debug, Default)]
@@ -74,29 +78,55 @@ impl Walker {
 
     /// What came while the other rings were looked at, or comes in some milliseconds, is a sample,
     /// too. If nothing comes, the latest records stand for those that are gone.
-    fn sample<'r>(&mut self, lapped: Vec<&'r mut Seen>) {
-        let open = |ring: &'r mut Seen| Some((Inspector::from_id(ring.id).ok()?, ring));
-        let mut lapped: Vec<_> = lapped.into_iter().filter_map(open).collect();
-        for wait in 0..=WAITS {
+    fn sample(&mut self, lapped: Vec<&mut Seen>) {
+        let mut lapped: Vec<_> = lapped.into_iter().filter_map(Lapped::open).collect();
+        for wait in WAITS {
             if lapped.is_empty() {
                 return;
             }
             if wait > 0 {
-                thread::sleep(WAIT);
+                thread::sleep(Duration::from_micros(wait));
             }
-            lapped.retain_mut(|(inspector, ring)| {
-                let to = inspector.look().producer;
-                let sizes = self.sizes.entry(ring.id).or_default();
-                let span = Span { from: ring.producer, to, width: ring.width };
-                ring.passed = walk(inspector, span, SAMPLE, MOST_OF_RING, sizes);
-                if let Some(passed) = ring.passed {
-                    self.latest.insert(ring.id, passed);
+            lapped.retain_mut(|one| {
+                let sizes = self.sizes.entry(one.ring.id).or_default();
+                one.ring.passed = one.sample(sizes);
+                if let Some(passed) = one.ring.passed {
+                    self.latest.insert(one.ring.id, passed);
                 }
-                ring.passed.is_none()
+                one.ring.passed.is_none()
             });
         }
-        for (_, ring) in lapped {
+        for Lapped { ring, .. } in lapped {
             ring.passed = self.latest.get(&ring.id).copied();
+        }
+    }
+}
+
+/// A ring that went round between two looks.
+struct Lapped<'r> {
+    ring: &'r mut Seen,
+    inspector: Inspector,
+    /// Its data, if it is small.
+    all: Option<ringbuf_core::Inspector<InspectMapping>>,
+    /// Where the sample before ended, and the next one begins.
+    from: Position,
+}
+
+impl<'r> Lapped<'r> {
+    fn open(ring: &'r mut Seen) -> Option<Self> {
+        let inspector = Inspector::from_id(ring.id).ok()?;
+        let small = ring.capacity <= SMALL;
+        let all = if small { inspector.map_all().ok() } else { None };
+        Some(Self { from: ring.producer, ring, inspector, all })
+    }
+
+    /// What came since the sample before. `None` if nothing did, or if it is written over.
+    fn sample(&mut self, sizes: &mut Sizes) -> Option<Passed> {
+        let to = self.inspector.look().producer;
+        let span = Span { from: std::mem::replace(&mut self.from, to), to, width: self.ring.width };
+        match &self.all {
+            Some(all) => walk_mapped(all, span, MOST_OF_RING, sizes),
+            None => walk(&self.inspector, span, SAMPLE, MOST_OF_RING, sizes),
         }
     }
 }
@@ -134,8 +164,18 @@ fn walk(
 ) -> Option<Passed> {
     let bytes = span.to.distance(span.from, span.width);
     let ring = inspector.map_from(span.from, bytes.min(window)).ok()?;
-    let tap = Tap::at(span.from).margin(margin(inspector.capacity().bytes()));
-    let passed = count(&ring, tap, bytes, span.width, most, sizes);
+    walk_mapped(&ring, span, most, sizes)
+}
+
+fn walk_mapped(
+    ring: &ringbuf_core::Inspector<InspectMapping>,
+    span: Span,
+    most: u64,
+    sizes: &mut Sizes,
+) -> Option<Passed> {
+    let bytes = span.to.distance(span.from, span.width);
+    let tap = Tap::at(span.from).margin(margin(inspected(ring)));
+    let passed = count(ring, tap, bytes, span.width, most, sizes);
     (passed.records > 0).then_some(passed)
 }
 
