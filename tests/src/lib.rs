@@ -22,6 +22,7 @@ mod gate;
 mod globals;
 mod held;
 mod late_page;
+mod limits;
 pub mod losses;
 mod maps;
 mod operations;
@@ -47,6 +48,7 @@ pub use gate::{has_dynptr, has_pending_pos, has_tracepoint, live, live_since, re
 pub use globals::Globals;
 pub use held::{gave_up, until_seen};
 pub use late_page::{Accessed, LatePage};
+pub use limits::may_open;
 pub use maps::{create_map, map_by_id};
 pub use operations::Operations;
 pub use privileges::{NOBODY, as_nobody, capability, with_only};

@@ -5,7 +5,7 @@ use std::thread;
 
 use libbpf_rs::{MapCore, MapHandle, MapType};
 use ringbuf_host::{Host, HostError, HostRing};
-use ringbuf_tests::{create_map, live, page_size, skip, watchdog};
+use ringbuf_tests::{AtEnd, create_map, live, page_size, skip, watchdog};
 
 /// Rings that stay, between those that come and go.
 const STAY: usize = 50;
@@ -44,13 +44,12 @@ fn no_ring_is_missed_while_maps_come_and_go() {
                 drop(some);
             }
         });
-        let missed = (0..LOOKS).find_map(|number| {
+        let _ends = AtEnd(|| stop.store(true, Ordering::Relaxed));
+        (0..LOOKS).find_map(|number| {
             let rings = host.rings().expect("read");
             let missed = missing(&rings, &ids);
             (!missed.is_empty()).then(|| (number, rings.len(), missed))
-        });
-        stop.store(true, Ordering::Relaxed);
-        missed
+        })
     });
     assert_eq!(missed, None, "number of the look, rings in it, missing ids");
 }

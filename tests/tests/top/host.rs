@@ -213,18 +213,6 @@ pub(crate) fn held_by(pid: u32) -> Vec<u32> {
     texts.filter_map(id).collect()
 }
 
-/// Raises the limit of open files.
-pub(crate) fn may_open(files: u32) {
-    let limit = libc::rlimit { rlim_cur: files.into(), rlim_max: files.into() };
-    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: room for one rlimit.
-    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut now) };
-    if now.rlim_cur < limit.rlim_cur {
-        // SAFETY: reads one rlimit.
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    }
-}
-
 /// Runs a command to its end. Returns its CPU time.
 #[expect(clippy::zombie_processes, reason = "wait4 waits for it, and tells what it has used")]
 pub(crate) fn cpu_seconds(mut command: Command) -> f64 {

@@ -1,6 +1,7 @@
 //! `ringbuf top`, run as a user would run it, over a host with rings in every state.
 
 mod host;
+mod lapped;
 mod others;
 mod screen;
 
@@ -12,7 +13,7 @@ use std::time::SystemTime;
 
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_tests::losses::{Attempts, Counters};
-use ringbuf_tests::{Operations, live, live_since, page_size, ringbuf, skip, watchdog};
+use ringbuf_tests::{Operations, live, live_since, may_open, page_size, ringbuf, skip, watchdog};
 use serde_json::Value;
 
 use host::{Host, Reader};
@@ -338,7 +339,7 @@ fn what_it_costs_is_printed() {
     let number = |name, usual| std::env::var(name).map_or(Ok(usual), |text| text.parse::<u32>());
     let rings = number("RINGBUF_TOP_RINGS", 50).expect("a number");
     let looks = number("RINGBUF_TOP_LOOKS", 2).expect("a number");
-    host::may_open(rings + 100);
+    may_open(rings + 100);
     let _maps: Vec<_> = (0..rings).map(|_| host::map()).collect();
     let cpu = |looks: u32| {
         let count = looks.to_string();
