@@ -151,9 +151,17 @@ pub(crate) fn party(body: impl FnOnce(&Switch) + 'static) -> std::io::Result<Par
     Ok(Coroutine::with_stack(stack, move |switch: &Switch, ()| body(switch)))
 }
 
-/// Runs the parties up to the time `end`, then unwinds them.
-pub(crate) fn run(queue: &Queue, mut parties: Vec<Party>, end: u64) {
+/// The turns between two calls of the watcher: some milliseconds of the host.
+const WATCHED: u32 = 1 << 16;
+
+/// Runs the parties up to the time `end`, then unwinds them. `watch` gets the time now and then.
+pub(crate) fn run(queue: &Queue, mut parties: Vec<Party>, end: u64, mut watch: impl FnMut(u64)) {
+    let mut turns = 0u32;
     while let Some(who) = queue.pop(end) {
+        turns = turns.wrapping_add(1);
+        if turns % WATCHED == 0 {
+            watch(queue.now());
+        }
         match parties[who as usize].resume(()) {
             CoroutineResult::Yield(Turn::At(time)) => queue.schedule(time, who),
             CoroutineResult::Yield(Turn::Parked) | CoroutineResult::Return(()) => {}

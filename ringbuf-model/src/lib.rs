@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod costs;
+mod cpu;
 mod engine;
 mod faults;
 mod hist;
@@ -30,6 +31,7 @@ pub use machine::{Machine, MachineError, Prices, Topology};
 pub use plot::PlotError;
 pub use reader::Reader;
 pub use report::Report;
+pub use run::Progress;
 pub use setup::{Setup, SetupError, Sharing};
 pub use size::{Answer, SizeError, Wanted};
 pub use spec::release;

@@ -99,6 +99,8 @@ pub struct Prices {
     pub wakeup: f64,
     /// A system call that blocks, without the sleep.
     pub block: f64,
+    /// A sleep by a timer, without the sleep: the system call, the interrupt, the switches.
+    pub nap: f64,
     /// The reader's instructions for a record.
     pub walk: f64,
     /// The reader's instructions for a look at the producer position.
@@ -115,7 +117,7 @@ pub struct Prices {
 }
 
 impl Prices {
-    fn all(&self) -> [(&'static str, f64); 16] {
+    fn all(&self) -> [(&'static str, f64); 17] {
         [
             ("hit", self.hit),
             ("atomic", self.atomic),
@@ -127,6 +129,7 @@ impl Prices {
             ("notify", self.notify),
             ("wakeup", self.wakeup),
             ("block", self.block),
+            ("nap", self.nap),
             ("walk", self.walk),
             ("look", self.look),
             ("clock", self.clock),
@@ -203,6 +206,25 @@ impl Machine {
             Some((_, text)) => Self::from_toml(text),
             None => Err(MachineError::Unknown { name: name.to_owned() }),
         }
+    }
+
+    /// Returns the machine that the command takes for so many producing CPUs if none is named: the
+    /// Xeon, which agrees best with its table; for more CPUs than it has, the EPYC, which is out of
+    /// bounds if somebody reads.
+    ///
+    /// ```
+    /// use ringbuf_model::Machine;
+    ///
+    /// assert_eq!(Machine::for_cpus(8)?.name, "xeon-e5-2680v4");
+    /// assert_eq!(Machine::for_cpus(192)?.name, "epyc-9654");
+    /// # Ok::<(), ringbuf_model::MachineError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::from_toml`]; not for the files of this release.
+    pub fn for_cpus(cpus: usize) -> Result<Self, MachineError> {
+        let xeon = Self::named("xeon-e5-2680v4")?;
+        if xeon.topology.cpus >= cpus { Ok(xeon) } else { Self::named("epyc-9654") }
     }
 
     /// Reads a machine file.

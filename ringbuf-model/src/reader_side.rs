@@ -102,6 +102,7 @@ impl Seat<'_> {
         let late = self.random().below(self.costs().late);
         self.world.count(self.now(), |totals| totals.naps += 1);
         self.sleep_until(self.now().saturating_add(picos(time)).saturating_add(late));
+        self.spend(self.costs().nap);
         WakeCause::TimeUp
     }
 

@@ -1,5 +1,6 @@
 //! The run of a setup: its parties and their bodies.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use ringbuf_core::{Capacity, Consumer, Drained, RingSet, WaitHost, WaitPolicy};
 use ringbuf_sim::{Flags, KernelRing};
 
 use crate::costs::Costs;
+use crate::cpu::Cpu;
 use crate::engine::{self, Party, Queue, Switch};
 use crate::kernel_side::{KernelSide, PAGE};
 use crate::reader::Loop;
@@ -23,6 +25,29 @@ impl Setup {
     /// # Errors
     /// [`SetupError`]: it cannot be run.
     pub fn run(&self) -> Result<Report, SetupError> {
+        self.run_watched(&mut |_| ())
+    }
+
+    /// Runs it in virtual time, and tells the watcher now and then how far it is. It changes
+    /// nothing in the report.
+    ///
+    /// ```
+    /// use ringbuf_model::{Machine, Setup};
+    ///
+    /// let mut setup = Setup::new(Machine::named("vm-2cpu")?);
+    /// setup.arrivals = ringbuf_model::Arrivals::Poisson { rate: 1_000_000 };
+    /// let mut looks = 0;
+    /// let report = setup.run_watched(&mut |progress| {
+    ///     assert!(progress.done <= progress.all);
+    ///     looks += 1;
+    /// })?;
+    /// assert!(looks > 0 && report.accepted > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_watched(&self, watch: &mut dyn FnMut(Progress)) -> Result<Report, SetupError> {
         self.check()?;
         let capacity = Capacity::new(self.ring, PAGE).map_err(SetupError::Ring)?;
         let (readers, producers) = (self.reading_threads(), self.producers);
@@ -35,6 +60,7 @@ impl Setup {
         let mut world =
             World::new(queue, Costs::new(&self.machine), rings.collect(), self.seed, warm);
         world.lost_notifications = self.faults.lose_notifications;
+        world.shared.resize_with(self.shared_cpus(), Cpu::default);
         let world = Rc::new(world);
 
         let mut parties = Vec::new();
@@ -49,7 +75,11 @@ impl Setup {
         if sampler == 1 {
             parties.push(self.sampler(&world, parties.len())?);
         }
-        engine::run(&world.queue, parties, warm + picos(self.duration));
+        let all = self.warm_up + self.duration;
+        let progress = |now: u64| Progress { done: Duration::from_nanos(now / 1000).min(all), all };
+        watch(progress(0));
+        engine::run(&world.queue, parties, picos(all), |now| watch(progress(now)));
+        watch(Progress { done: all, all });
         Ok(Report::new(self, world.totals()))
     }
 
@@ -60,7 +90,8 @@ impl Setup {
         let (world, cpu) = (world.clone(), self.cpu_of_reader(number));
         let work = Work { handler: picos(self.handler), pause: self.faults.pause };
         let body = move |switch: &Switch| {
-            let seat = Seat::new(&world, switch, number as u32, cpu);
+            let mut seat = Seat::new(&world, switch, number as u32, cpu);
+            seat.start_on(world.shared.get(cpu));
             match *mine {
                 [ring] => work.read_one(&seat, &world.rings[ring], &way),
                 _ => work.read_many(&seat, mine.iter().map(|ring| &world.rings[*ring]), &way),
@@ -97,6 +128,16 @@ impl Setup {
         };
         engine::party(body).map_err(SetupError::Stacks)
     }
+}
+
+/// How far a run is, in virtual time, with its warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The virtual time so far.
+    pub done: Duration,
+    /// The virtual time of the whole run.
+    pub all: Duration,
 }
 
 /// The program on one CPU.
@@ -169,22 +210,24 @@ impl Work {
             Loop::Spin(_) => consumer.hold_back(ring.capacity.bytes() / 4),
             Loop::Busy => {}
         }
-        let mut shift = Shift::begin(seat);
+        let shift = Shift::begin(seat);
         loop {
             match way {
                 Loop::Wait(_) | Loop::Spin(_) => {
                     let end = consumer.drain(|record| {
-                        self.handle(seat, ring, record.position());
+                        self.handle(&shift, ring, record.position());
                     });
                     debug_assert!(end.is_ok(), "{end:?}");
                 }
                 Loop::OneByOne(_) | Loop::Busy => {
                     while let Ok(Some(record)) = consumer.next_record() {
-                        self.handle(seat, ring, record.position());
+                        self.handle(&shift, ring, record.position());
                     }
                 }
             }
-            shift.account(seat, self.pause);
+            shift.account();
+            seat.let_others_run();
+            shift.stop(self.pause);
             match way {
                 Loop::Wait(_) => {
                     let Ok(_) = consumer.wait(None);
@@ -214,16 +257,18 @@ impl Work {
                 return;
             }
         }
-        let mut shift = Shift::begin(seat);
+        let shift = Shift::begin(seat);
         loop {
-            let end = set.drain(|ring, record| self.handle(seat, ring, record.position()));
+            let end = set.drain(|ring, record| self.handle(&shift, ring, record.position()));
             debug_assert!(matches!(end, Ok(Drained::Empty | Drained::Limit)), "{end:?}");
-            shift.account(seat, self.pause);
+            shift.account();
+            shift.stop(self.pause);
             let Ok(_) = set.wait(None);
         }
     }
 
-    fn handle(self, seat: &Seat<'_>, ring: &Ring, position: ringbuf_core::Position) {
+    fn handle(self, shift: &Shift<'_, '_>, ring: &Ring, position: ringbuf_core::Position) {
+        let seat = shift.seat;
         let latency = seat.now().saturating_sub(ring.commit_of(position)) / 1000;
         seat.spend(self.handler);
         seat.world.count(seat.now(), |totals| {
@@ -231,36 +276,41 @@ impl Work {
             totals.slowest = totals.slowest.max(latency);
             totals.latency.saturating_record(latency);
         });
+        shift.account();
+        seat.let_others_run();
     }
 }
 
 /// The working time of a reader, and its stops.
-#[derive(Debug)]
-struct Shift {
+struct Shift<'s, 'y> {
+    seat: &'s Seat<'y>,
     /// Its clock and its sleep at the last account.
-    since: (u64, u64),
+    since: Cell<(u64, u64)>,
     /// The number of stops so far.
-    stops: u64,
+    stops: Cell<u64>,
 }
 
-impl Shift {
-    fn begin(seat: &Seat<'_>) -> Self {
-        Self { since: (seat.now(), seat.asleep()), stops: 0 }
+impl<'s, 'y> Shift<'s, 'y> {
+    fn begin(seat: &'s Seat<'y>) -> Self {
+        Self { seat, since: Cell::new((seat.now(), seat.asleep())), stops: Cell::new(0) }
     }
 
-    /// Adds the time since the last call, then stops if it is time to.
-    fn account(&mut self, seat: &Seat<'_>, pause: Option<(Duration, Duration)>) {
-        let (now, asleep) = (seat.now(), seat.asleep());
-        let worked = (now - self.since.0).saturating_sub(asleep - self.since.1);
-        seat.world.count(now, |totals| totals.worked += worked);
-        self.since = (now, asleep);
-        if let Some((length, every)) = pause {
-            let stops = now / picos(every).max(1);
-            if stops > self.stops {
-                self.stops = stops;
-                seat.sleep_until(now + picos(length));
-                self.since = (seat.now(), seat.asleep());
-            }
+    /// Adds the time since the last call. A drain can go on for ever, so this is called for each
+    /// record.
+    fn account(&self) {
+        let (now, asleep) = (self.seat.now(), self.seat.asleep());
+        let since = self.since.replace((now, asleep));
+        let worked = (now - since.0).saturating_sub(asleep - since.1);
+        self.seat.world.count(now, |totals| totals.worked += worked);
+    }
+
+    /// Stops if it is time to.
+    fn stop(&self, pause: Option<(Duration, Duration)>) {
+        let Some((length, every)) = pause else { return };
+        let now = self.seat.now();
+        let stops = now / picos(every).max(1);
+        if stops > self.stops.replace(stops) {
+            self.seat.sleep_until(now + picos(length));
         }
     }
 }

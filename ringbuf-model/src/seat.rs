@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::time::Duration;
 
 use crate::costs::Costs;
+use crate::cpu::Cpu;
 use crate::engine::{Switch, Turn};
 use crate::line::Line;
 use crate::random::Random;
@@ -19,6 +20,8 @@ pub(crate) struct Seat<'y> {
     now: Cell<u64>,
     /// The time for which it slept.
     asleep: Cell<u64>,
+    /// The CPU, if it is a reader that shares it.
+    shared: Option<&'y Cpu>,
     random: RefCell<Random>,
 }
 
@@ -26,7 +29,7 @@ impl<'y> Seat<'y> {
     pub(crate) fn new(world: &'y World, switch: &'y Switch, who: u32, cpu: usize) -> Self {
         let random = RefCell::new(Random::new(world.seed, u64::from(who) + 1));
         let (now, asleep) = (Cell::new(world.queue.now()), Cell::new(0));
-        Self { world, switch, who, cpu, now, asleep, random }
+        Self { world, switch, who, cpu, now, asleep, shared: None, random }
     }
 
     pub(crate) fn costs(&self) -> &'y Costs {
@@ -80,12 +83,44 @@ impl<'y> Seat<'y> {
         }
     }
 
+    /// Takes a CPU that others use, too.
+    pub(crate) fn start_on(&mut self, shared: Option<&'y Cpu>) {
+        self.shared = shared;
+        self.take_cpu();
+    }
+
+    /// Lets the other readers of this CPU run, if it is their turn.
+    #[inline]
+    pub(crate) fn let_others_run(&self) {
+        if self.shared.is_some_and(|cpu| cpu.is_due(self.now())) {
+            self.give_cpu();
+            self.take_cpu();
+        }
+    }
+
+    /// The wait for the CPU counts as sleep.
+    fn take_cpu(&self) {
+        if let Some(cpu) = self.shared {
+            self.asleep.set(self.asleep() + cpu.take(self));
+        }
+    }
+
+    fn give_cpu(&self) {
+        if let Some(cpu) = self.shared {
+            cpu.give(self);
+        }
+    }
+
     /// Sleeps until this time.
     pub(crate) fn sleep_until(&self, time: u64) {
         let before = self.now();
         if time > before {
-            self.now.set(time);
-            self.asleep.set(self.asleep() + (time - before));
+            self.give_cpu();
+            let before = self.now();
+            self.now.set(time.max(before));
+            self.asleep.set(self.asleep() + (self.now() - before));
+            self.turn();
+            return self.take_cpu();
         }
         self.turn();
     }
@@ -93,11 +128,14 @@ impl<'y> Seat<'y> {
     /// Sleeps until another party wakes this one, or until `deadline`. Returns true if it
     /// was woken.
     pub(crate) fn sleep_or_wake(&self, deadline: u64) -> bool {
+        self.give_cpu();
         let (before, queue) = (self.now(), &self.world.queue);
         queue.fall_asleep(self.who, deadline.max(before));
         self.park();
         self.asleep.set(self.asleep() + self.now().saturating_sub(before));
-        queue.was_woken(self.who)
+        let was_woken = queue.was_woken(self.who);
+        self.take_cpu();
+        was_woken
     }
 
     /// Returns the time as the wait loop sees it.

@@ -42,6 +42,9 @@ pub struct Setup {
     pub reader: Reader,
     /// The number of reading threads, each with an equal part of the rings.
     pub readers: usize,
+    /// The readers are confined to so many CPUs, and take turns there. 0: each has its own, if the
+    /// machine has enough.
+    pub reader_cpus: usize,
     /// What a reader does with a record takes this time.
     pub handler: Duration,
     /// The kernel.
@@ -85,6 +88,7 @@ impl Setup {
             sharing: Sharing::Neighbours,
             reader: Reader::Balanced,
             readers: 1,
+            reader_cpus: 0,
             handler: Duration::ZERO,
             release: Profile::NEWEST,
             overwrite: false,
@@ -111,13 +115,28 @@ impl Setup {
 
     /// Returns the CPU of a producer. If there are enough CPUs, readers have their own.
     pub(crate) fn cpu_of_producer(&self, producer: usize) -> usize {
-        let (cpus, threads) = (self.machine.topology.cpus, self.reading_threads());
-        if threads + self.producers <= cpus { threads + producer } else { producer }
+        let (cpus, readers) = (self.machine.topology.cpus, self.cpus_of_readers());
+        if readers + self.producers <= cpus { readers + producer } else { producer }
+    }
+
+    /// Returns the number of CPUs that readers share, 0 if each has its own.
+    pub(crate) fn shared_cpus(&self) -> usize {
+        if self.reader_cpus < self.reading_threads() { self.reader_cpus } else { 0 }
+    }
+
+    fn cpus_of_readers(&self) -> usize {
+        match self.shared_cpus() {
+            0 => self.reading_threads(),
+            shared => shared,
+        }
     }
 
     /// Returns the CPU of a reader.
     pub(crate) fn cpu_of_reader(&self, reader: usize) -> usize {
         let (cpus, threads) = (self.machine.topology.cpus, self.reading_threads());
+        if self.shared_cpus() > 0 {
+            return reader % self.shared_cpus();
+        }
         if threads + self.producers <= cpus {
             reader
         } else {
@@ -137,6 +156,13 @@ impl Setup {
             if value == 0 || value > most {
                 return Err(SetupError::Number { name, value, most });
             }
+        }
+        if self.reader_cpus > cpus {
+            return Err(SetupError::Number {
+                name: "reader CPUs",
+                value: self.reader_cpus,
+                most: cpus,
+            });
         }
         let Sizes { least, most } = self.sizes;
         if least > most {
@@ -207,7 +233,7 @@ impl fmt::Display for SetupError {
             Self::Number { name, value, most } => {
                 write!(f, "{value} {name} are not possible here: use 1 to {most}")?;
                 match *name {
-                    "producers" => write!(f, ", the CPUs of this machine"),
+                    "producers" | "reader CPUs" => write!(f, ", the CPUs of this machine"),
                     "rings" => write!(f, ", one for each producing CPU at most"),
                     _ => write!(f, ", one for each ring at most"),
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringbuf_core::{Capacity, SampleLen, WaitPolicy};
 
 use crate::kernel_side::PAGE;
-use crate::{Arrivals, Machine, Reader, Report, Setup, SetupError, Sharing, Sizes, spec};
+use crate::{Arrivals, Machine, Progress, Reader, Report, Setup, SetupError, Sharing, Sizes, spec};
 
 /// What the rings must bear.
 ///
@@ -113,6 +113,8 @@ impl From<SetupError> for SizeError {
     }
 }
 
+type Watch<'a> = &'a mut dyn FnMut(Progress);
+
 /// The time between two stalls of the reader.
 const STALLS: Duration = Duration::from_secs(1);
 /// The largest ring that is tried.
@@ -145,14 +147,32 @@ impl Wanted {
     /// # Errors
     /// [`SizeError`]: there are none, or it cannot be run.
     pub fn answer(&self) -> Result<Answer, SizeError> {
+        self.answer_watched(&mut |_| ())
+    }
+
+    /// As [`answer`](Self::answer), and tells the watcher how far each of its runs is.
+    ///
+    /// ```no_run
+    /// use ringbuf_model::{Machine, Wanted};
+    ///
+    /// let wanted = Wanted::new(Machine::named("vm-2cpu")?);
+    /// let answer = wanted.answer_watched(&mut |progress| {
+    ///     eprintln!("{:?} of {:?}", progress.done, progress.all);
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn answer_watched(&self, watch: Watch<'_>) -> Result<Answer, SizeError> {
         let peak = self.arrivals.peak_rate().ok_or(SizeError::NoRate)?;
         let mut steps = Vec::new();
-        let (rings, readers) = self.rings(peak, &mut steps)?;
+        let (rings, readers) = self.rings(peak, &mut steps, watch)?;
         let bound = self.bound(peak, rings, &mut steps);
         let mut setup = self.full(rings, readers);
         setup.ring = bound;
         loop {
-            let report = setup.run()?;
+            let report = setup.run_watched(watch)?;
             let fits = report.loss() * 1e6 <= f64::from(self.loss);
             let verdict = if fits { "enough" } else { "not enough" };
             steps.push(format!(
@@ -169,17 +189,22 @@ impl Wanted {
                 return Err(SizeError::TooLarge { steps });
             }
         }
-        self.confirm(setup, steps)
+        self.confirm(setup, steps, watch)
     }
 
     /// Runs it with another seed. If that does not bear it, the answer was luck.
-    fn confirm(&self, mut setup: Setup, mut steps: Vec<String>) -> Result<Answer, SizeError> {
+    fn confirm(
+        &self,
+        mut setup: Setup,
+        mut steps: Vec<String>,
+        watch: Watch<'_>,
+    ) -> Result<Answer, SizeError> {
         setup.seed = self.seed.wrapping_add(0x5eed);
-        let mut confirmed = setup.run()?;
+        let mut confirmed = setup.run_watched(watch)?;
         if confirmed.loss() * 1e6 > f64::from(self.loss) && setup.ring < LARGEST {
             steps.push("Another seed lost more, so the rings are twice as large.".to_owned());
             setup.ring *= 2;
-            confirmed = setup.run()?;
+            confirmed = setup.run_watched(watch)?;
         }
         let mut doubts = confirmed.out_of_bounds.clone();
         let records = confirmed.accepted + confirmed.refused;
@@ -197,13 +222,27 @@ impl Wanted {
     }
 
     /// Finds the least number of rings whose lock and whose reader bear the peak.
-    fn rings(&self, peak: u64, steps: &mut Vec<String>) -> Result<(usize, usize), SizeError> {
-        let alone = self.probe(peak, self.producers, self.producers)?;
-        let mut rings = 1;
+    fn rings(
+        &self,
+        peak: u64,
+        steps: &mut Vec<String>,
+        watch: Watch<'_>,
+    ) -> Result<(usize, usize), SizeError> {
+        let alone = self.probe(peak, (self.producers, self.producers), watch)?;
+        // Fewer readers could not even handle the records.
+        let work = peak as f64 * self.handler.as_secs_f64() / RESERVE;
+        let least = (work.ceil() as usize).clamp(1, self.producers).next_power_of_two();
+        if least > 1 {
+            steps.push(format!(
+                "The work for {peak} records a second needs {work:.0} readers, each with a ring at \
+                 least.",
+            ));
+        }
+        let mut rings = least.min(self.producers);
         loop {
-            let mut readers = 1;
+            let mut readers = least.min(rings);
             while readers <= rings {
-                let report = self.probe(peak, rings, readers)?;
+                let report = self.probe(peak, (rings, readers), watch)?;
                 let busy = report.worked.as_secs_f64() / report.time.as_secs_f64() / readers as f64;
                 let reads = report.delivered as f64 >= 0.99 * report.accepted as f64;
                 let keeps_up = report.loss() == 0.0 && reads && busy < RESERVE;
@@ -233,14 +272,19 @@ impl Wanted {
     }
 
     /// A short run at the peak, with rings that are large enough.
-    fn probe(&self, peak: u64, rings: usize, readers: usize) -> Result<Report, SizeError> {
+    fn probe(
+        &self,
+        peak: u64,
+        (rings, readers): (usize, usize),
+        watch: Watch<'_>,
+    ) -> Result<Report, SizeError> {
         let mut setup = self.base(rings, readers);
         setup.arrivals = Arrivals::Poisson { rate: peak };
         // Large, but not so large that many of them need too much memory.
         setup.ring = (4 << 20).min((256 << 20) / (rings as u64).next_power_of_two());
         setup.duration = enough(20_000, peak);
         setup.warm_up = setup.duration / 2;
-        Ok(setup.run()?)
+        Ok(setup.run_watched(watch)?)
     }
 
     /// The bytes that arrive during a stall, and the longest nap, at the peak.
@@ -273,7 +317,9 @@ impl Wanted {
         setup.arrivals = self.arrivals.clone();
         let mean = self.arrivals.mean_rate().unwrap_or(1).max(1);
         let records = (10_000_000 / u64::from(self.loss.max(1))).clamp(200_000, RECORDS);
-        let shown = spec::period(&self.arrivals).max(self.between_stalls()).saturating_mul(4);
+        // Without stalls and bursts, every part of it is like every other.
+        let stalls = if self.stall.is_zero() { Duration::ZERO } else { self.between_stalls() };
+        let shown = spec::period(&self.arrivals).max(stalls).saturating_mul(4);
         setup.duration = enough(records, mean).max(shown).min(enough(RECORDS, mean));
         setup.warm_up = Duration::from_millis(10);
         if !self.stall.is_zero() {

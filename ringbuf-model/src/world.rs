@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use hdrhistogram::Histogram;
 
 use crate::costs::Costs;
+use crate::cpu::Cpu;
 use crate::engine::Queue;
 use crate::ring::Ring;
 
@@ -14,6 +15,8 @@ pub(crate) struct World {
     pub(crate) queue: Queue,
     pub(crate) costs: Costs,
     pub(crate) rings: Vec<Ring>,
+    /// The CPUs that readers share, by number. Empty if each reader has its own.
+    pub(crate) shared: Vec<Cpu>,
     pub(crate) seed: u64,
     /// Millionths of the notifications that get lost.
     pub(crate) lost_notifications: u32,
@@ -88,7 +91,8 @@ impl Default for Totals {
 
 impl World {
     pub(crate) fn new(queue: Queue, costs: Costs, rings: Vec<Ring>, seed: u64, warm: u64) -> Self {
-        Self { queue, costs, rings, seed, lost_notifications: 0, warm, totals: RefCell::default() }
+        let (shared, totals) = (Vec::new(), RefCell::default());
+        Self { queue, costs, rings, shared, seed, lost_notifications: 0, warm, totals }
     }
 
     /// Counts something that happens at this time.

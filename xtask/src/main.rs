@@ -110,6 +110,20 @@ enum Task {
         #[arg(long, value_name = "S")]
         seed: Option<u64>,
     },
+    /// Simulate random rings on other machines, and check what holds for all of them
+    ///
+    /// The nightly form of `ringbuf sim`'s tests: random machines, arrivals, policies, releases and
+    /// faults in virtual time. At the end it says how much virtual time it covered. A failure
+    /// names its seed; `--seed` begins with it.
+    Simulations {
+        /// Run for H hours
+        #[arg(long, value_name = "H", default_value_t = 8,
+              value_parser = clap::value_parser!(u64).range(1..=1000))]
+        hours: u64,
+        /// The first seed; without it, it comes from the time
+        #[arg(long, value_name = "S")]
+        seed: Option<u64>,
+    },
     /// Fuzz the reads of shared memory, the oracle, and the drain of the user ring
     ///
     /// Needs a nightly compiler, and installs cargo-fuzz if it is missing. Runs one target on
@@ -331,6 +345,10 @@ fn start(task: Task) -> anyhow::Result<u8> {
                 .fold(step, |step, (name, value)| step.env(name, value))
                 .run_alone(&workspace.root)
         }
+        Task::Simulations { hours, seed } => Step::cargo(suites::SIMULATIONS)
+            .env("RINGBUF_SECONDS", 3600 * hours)
+            .env("RINGBUF_SEED", seed.unwrap_or_else(suites::any_seed))
+            .run_alone(&workspace.root),
         Task::Fuzz(options) => fuzz::fuzz(&workspace, &options),
         Task::Coverage(options) => coverage::coverage(&workspace, &options),
         Task::Mutants(options) => mutants::mutants(&workspace, &options),

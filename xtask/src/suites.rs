@@ -12,6 +12,8 @@ pub(crate) const LOOM: &str =
     "test --release -p ringbuf-sim --test loom --locked --no-fail-fast -- --nocapture";
 pub(crate) const SCHEDULES: &str =
     "test --release -p ringbuf-sim --test schedule --locked --no-fail-fast -- --nocapture";
+pub(crate) const SIMULATIONS: &str =
+    "test --release -p ringbuf-model --test nightly --locked -- --nocapture";
 const FUZZ: &str = "xtask fuzz --seconds 20 --or-skip";
 const PACKAGE: &str = "xtask package";
 const HYGIENE: &str = "xtask hygiene";

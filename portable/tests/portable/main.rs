@@ -4,6 +4,9 @@
 mod conformance;
 mod door;
 mod four_gib;
+#[cfg(not(target_arch = "s390x"))]
+#[path = "../../../ringbuf-model/tests/golden.rs"]
+mod golden;
 mod losses;
 mod reading;
 mod user_ring;
