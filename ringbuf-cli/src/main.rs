@@ -4,6 +4,19 @@
 //! `live.rs` gets a ring from a BPF program.
 #![cfg_attr(not(test), deny(unsafe_code))]
 
+#[cfg(feature = "bpf")]
+#[expect(
+    unsafe_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::multiple_unsafe_ops_per_block,
+    clippy::undocumented_unsafe_blocks,
+    reason = "libbpf-cargo generates these modules, from src/bpf"
+)]
+mod calibration {
+    include!(concat!(env!("OUT_DIR"), "/calibrate.skel.rs"));
+}
 mod cli;
 mod dump;
 mod event;

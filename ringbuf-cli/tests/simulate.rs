@@ -29,6 +29,55 @@ fn a_simulation_prints_what_people_and_programs_read() {
 }
 
 #[test]
+fn the_default_machine_is_one_that_is_known_to_fit_if_it_has_the_cpus() {
+    let machine = |cpus: &str, more: &[&str]| {
+        let arguments = ["sim", "--cpus", cpus, "--rate", "9k/s", "--seconds", "0.01"];
+        let (code, text, error) = ringbuf(&[&arguments[..], more].concat());
+        assert_eq!(code, Some(0), "{error}");
+        text
+    };
+    let small = machine("8", &[]);
+    assert!(small.contains("xeon-e5-2680v4") && !small.contains("out of bounds"), "{small}");
+    let large = machine("192", &[]);
+    assert!(large.contains("epyc-9654") && large.contains("\nout of bounds"), "{large}");
+    // All rows of a table have the same machine.
+    let table = machine("1", &["--sweep", "cpus=1|57"]);
+    assert!(table.contains("out of bounds for some rows"), "{table}");
+}
+
+/// The figures are those of a debug build on a busy machine. The file says so, and can be used.
+#[test]
+fn a_calibration_writes_a_file_that_the_command_takes() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("mine.toml");
+    let name = file.to_str().expect("UTF-8");
+    let (code, text, error) = ringbuf(&["sim", "--calibrate", name]);
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{text}");
+    assert!(text.contains("wrote ") && text.contains("error     rms "), "{text}");
+    let machine = std::fs::read_to_string(&file).expect("it was written");
+    for part in
+        ["name = \"mine\"", "Measured by ringbuf sim --calibrate", "rms = ", "fitted = true"]
+    {
+        assert!(machine.contains(part), "{part}: {machine}");
+    }
+    let (code, text, error) =
+        ringbuf(&["sim", "--cpus", "1", "--rate", "9k/s", "--seconds", "0.01", "--machine", name]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(text.starts_with("machine        mine, 1 producing CPUs"), "{text}");
+}
+
+#[test]
+fn progress_is_shown_if_somebody_asks() {
+    let (code, text, error) = ringbuf(&[&SHORT[..], &["--progress"]].concat());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(error.contains("simulated 22.0 ms of 22.0 ms (100 %)"), "{error}");
+    assert_eq!(text, ringbuf(&SHORT).1, "it changes nothing");
+    let sweep = ["--progress", "--sweep", "rings=1..2"];
+    let (_, _, error) = ringbuf(&[&SHORT[..], &sweep].concat());
+    assert!(error.contains("run 1 of 2: ") && error.contains("run 2 of 2: "), "{error}");
+}
+
+#[test]
 fn a_sweep_has_a_row_for_each_combination() {
     let (code, text, _) =
         ringbuf(&[&SHORT[..], &["--sweep", "ring=64K..256K,rings=1..2"]].concat());

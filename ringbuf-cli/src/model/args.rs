@@ -30,6 +30,9 @@ pub(crate) struct Sim {
     /// Number of reading threads, each with an equal part of the rings
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) readers: usize,
+    /// Confine the readers to N CPUs, where they take turns [default: each has its own]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) reader_cpus: usize,
     /// Which CPUs share a ring: neighbours, or striped (CPU modulo rings)
     #[arg(long, value_name = "WHICH", default_value = "neighbours")]
     pub(crate) sharing: Sharing,
@@ -48,6 +51,13 @@ pub(crate) struct Sim {
     /// Draw fill, losses and latency over time into this SVG file
     #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
     pub(crate) plot: Option<PathBuf>,
+    /// Measure this machine instead, for some seconds, and write a machine file
+    ///
+    /// Pinned threads measure cache lines, wakeups, naps and clocks. With privilege, BPF programs
+    /// measure a record and a notification; without, they come from user space, and the file says
+    /// so. It also has its own error, on throughputs that nothing was fitted to.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sweep", "plot", "json"])]
+    pub(crate) calibrate: Option<PathBuf>,
     /// Compare several values in one table: ring=64K..64M,rings=1..192
     ///
     /// The keys are cpus, rate, ring, rings, readers and policy. A range grows by doubling; values
@@ -83,12 +93,18 @@ pub(crate) struct Load {
     /// What the reader does with a record takes this time
     #[arg(long, value_name = "TIME", default_value = "0ns", value_parser = units::time)]
     pub(crate) handler: Duration,
-    /// A machine by its name, or a file with a slash in its path
-    #[arg(long, value_name = "MACHINE", default_value = "epyc-9654", value_parser = machine)]
-    pub(crate) machine: Machine,
+    /// A machine by its name, or a file with a slash in its path [default: xeon-e5-2680v4, or
+    /// epyc-9654 for more than its 56 CPUs]
+    #[arg(long, value_name = "MACHINE", value_parser = machine)]
+    machine: Option<Machine>,
     /// Decides everything that is random
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Show on standard error how far it is, also where no terminal is
+    ///
+    /// The virtual time that is done, how fast it passes, and the time that is left.
+    #[arg(long)]
+    pub(crate) progress: bool,
 }
 
 impl Load {
@@ -105,6 +121,11 @@ impl Load {
         Ok(Arrivals::parse(&self.arrivals, rate)?)
     }
 
+    /// Returns the machine, or the default for so many producing CPUs.
+    pub(crate) fn machine(&self, cpus: usize) -> Result<Machine> {
+        self.machine.clone().map_or_else(|| Ok(Machine::for_cpus(cpus)?), Ok)
+    }
+
     pub(crate) fn cpus(&self) -> Result<usize> {
         self.cpus.context("give the number of producing CPUs with --cpus")
     }
@@ -113,15 +134,17 @@ impl Load {
 impl Sim {
     pub(crate) fn setup(&self) -> Result<Setup> {
         let load = &self.load;
-        let mut setup = Setup::new(load.machine.clone());
-        setup.producers = load.cpus()?;
+        let cpus = load.cpus()?;
+        let most = self.sweep.as_ref().map_or(cpus, |sweep| sweep.most_cpus().max(cpus));
+        let mut setup = Setup::new(load.machine(most)?);
+        setup.producers = cpus;
         setup.arrivals = load.arrivals()?;
         setup.sizes = load.sizes;
         setup.reader = load.policy.clone();
         setup.handler = load.handler;
         setup.seed = load.seed;
         (setup.ring, setup.rings, setup.readers) = (self.ring, self.rings, self.readers);
-        setup.sharing = self.sharing;
+        (setup.sharing, setup.reader_cpus) = (self.sharing, self.reader_cpus);
         if let Some(release) = self.release {
             setup.release = release;
         }
@@ -178,8 +201,9 @@ Output:
   notifications  sent by the program, for each record
   reader         the share of its time that a reader works
 
-Not modelled: readers and programs that compete for one CPU, the memory's bandwidth, the
-scheduler, and interrupts. A reader has a CPU of its own if the machine has enough.
+Not modelled: readers and programs that compete for one CPU, the memory's bandwidth, and
+interrupts. A reader has a CPU of its own if the machine has enough; with --reader-cpus, readers
+take turns of 3 ms.
 
 Exit code:
   0  success
@@ -216,8 +240,9 @@ pub(crate) struct Size {
 impl Size {
     pub(crate) fn wanted(&self) -> Result<ringbuf_model::Wanted> {
         let load = &self.load;
-        let mut wanted = ringbuf_model::Wanted::new(load.machine.clone());
-        wanted.producers = load.cpus.unwrap_or(1);
+        let cpus = load.cpus.unwrap_or(1);
+        let mut wanted = ringbuf_model::Wanted::new(load.machine(cpus)?);
+        wanted.producers = cpus;
         wanted.arrivals = match (&self.from, self.burst) {
             (Some(file), _) => recording::load(file)?,
             (None, None) => load.arrivals()?,

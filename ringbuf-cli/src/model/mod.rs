@@ -1,7 +1,9 @@
 //! `ringbuf sim` and `ringbuf size`: rings on other machines, in virtual time.
 
 mod args;
+mod calibrate;
 mod print;
+mod progress;
 mod recording;
 mod sweep;
 
@@ -12,6 +14,7 @@ use anyhow::{Context, Result};
 use ringbuf_model::units;
 
 pub(crate) use self::args::{Sim, Size};
+use self::progress::Meter;
 use crate::Failure;
 use crate::pages::unless_closed;
 
@@ -21,11 +24,15 @@ pub(crate) fn sim(arguments: &Sim) -> Result<(), Failure> {
 }
 
 fn simulate(arguments: &Sim) -> Result<()> {
+    if let Some(file) = &arguments.calibrate {
+        return write(&calibrate::run(file)?);
+    }
     let setup = arguments.setup()?;
     if let Some(sweep) = &arguments.sweep {
         return write(&sweep.run(&setup, arguments)?);
     }
-    let report = setup.run()?;
+    let mut meter = Meter::new(arguments.load.progress, Some(1));
+    let report = setup.run_watched(&mut |progress| meter.show(progress))?;
     if let Some(file) = &arguments.plot {
         let (cpus, ring) = (setup.producers, units::bytes_text(setup.ring));
         let title = format!(
@@ -51,7 +58,9 @@ fn rate_text(rate: u64) -> String {
 /// Runs `ringbuf size`. Returns true if the answer is sure.
 pub(crate) fn size(arguments: &Size) -> Result<bool, Failure> {
     let find = || -> Result<bool> {
-        let answer = arguments.wanted()?.answer()?;
+        let mut meter = Meter::new(arguments.load.progress, None);
+        let wanted = arguments.wanted()?;
+        let answer = wanted.answer_watched(&mut |progress| meter.show(progress))?;
         write(&if arguments.json { print::answer_json(&answer) } else { print::answer(&answer) })?;
         Ok(answer.doubts.is_empty())
     };

@@ -7,6 +7,7 @@ use ringbuf_model::{Arrivals, Reader, Setup, units};
 
 use super::args::Sim;
 use super::print;
+use super::progress::Meter;
 
 /// The most combinations of a table.
 const MOST: usize = 200;
@@ -130,6 +131,16 @@ impl Key {
 }
 
 impl Sweep {
+    /// Returns the most producing CPUs of a row, 0 if they do not change.
+    pub(crate) fn most_cpus(&self) -> usize {
+        let choices = self.0.iter().filter(|(key, _)| *key == Key::Cpus);
+        let numbers = choices.flat_map(|(_, choices)| choices).map(|choice| match choice {
+            Choice::Number(number) => usize::try_from(*number).unwrap_or(usize::MAX),
+            Choice::Policy(_) => 0,
+        });
+        numbers.max().unwrap_or(0)
+    }
+
     /// Runs each combination. A combination that is not possible has a row that says why.
     pub(crate) fn run(&self, setup: &Setup, arguments: &Sim) -> Result<String> {
         let mut text = String::new();
@@ -142,6 +153,7 @@ impl Sweep {
         }
         let all: usize = self.0.iter().map(|(_, choices)| choices.len()).product();
         let mut warnings = Vec::new();
+        let mut meter = Meter::new(arguments.load.progress, Some(all));
         for number in 0..all {
             let mut setup = setup.clone();
             let mut rest = number;
@@ -155,7 +167,7 @@ impl Sweep {
                 key.set(&mut setup, arguments, &choices[*place])?;
                 let _infallible = write!(begin, "{:>12} ", key.text(&choices[*place]));
             }
-            match setup.run() {
+            match setup.run_watched(&mut |progress| meter.show(progress)) {
                 Ok(report) if arguments.json => text += &print::json(&setup, &report),
                 Ok(report) => {
                     let _infallible = writeln!(
