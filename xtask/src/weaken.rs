@@ -9,6 +9,7 @@ mod claims;
 mod ends;
 mod explore;
 mod inspect;
+mod kernel;
 mod list;
 mod look_ahead;
 mod losses;
@@ -74,6 +75,7 @@ fn breaks() -> impl Iterator<Item = &'static Break> {
         merged::BREAKS,
         look_ahead::BREAKS,
         overwrite::BREAKS,
+        kernel::BREAKS,
         record::BREAKS,
     ];
     lists.into_iter().flatten()
