@@ -12,11 +12,14 @@ const FEW: u64 = 24;
 fn random_setups_keep_what_holds_for_all() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let (seconds, first) = (number("RINGBUF_SECONDS"), number("RINGBUF_SEED").unwrap_or(1));
-    // budget: how long a nightly run goes on; without it, the number of setups decides.
     let began = Instant::now();
     let (mut virtual_time, mut records, mut lost) = (Duration::ZERO, 0u64, 0u64);
     let mut done = 0;
-    while seconds.map_or(done < FEW, |seconds| began.elapsed().as_secs() < seconds) {
+    let goes_on = |done| match seconds {
+        Some(seconds) => began.elapsed().as_secs() < seconds, // budget: of a nightly run
+        None => done < FEW,
+    };
+    while goes_on(done) {
         let seed = first + done;
         let setup = setup(seed);
         let report = setup.run().unwrap_or_else(|error| panic!("RINGBUF_SEED={seed}: {error}"));
@@ -29,10 +32,10 @@ fn random_setups_keep_what_holds_for_all() {
         lost += report.refused;
         done += 1;
     }
+    let took = began.elapsed(); // printed only:
     println!(
         "{done} setups from seed {first}: {virtual_time:?} of virtual time, {records} records, {lost} \
-         of them lost, as the setups want; {:?} on this host", // printed only:
-        began.elapsed()
+         of them lost, as the setups want; {took:?} on this host"
     );
     assert!(records > 10_000 && lost > 0, "{records} records, {lost} lost");
 }
