@@ -48,7 +48,7 @@ fn no_ring_is_missed_while_maps_come_and_go() {
         (0..LOOKS).find_map(|number| {
             let rings = host.rings().expect("read");
             let missed = missing(&rings, &ids);
-            (!missed.is_empty()).then(|| (number, rings.len(), missed))
+            (!missed.is_empty()).then_some((number, rings.len(), missed))
         })
     });
     assert_eq!(missed, None, "number of the look, rings in it, missing ids");
