@@ -267,15 +267,6 @@ impl SimUserRing {
 
     /// Returns everything that user space sees of the ring now. Concurrent writes
     /// may or may not be included, word by word.
-    ///
-    /// ```
-    /// use ringbuf_sim::SimUserRing;
-    ///
-    /// let ring = SimUserRing::new(4096)?;
-    /// ring.producer()?.submit_all(&[b"one"])?;
-    /// assert_eq!(ring.pages().producer, 16);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[must_use]
     pub fn pages(&self) -> PagesNow {
         self.shared.mirror.now()

@@ -279,59 +279,23 @@ impl<'t> VirtualTime<'t> {
     /// Sets the time that each reading of the clock takes. The default is 1 us,
     /// about the time between two readings of a spinning reader. It must not be
     /// zero for a reader that spins.
-    ///
-    /// ```
-    /// use ringbuf_sim::VirtualTime;
-    ///
-    /// use std::time::Duration;
-    ///
-    /// let time = VirtualTime::new();
-    /// time.tick(Duration::from_nanos(30)); // a fast clock
-    /// ```
     pub fn tick(&self, time: Duration) {
         self.shared.tick.set(time);
     }
 
     /// Sets the lateness of timers. The default is zero.
-    ///
-    /// ```
-    /// use ringbuf_sim::VirtualTime;
-    ///
-    /// use std::time::Duration;
-    ///
-    /// let time = VirtualTime::new();
-    /// time.lateness(Duration::from_micros(55)); // the timer slack of an ordinary thread
-    /// ```
     pub fn lateness(&self, time: Duration) {
         self.shared.lateness.set(time);
     }
 
     /// Sets the time from a notification until a blocked reader runs. The default
     /// is zero.
-    ///
-    /// ```
-    /// use ringbuf_sim::VirtualTime;
-    ///
-    /// use std::time::Duration;
-    ///
-    /// let time = VirtualTime::new();
-    /// time.wakeup(Duration::from_micros(8));
-    /// ```
     pub fn wakeup(&self, time: Duration) {
         self.shared.wakeup.set(time);
     }
 
     /// Sets the time after which the test panics. The default is one day. It also
     /// panics if a reader looks a million times while no time passes.
-    ///
-    /// ```
-    /// use ringbuf_sim::VirtualTime;
-    ///
-    /// use std::time::Duration;
-    ///
-    /// let time = VirtualTime::new();
-    /// time.end(Duration::from_secs(60)); // a reader that hangs fails here
-    /// ```
     pub fn end(&self, time: Duration) {
         self.shared.end.set(time);
     }

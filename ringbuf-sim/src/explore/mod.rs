@@ -151,19 +151,6 @@ impl Default for Explore {
 
 impl Explore {
     /// Creates an exploration of 1,000 seeds, with one ring, up to six producers, and deaths.
-    ///
-    /// ```
-    /// use ringbuf_sim::explore::Explore;
-    ///
-    /// let seen = Explore::new().seeds(0..10).run(|ring| {
-    ///     let mut consumer = ring.consumer()?;
-    ///     loop {
-    ///         consumer.drain(|record| ring.received(&record))?;
-    ///         consumer.wait(None)?;
-    ///     }
-    /// });
-    /// println!("{seen}");
-    /// ```
     pub fn new() -> Self {
         Self { first: 0, last: 999, settings: Settings::default() }
     }
@@ -198,18 +185,6 @@ impl Explore {
     }
 
     /// Sets the largest number of producers.
-    ///
-    /// ```
-    /// use ringbuf_sim::explore::Explore;
-    ///
-    /// Explore::new().seeds(0..10).producers(2).run(|ring| {
-    ///     let mut consumer = ring.consumer()?;
-    ///     loop {
-    ///         consumer.drain(|record| ring.received(&record))?;
-    ///         consumer.wait(None)?;
-    ///     }
-    /// });
-    /// ```
     pub fn producers(mut self, most: usize) -> Self {
         self.settings.producers = most;
         self
@@ -217,18 +192,6 @@ impl Explore {
 
     /// Sets the largest number of actions of each producer; about half of them reserve a
     /// record.
-    ///
-    /// ```
-    /// use ringbuf_sim::explore::Explore;
-    ///
-    /// Explore::new().seeds(0..10).actions(20).run(|ring| {
-    ///     let mut consumer = ring.consumer()?;
-    ///     loop {
-    ///         consumer.drain(|record| ring.received(&record))?;
-    ///         consumer.wait(None)?;
-    ///     }
-    /// });
-    /// ```
     pub fn actions(mut self, most: usize) -> Self {
         self.settings.actions = most;
         self
@@ -342,37 +305,12 @@ impl Explore {
 
     /// Leaves out records without notification (`BPF_RB_NO_WAKEUP`). Use it if your programs
     /// never pass this flag.
-    ///
-    /// ```
-    /// use ringbuf_sim::explore::Explore;
-    ///
-    /// Explore::new().seeds(0..10).all_notify().run(|ring| {
-    ///     let mut consumer = ring.consumer()?;
-    ///     loop {
-    ///         consumer.drain(|record| ring.received(&record))?;
-    ///         consumer.wait(None)?;
-    ///     }
-    /// });
-    /// ```
     pub fn all_notify(mut self) -> Self {
         self.settings.all_notify = true;
         self
     }
 
     /// Runs a reader of one ring under all schedules.
-    ///
-    /// ```
-    /// use ringbuf_sim::explore::Explore;
-    ///
-    /// let seen = Explore::new().seeds(0..10).run(|ring| {
-    ///     let mut consumer = ring.consumer()?;
-    ///     loop {
-    ///         consumer.drain(|record| ring.received(&record))?;
-    ///         consumer.wait(None)?;
-    ///     }
-    /// });
-    /// assert!(seen.records > 0);
-    /// ```
     ///
     /// # Panics
     /// If a run goes wrong, with the report.
