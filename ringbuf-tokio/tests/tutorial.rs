@@ -7,7 +7,7 @@ use ringbuf_sim::explore::{Explore, ExploredRing};
 
 type Ended = Result<(), Box<dyn Error>>;
 
-/// 1. The agent: handles all that is there.
+/// Step 1. The agent: handles all that is there.
 fn read<B: Backend>(ring: &mut Consumer<B>, handle: &dyn Fn(&[u8])) -> Result<(), Corrupt> {
     let batch = ring.batch();
     while let Next::Record(record) = batch.next()? {
@@ -34,7 +34,7 @@ fn the_agent_is_right_in_every_schedule_that_is_tried() {
     println!("{seen}");
 }
 
-/// 2. A forgotten arm: a record that is committed after the last look notifies nobody.
+/// Step 2. A forgotten arm: a record that is committed after the last look notifies nobody.
 fn forgets_to_arm(ring: &ExploredRing) -> Ended {
     let mut consumer = ring.consumer()?;
     loop {
@@ -81,7 +81,7 @@ fn each_bug_is_found_and_its_seed_finds_it_again() {
         let found = Explore::new().find(bug).expect_err("a bug").to_string();
         println!("{found}\n");
         assert!(found.contains("lost wakeup"), "{found}");
-        // 3. `seed 50, step 188: lost wakeup: ..`
+        // Step 3. `seed 50, step 188: lost wakeup: ..`
         let (_, rest) = found.split_once("seed ").expect("a seed");
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next().expect("a number");
         let seed: u64 = digits.parse().expect("a number");
@@ -89,7 +89,7 @@ fn each_bug_is_found_and_its_seed_finds_it_again() {
     }
 }
 
-/// 4. The agent as a tokio task, for a minute of traffic that takes no time: tokio's clock is
+/// Step 4. The agent as a tokio task, for a minute of traffic that takes no time: tokio's clock is
 /// paused, and jumps to the next timer when all tasks wait.
 #[test]
 fn a_task_reads_a_minute_of_traffic_in_virtual_time() {
