@@ -34,6 +34,7 @@ mod run;
 mod seccomp;
 mod shards;
 mod sleeps;
+mod spawned;
 mod tasks;
 mod user_drain;
 
@@ -61,6 +62,7 @@ pub use run::test_run;
 pub use seccomp::{Call, with_failing};
 pub use shards::{Event, Shards};
 pub use sleeps::Sleeps;
+pub use spawned::spawn_apart;
 pub use tasks::{is_blocked, task_state, times_slept};
 pub use user_drain::{Drained, UserDrain};
 

@@ -16,7 +16,7 @@ use ringbuf_bpf::stall::{StallSkel, StallSkelBuilder};
 use ringbuf_bpf::vectors::types::op_kind;
 use ringbuf_kernel::{RingBuf, WaitPolicy, rings};
 use ringbuf_tests::{
-    LatePage, Operations, create_map, page_size, ringbuf, skip, task_state, test_run,
+    LatePage, Operations, create_map, page_size, ringbuf, skip, spawn_apart, task_state, test_run,
 };
 
 /// The id of the ring that a process of the test reads.
@@ -127,7 +127,8 @@ impl Host {
             }
         };
         let mut command = ringbuf(test, &["exec", "--json", "--ring-size", "64KiB"])?;
-        let exec = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let exec = spawn_apart(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        let exec = exec.expect("it starts");
         let exec_ring = loop {
             let held = held_by(exec.id());
             let mine = rings().expect("root").into_iter().find(|ring| held.contains(&ring.id));

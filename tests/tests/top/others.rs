@@ -16,8 +16,8 @@ use libbpf_rs::{ErrorKind, MapCore, MapHandle, ObjectBuilder, RingBufferBuilder,
 use ringbuf_bpf::tasks;
 use ringbuf_kernel::rings;
 use ringbuf_tests::{
-    Epoll, Trigger, has_tracepoint, live_since, map_by_id, page_size, ringbuf, skip, task_state,
-    watchdog,
+    Epoll, Trigger, has_tracepoint, live_since, map_by_id, page_size, ringbuf, skip, spawn_apart,
+    task_state, watchdog,
 };
 use serde_json::Value;
 
@@ -314,7 +314,7 @@ fn rings_of_tools_are_told_as_ours() {
     for (tool, arguments) in TOOLS {
         let mut command = Command::new(tool);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let child = match command.spawn() {
+        let child = match spawn_apart(&mut command) {
             Ok(child) => child,
             Err(error) => {
                 skip(test, &format!("{tool} is not installed: {error}"));
