@@ -1,16 +1,17 @@
 //! How fast a long run is: 192 CPUs with 0.2 M records a second together, for so many virtual
-//! minutes. `cargo run --release -p ringbuf-model --example hour 60`
+//! minutes and rings. `cargo run --release -p ringbuf-model --example hour 60 1`
 
 use std::time::{Duration, Instant};
 
 use ringbuf_model::{Arrivals, Machine, Setup};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let minutes = std::env::args().nth(1).map_or(Ok(60), |text| text.parse())?;
+    let number = |at, default| std::env::args().nth(at).map_or(Ok(default), |text| text.parse());
+    let (minutes, rings) = (number(1, 60)?, number(2, 1)?);
     let mut setup = Setup::new(Machine::for_cpus(192)?);
     setup.producers = 192;
     setup.arrivals = Arrivals::Poisson { rate: 200_000 };
-    setup.rings = 24;
+    setup.rings = usize::try_from(rings)?;
     setup.duration = Duration::from_secs(60 * minutes);
     let (began, mut shown) = (Instant::now(), 0);
     let report = setup.run_watched(&mut |progress| {
