@@ -50,6 +50,7 @@ pub mod seen;
 pub mod sets;
 pub mod shards;
 pub mod statistics;
+pub mod top;
 pub mod trial;
 pub mod wakes;
 pub mod work;

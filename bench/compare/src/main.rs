@@ -14,7 +14,9 @@ use ringbuf_compare::machine::Machine;
 use ringbuf_compare::plan::{Measured, Plan};
 use ringbuf_compare::readers::READERS;
 use ringbuf_compare::trial::{ALONE, Setup};
-use ringbuf_compare::{frontier, header, merge, perf_array, plot, report, sets, shards, wakes};
+use ringbuf_compare::{
+    frontier, header, merge, perf_array, plot, report, sets, shards, top, wakes,
+};
 use ringbuf_tests::{online_cpus, refusal};
 
 /// Compare our reader with libbpf, libbpf-rs, aya and a loop written in C
@@ -89,6 +91,9 @@ enum Part {
     Shards,
     /// A tokio task beside a thread that blocks: some seconds.
     Tokio,
+    /// Producers of 50 rings with `ringbuf top` and without, and what `ringbuf export` costs: a
+    /// minute. Needs `cargo build --release -p ringbuf-cli`.
+    Top,
     /// How soon a wake ends a wait: some seconds.
     Wakes,
 }
@@ -124,6 +129,7 @@ fn compare(options: &Options) -> Result<()> {
         }
         Some(Part::Shards) => return say(&shards::run(&plan.setup, plan.repetitions)?),
         Some(Part::Tokio) => return say(&sets::tasks(&plan.setup, plan.repetitions)?),
+        Some(Part::Top) => return say(&top::run(&plan.setup, plan.repetitions)?),
         Some(Part::Wakes) => return say(&wakes::run(&plan.setup)?),
         Some(Part::Frontier) | None => {}
     }
