@@ -254,6 +254,19 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Compare the public items of the crates with those in docs/api
+    ///
+    /// Prints each item that came or went. Needs a nightly compiler, and installs cargo-public-api
+    /// below target/tools if it is missing. Run it before a release. Exits with 1 if anything
+    /// changed.
+    Api {
+        /// Replace the stored lists with the current ones
+        #[arg(long)]
+        bless: bool,
+        /// Install nothing
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Measure the C library beside libbpf, alone and in programs of others
     ///
     /// Throughput, the reader's CPU for a record, and the traced call's cost, for each policy, in
@@ -358,6 +371,7 @@ fn start(task: Task) -> anyhow::Result<u8> {
         Task::Golden { bless } => golden::golden(&workspace, bless),
         Task::Litmus { no_install } => litmus::litmus(&workspace, no_install),
         Task::Book { no_install } => book::book(&workspace, no_install),
+        Task::Api { bless, no_install } => book::api(&workspace, bless, no_install),
         Task::ExactlyOnce { records } => {
             live("exactly_once").env("RINGBUF_RECORDS", records).run_alone(&workspace.root)
         }

@@ -44,6 +44,14 @@ pub(crate) const MDBOOK: Tool = Tool {
     wheel: None,
 };
 
+pub(crate) const PUBLIC_API: Tool = Tool {
+    program: "cargo-public-api",
+    version: "0.52.0",
+    why: "lists public items",
+    source: ("cargo-public-api", &["--debug"]),
+    wheel: None,
+};
+
 impl Tool {
     /// Returns its path. Installs it with a notice, unless that is refused.
     pub(crate) fn ensure(&self, target: &Path, no_install: bool) -> Result<PathBuf> {
