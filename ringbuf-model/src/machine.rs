@@ -269,6 +269,15 @@ impl Machine {
                 return Err(MachineError::Number { name, wanted });
             }
         }
+        let wanted = "printable characters";
+        if self.name.is_empty() || self.name.chars().any(char::is_control) {
+            return Err(MachineError::Number { name: "name", wanted });
+        }
+        for table in &self.tables {
+            if !table.rms.is_finite() || !table.worst.is_finite() {
+                return Err(MachineError::Number { name: "rms", wanted: "a number" });
+            }
+        }
         Ok(())
     }
 }
@@ -296,6 +305,8 @@ mod tests {
         };
         assert!(refuses("cpus = 2", "cpus = 257").contains("use 1 to 256"));
         assert!(refuses("cpus = 2", "cpus = 0").contains("use 1 to 256"));
+        assert!(refuses("name = \"", "name = \"\\u001b[31m").contains("printable"));
+        assert!(refuses("rms = ", "rms = nan # ").contains("use a number"));
         assert!(refuses("threads_per_core = 1", "threads_per_core = 0").contains("a divisor"));
         assert!(refuses("hit = ", "hit = -").contains("hit is out of range"));
         assert!(refuses("hit = ", "hit = nan # ").contains("hit is out of range"));

@@ -103,12 +103,18 @@ impl FromStr for Reader {
             "busy" => Self::Busy,
             _ => match text.split_once(':') {
                 Some(("spin", pause)) => Self::Spin(units::time(pause)?),
-                Some(("nap", nap)) => Self::Nap(units::time(nap)?),
+                Some(("nap", nap)) => match units::time(nap)? {
+                    nap if nap <= LONGEST_NAP => Self::Nap(nap),
+                    _ => return Err(UnitError::new(text, "a nap of 100ms at most")),
+                },
                 _ => return Err(UnitError::new(text, READERS)),
             },
         })
     }
 }
+
+/// A wait looks at the ring after that time, whatever the nap.
+const LONGEST_NAP: Duration = Duration::from_millis(100);
 
 const READERS: &str = "balanced, low-latency, low-cost, immediate, libbpf, busy, none, or a time \
                        as in spin:1us and nap:50us";

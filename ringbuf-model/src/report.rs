@@ -56,6 +56,13 @@ impl Report {
         }
     }
 
+    /// Returns the records that nobody had received at the end. Records from before the
+    /// measurement count as received in it.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.accepted.saturating_sub(self.discarded).saturating_sub(self.delivered)
+    }
+
     /// Returns the records that producers committed, a second.
     #[must_use]
     pub fn throughput(&self) -> f64 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ringbuf_core::CapacityError;
 use ringbuf_sim::Profile;
 
-use crate::{Arrivals, Faults, Machine, MachineError, Reader, Sizes};
+use crate::{Arrivals, Faults, Machine, MachineError, Reader, Sizes, units};
 
 /// Everything that a run depends on. The same setup gives the same report on any machine.
 ///
@@ -179,6 +179,9 @@ impl Setup {
         if self.duration.is_zero() || time > LONGEST {
             return Err(SetupError::Time);
         }
+        if let Some((_, every)) = self.faults.pause.filter(|(_, every)| *every >= time) {
+            return Err(SetupError::NoStop { every, time });
+        }
         Ok(())
     }
 }
@@ -222,6 +225,13 @@ pub enum SetupError {
     OverwriteWithReader,
     /// The time is zero, or more than a day.
     Time,
+    /// The readers are to stop, but the run is over before they do.
+    NoStop {
+        /// From the start of the run to the first stop.
+        every: Duration,
+        /// The time of the run.
+        time: Duration,
+    },
     /// The system gave no memory for the stacks.
     Stacks(std::io::Error),
 }
@@ -249,6 +259,13 @@ impl fmt::Display for SetupError {
                 "the model has no reader of rings in overwrite mode: use the reader `none`",
             ),
             Self::Time => f.write_str("the time must be above zero, and a day at most"),
+            Self::NoStop { every, time } => write!(
+                f,
+                "the first pause of the readers begins after {}, and the run takes {}: let it take \
+                 longer, or let them pause sooner",
+                units::time_text(*every),
+                units::time_text(*time)
+            ),
             Self::Stacks(error) => write!(f, "no memory for the parties: {error}"),
         }
     }
@@ -257,9 +274,10 @@ impl fmt::Display for SetupError {
 impl std::error::Error for SetupError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Machine(error) => Some(error),
-            Self::Ring(error) => Some(error),
-            Self::Stacks(error) => Some(error),
+            // Their texts are in this one.
+            Self::Machine(error) => error.source(),
+            Self::Ring(error) => error.source(),
+            Self::Stacks(error) => error.source(),
             _ => None,
         }
     }

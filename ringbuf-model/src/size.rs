@@ -5,7 +5,8 @@ use std::time::Duration;
 use ringbuf_core::{Capacity, SampleLen, WaitPolicy};
 
 use crate::kernel_side::PAGE;
-use crate::{Arrivals, Machine, Progress, Reader, Report, Setup, SetupError, Sharing, Sizes, spec};
+use crate::size_error::{LARGEST, LONGEST_RUN, SizeError};
+use crate::{Arrivals, Machine, Progress, Reader, Report, Setup, Sharing, Sizes, spec};
 
 /// What the rings must bear.
 ///
@@ -63,64 +64,14 @@ pub struct Answer {
     pub doubts: Vec<String>,
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SizeError {
-    /// The arrivals define no rate.
-    NoRate,
-    /// No number of rings and readers keeps up.
-    TooMuch {
-        /// Records a second at the peak.
-        rate: u64,
-        /// What was tried, one sentence for each step.
-        steps: Vec<String>,
-    },
-    /// No ring is large enough.
-    TooLarge {
-        /// What was tried, one sentence for each step.
-        steps: Vec<String>,
-    },
-    /// It cannot be run.
-    Setup(SetupError),
-}
-
-impl std::fmt::Display for SizeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoRate => f.write_str("a closed loop has no rate: use other arrivals"),
-            Self::TooMuch { rate, steps } => write!(
-                f,
-                "no number of rings and readers bears {rate} records a second: make records rarer, \
-                 or the work for each of them shorter. {}",
-                steps.join(" ")
-            ),
-            Self::TooLarge { steps } => write!(
-                f,
-                "no ring is large enough: shorten the stalls, or accept losses. {}",
-                steps.join(" ")
-            ),
-            Self::Setup(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SizeError {}
-
-impl From<SetupError> for SizeError {
-    fn from(error: SetupError) -> Self {
-        Self::Setup(error)
-    }
-}
-
 type Watch<'a> = &'a mut dyn FnMut(Progress);
 
 /// The time between two stalls of the reader.
 const STALLS: Duration = Duration::from_secs(1);
-/// The largest ring that is tried.
-const LARGEST: u64 = 256 << 20;
 /// The most records of a run.
 const RECORDS: u64 = 8_000_000;
+/// CPUs that produce less than this share of a rate cannot produce it.
+const OFFERED: f64 = 0.8;
 /// A reader with less reserve than this share of its time is too slow.
 const RESERVE: f64 = 0.8;
 
@@ -169,6 +120,15 @@ impl Wanted {
         let mut steps = Vec::new();
         let (rings, readers) = self.rings(peak, &mut steps, watch)?;
         let bound = self.bound(peak, rings, &mut steps);
+        let mean = self.mean();
+        // A burst may end before the stall does.
+        if self.arriving(mean, rings).1 > LARGEST {
+            return Err(SizeError::TooLarge { steps });
+        }
+        let records = expected(mean, self.one_stall());
+        if records > LONGEST_RUN {
+            return Err(SizeError::TooLong { records });
+        }
         let mut setup = self.full(rings, readers);
         setup.ring = bound;
         loop {
@@ -229,6 +189,10 @@ impl Wanted {
         watch: Watch<'_>,
     ) -> Result<(usize, usize), SizeError> {
         let alone = self.probe(peak, (self.producers, self.producers), watch)?;
+        let offered = (alone.accepted + alone.refused) as f64 / alone.time.as_secs_f64();
+        if offered < OFFERED * peak as f64 {
+            return Err(SizeError::TooFast { rate: peak, offered: offered as u64 });
+        }
         // Fewer readers could not even handle the records.
         let work = peak as f64 * self.handler.as_secs_f64() / RESERVE;
         let least = (work.ceil() as usize).clamp(1, self.producers).next_power_of_two();
@@ -289,15 +253,8 @@ impl Wanted {
 
     /// The bytes that arrive during a stall, and the longest nap, at the peak.
     fn bound(&self, peak: u64, rings: usize, steps: &mut Vec<String>) -> u64 {
-        let nap = match self.reader {
-            Reader::LowCost => Duration::from_millis(1),
-            Reader::Nap(nap) => nap,
-            _ => Duration::from_micros(100),
-        };
-        let time = self.stall.saturating_add(nap);
-        let footprint = SampleLen::new(self.sizes.mean().into()).map_or(0, SampleLen::footprint);
-        let records = u128::from(peak) * time.as_nanos() / 1_000_000_000 / rings as u128;
-        let bytes = u64::try_from(records * u128::from(footprint)).unwrap_or(u64::MAX);
+        let (nap, footprint) = (self.nap(), self.footprint());
+        let (records, bytes) = self.arriving(peak, rings);
         let smallest = Capacity::at_least(bytes.min(LARGEST), PAGE);
         let held = smallest.ok().and_then(|ring| WaitPolicy::balanced().portion(ring)).unwrap_or(0);
         let ring = Capacity::at_least((bytes.saturating_add(held)).min(LARGEST), PAGE);
@@ -311,16 +268,59 @@ impl Wanted {
         ring
     }
 
+    /// The records, and their bytes, that arrive at a ring while its reader stalls and naps.
+    fn arriving(&self, rate: u64, rings: usize) -> (u64, u64) {
+        let records = expected(rate, self.stall.saturating_add(self.nap())) / rings as u64;
+        (records, records.saturating_mul(self.footprint()))
+    }
+
+    /// The longest nap of the reader.
+    fn nap(&self) -> Duration {
+        match self.reader {
+            Reader::LowCost => Duration::from_millis(1),
+            Reader::Nap(nap) => nap,
+            _ => Duration::from_micros(100),
+        }
+    }
+
+    /// The bytes of a record in the ring, on average.
+    fn footprint(&self) -> u64 {
+        SampleLen::new(self.sizes().mean().into()).map_or(0, SampleLen::footprint)
+    }
+
+    /// A recording has its own sizes.
+    fn sizes(&self) -> Sizes {
+        let Arrivals::Recorded(records) = &self.arrivals else { return self.sizes };
+        let all: u64 = records.iter().map(|record| u64::from(record.1)).sum();
+        let mean = all.div_ceil(records.len().max(1) as u64);
+        Sizes::fixed(u32::try_from(mean).unwrap_or(u32::MAX))
+    }
+
+    /// Records a second, on average.
+    fn mean(&self) -> u64 {
+        self.arrivals.mean_rate().unwrap_or(1).max(1)
+    }
+
+    /// A time in which the reader stalls once, and catches up.
+    fn one_stall(&self) -> Duration {
+        if self.stall.is_zero() {
+            return Duration::ZERO;
+        }
+        self.between_stalls().saturating_add(self.stall.saturating_mul(2))
+    }
+
     /// A run of everything, long enough to see the loss that is allowed.
     fn full(&self, rings: usize, readers: usize) -> Setup {
         let mut setup = self.base(rings, readers);
         setup.arrivals = self.arrivals.clone();
-        let mean = self.arrivals.mean_rate().unwrap_or(1).max(1);
+        let mean = self.mean();
         let records = (10_000_000 / u64::from(self.loss.max(1))).clamp(200_000, RECORDS);
         // Without stalls and bursts, every part of it is like every other.
         let stalls = if self.stall.is_zero() { Duration::ZERO } else { self.between_stalls() };
         let shown = spec::period(&self.arrivals).max(stalls).saturating_mul(4);
-        setup.duration = enough(records, mean).max(shown).min(enough(RECORDS, mean));
+        let usual = enough(records, mean).max(shown).min(enough(RECORDS, mean));
+        // A run without a stall would show nothing.
+        setup.duration = usual.max(self.one_stall());
         setup.warm_up = Duration::from_millis(10);
         if !self.stall.is_zero() {
             setup.faults.pause = Some((self.stall, self.between_stalls()));
@@ -345,7 +345,7 @@ impl Wanted {
     fn base(&self, rings: usize, readers: usize) -> Setup {
         let mut setup = Setup::new(self.machine.clone());
         setup.producers = self.producers;
-        setup.sizes = self.sizes;
+        setup.sizes = self.sizes();
         setup.sharing = Sharing::Neighbours;
         setup.reader = self.reader.clone();
         setup.handler = self.handler;
@@ -355,9 +355,29 @@ impl Wanted {
     }
 }
 
+/// Returns the records that arrive in this time.
+fn expected(rate: u64, time: Duration) -> u64 {
+    let records = u128::from(rate) * time.as_nanos() / 1_000_000_000;
+    u64::try_from(records).unwrap_or(u64::MAX)
+}
+
 /// Returns a time in which this many records arrive.
 fn enough(records: u64, rate: u64) -> Duration {
     let nanos = u128::from(records) * 1_000_000_000 / u128::from(rate.max(1));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
         .clamp(Duration::from_millis(5), Duration::from_secs(3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight million records would be over before the first stall.
+    #[test]
+    fn a_run_has_at_least_one_stall() {
+        let mut wanted = Wanted::new(Machine::named("vm-2cpu").unwrap());
+        wanted.arrivals = Arrivals::Poisson { rate: 1_000_000 };
+        wanted.stall = Duration::from_secs(2);
+        assert!(wanted.full(1, 1).duration >= wanted.between_stalls() + wanted.stall);
+    }
 }

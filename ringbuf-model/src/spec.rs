@@ -82,11 +82,11 @@ impl Faults {
                 self.stall = Some((units::time(time)?, units::millionths(share)?));
             }
             (Some(("pause", time)), _, every) => {
-                let every = units::time(every)?;
-                if every.is_zero() {
-                    return Err(UnitError::new(text, "a distance of pauses above zero"));
+                let (time, every) = (units::time(time)?, units::time(every)?);
+                if time >= every {
+                    return Err(UnitError::new(text, "a pause that is shorter than its distance"));
                 }
-                self.pause = Some((units::time(time)?, every));
+                self.pause = Some((time, every));
             }
             (None, "discard", share) => self.discard = units::millionths(share)?,
             (None, "lose-notifications", share) => {

@@ -97,9 +97,23 @@ impl Arrivals {
         match self {
             Self::Bursts { rate, peak, .. } => Some(*rate.max(peak)),
             Self::OnOff { rate, .. } => Some(*rate),
+            Self::Recorded(records) => self.mean_rate().map(|mean| mean.max(densest(records))),
             other => other.mean_rate(),
         }
     }
+}
+
+/// The most records a second in any ten milliseconds of a recording.
+fn densest(records: &[(Duration, u32)]) -> u64 {
+    const WINDOW: Duration = Duration::from_millis(10);
+    let mut first = 0;
+    let counts = records.iter().enumerate().map(|(number, (time, _))| {
+        while records[first].0 + WINDOW <= *time {
+            first += 1;
+        }
+        (number - first + 1) as u64
+    });
+    counts.max().unwrap_or(0) * (1000 / WINDOW.as_millis() as u64)
 }
 
 /// The sizes of samples in bytes, evenly distributed.

@@ -1,6 +1,7 @@
 //! The arguments of `ringbuf sim` and `ringbuf size`, and their help.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -162,11 +163,20 @@ fn fault(text: &str) -> Result<String, UnitError> {
     Faults::default().add(text).map(|()| text.to_owned())
 }
 
+/// Far more than a machine file has.
+const LARGEST_FILE: u64 = 1 << 20;
+
 fn machine(text: &str) -> Result<Machine, String> {
     if !text.contains('/') {
         return Machine::named(text).map_err(|error| error.to_string());
     }
-    let read = fs::read_to_string(text).map_err(|error| format!("cannot read {text}: {error}"))?;
+    let mut read = String::new();
+    File::open(text)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_string(&mut read))
+        .map_err(|error| format!("cannot read {text}: {error}"))?;
+    if read.len() as u64 > LARGEST_FILE {
+        return Err(format!("{text} has over {LARGEST_FILE} bytes: it is not a machine file"));
+    }
     Machine::from_toml(&read).map_err(|error| error.to_string())
 }
 

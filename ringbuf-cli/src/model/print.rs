@@ -13,6 +13,7 @@ pub(crate) fn text(setup: &Setup, report: &Report) -> String {
         let _infallible = writeln!(text, "{name:<14} {value}");
     };
     let busy = share(report, setup);
+    let offered = (report.accepted + report.refused) as f64 / report.time.as_secs_f64();
     line("machine", format!("{}, {} producing CPUs", setup.machine.name, setup.producers));
     line(
         "rings",
@@ -34,6 +35,11 @@ pub(crate) fn text(setup: &Setup, report: &Report) -> String {
             report.refused + report.accepted
         ),
     );
+    if let Some(rate) = setup.arrivals.mean_rate().filter(|rate| offered < 0.9 * *rate as f64) {
+        let (offered, rate) = (number(offered), number(rate as f64));
+        line("offered", format!("{offered} records/s: these CPUs do not produce {rate}"));
+    }
+    line("delivered", format!("{}, {} unread at the end", report.delivered, report.unread()));
     line("latency", distribution(&report.latency));
     line("program", distribution(&report.call));
     line("notifications", format!("{:.4} a record", report.notifications_per_record()));
@@ -63,6 +69,7 @@ pub(crate) fn value(setup: &Setup, report: &Report) -> Value {
         "refused": report.refused,
         "discarded": report.discarded,
         "delivered": report.delivered,
+        "unread": report.unread(),
         "notifications": report.notifications,
         "blocks": report.blocks,
         "naps": report.naps,
@@ -129,7 +136,9 @@ fn plural(number: usize) -> &'static str {
 
 /// Returns the share of its time that a reader works.
 pub(crate) fn share(report: &Report, setup: &Setup) -> f64 {
-    report.worked.as_secs_f64() / report.time.as_secs_f64() / setup.readers.max(1) as f64
+    let share = report.worked.as_secs_f64() / report.time.as_secs_f64();
+    // A record that is handled when the run ends counts as a whole.
+    (share / setup.readers.max(1) as f64).min(1.0)
 }
 
 fn distribution(values: &Distribution) -> String {

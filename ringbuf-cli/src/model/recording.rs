@@ -20,7 +20,16 @@ pub(crate) fn load(file: &Path) -> Result<Arrivals> {
     let input = File::open(file).with_context(what)?;
     let mut reader = Reader::new(BufReader::with_capacity(1 << 20, input)).with_context(what)?;
     let mut records = Vec::new();
-    while let Some(block) = reader.next().with_context(what)? {
+    loop {
+        let block = match reader.next() {
+            Ok(Some(block)) => block,
+            Ok(None) => break,
+            Err(error) if !records.is_empty() => {
+                eprintln!("ringbuf: {}: {error:#}", file.display());
+                break;
+            }
+            Err(error) => return Err(error).with_context(what),
+        };
         let Block::Data(data) = block else { continue };
         if data.since == 0 || data.until == u64::MAX {
             continue;
