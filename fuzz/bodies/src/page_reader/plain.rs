@@ -55,7 +55,8 @@ impl Turns {
     pub(super) fn has_not_passed(&self, position: Position, memory: &PageMemory) {
         let Some(passed) = self.passed.filter(|_| !memory.disturbed.get()) else { return };
         let ahead = position.distance(passed, memory.width());
-        assert!(ahead < memory.capacity().bytes(), "passed up to {passed:?}, again {position:?}");
+        // Discarded records may take it ahead by more than a ring. A step back is a wrap.
+        assert!(ahead < 1 << 31, "passed up to {passed:?}, again {position:?}");
     }
 }
 
