@@ -5,6 +5,7 @@ use std::env;
 use std::fmt::Write;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::thread;
 
 /// The variable that selects one seed.
@@ -36,11 +37,14 @@ pub(crate) const VARIABLE: &str = "RINGBUF_SEED";
 /// # Panics
 /// As the test does; and if `RINGBUF_SEED` is not a number.
 pub fn each_seed(seeds: Range<u64>, mut test: impl FnMut(u64)) {
-    let seeds = chosen().map_or(seeds, |seed| seed..seed.saturating_add(1));
-    for seed in seeds {
+    let run = |seed| {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(seed))) {
             failed(seed, panic);
         }
+    };
+    match chosen() {
+        Some(seed) => [seed].into_iter().for_each(run),
+        None => seeds.for_each(run),
     }
 }
 
@@ -51,9 +55,12 @@ fn failed(seed: u64, panic: Box<dyn Any + Send>) -> ! {
 
 /// The only seed to run, if somebody chose one.
 pub(crate) fn chosen() -> Option<u64> {
-    let value = env::var(VARIABLE).ok()?;
-    let seed = value.parse();
-    Some(seed.unwrap_or_else(|_| panic!("{VARIABLE}: `{value}` is not a number: give one seed")))
+    let value = env::var_os(VARIABLE)?;
+    let seed = value.to_str().and_then(|text| text.parse().ok());
+    Some(seed.unwrap_or_else(|| {
+        let (last, value) = (u64::MAX, value.to_string_lossy());
+        panic!("{VARIABLE} must be a number from 0 to {last}, not `{value}`")
+    }))
 }
 
 /// The version whose seeds these are: another one may draw something else.
@@ -61,15 +68,34 @@ pub(crate) fn version() -> String {
     format!("ringbuf-sim {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The command that runs this seed of the test that is running.
+/// The command that runs this seed of the test that is running, and shows what it prints.
 pub(crate) fn command(seed: u64) -> String {
     let mut command = format!("{VARIABLE}={seed} cargo test");
     if let Ok(package) = env::var("CARGO_PKG_NAME") {
         let _ = write!(command, " -p {package}");
     }
+    let _ = write!(command, "{}", target().unwrap_or_default());
     // The test harness names each thread after its test.
     match thread::current().name() {
-        Some("main") | None => command,
-        Some(test) => command + &format!(" {test} -- --exact"),
+        Some("main") | None => command + " -- --nocapture",
+        Some(test) => command + &format!(" {test} -- --exact --nocapture"),
     }
+}
+
+/// The option that selects the target of this program, if its file says which it is: cargo calls
+/// it `target/debug/deps/NAME-HASH`, and `target/debug/examples/NAME-HASH` if it is an example.
+fn target() -> Option<String> {
+    let program = env::current_exe().ok()?;
+    let (name, _hash) = program.file_stem()?.to_str()?.rsplit_once('-')?;
+    if program.parent()?.ends_with("examples") {
+        return Some(format!(" --example {name}"));
+    }
+    // Others, such as the tests in a library, have no file there. Without an option, all targets
+    // run: the test is in one of them.
+    let tests = Path::new(&env::var_os("CARGO_MANIFEST_DIR")?).join("tests");
+    let has = |name: &&String| {
+        tests.join(format!("{name}.rs")).is_file() || tests.join(name).join("main.rs").is_file()
+    };
+    let names = [name.to_owned(), name.replace('_', "-")];
+    names.iter().find(has).map(|name| format!(" --test {name}"))
 }

@@ -191,12 +191,22 @@ fn run(test: &str, seed: Option<&str>) -> (bool, String) {
 fn a_failing_seed_is_printed_with_the_command_that_replays_it() {
     let (passed, text) = run("fails_when_asked", None);
     assert!(!passed);
-    let command = "RINGBUF_SEED=5 cargo test -p ringbuf-sim fails_when_asked -- --exact";
+    let command = "RINGBUF_SEED=5 cargo test -p ringbuf-sim --test faults fails_when_asked \
+                   -- --exact --nocapture\n";
     for words in [command, "seed 5 fails (ringbuf-sim ", "planted"] {
         assert!(text.contains(words), "no `{words}` in:\n{text}");
     }
     assert!(!run("fails_when_asked", Some("5")).0);
     assert!(!run("fails_when_asked", Some("77")).0);
     assert!(run("fails_when_asked", Some("4")).0);
-    assert!(run("fails_when_asked", Some("x")).1.contains("`x` is not a number"));
+    assert!(!run("fails_when_asked", Some("18446744073709551615")).0, "the last one runs, too");
+}
+
+#[test]
+fn a_seed_that_is_no_number_is_refused() {
+    for wrong in ["abc", "", "18446744073709551616", "-1"] {
+        let (passed, text) = run("fails_when_asked", Some(wrong));
+        let says = "RINGBUF_SEED must be a number from 0 to 18446744073709551615, not";
+        assert!(!passed && text.contains(&format!("{says} `{wrong}`")), "{text}");
+    }
 }

@@ -372,9 +372,10 @@ impl Explore {
         reader: impl Fn(&[ExploredRing]) -> Ended + 'static,
     ) -> Result<Explored, Box<Failure>> {
         let reader: Rc<Reader> = Rc::new(reader);
+        // Not in `quietly`, which would hide that it is no number.
+        let (first, last) = replay::chosen().map_or((self.first, self.last), |one| (one, one));
         panics::quietly(|| {
             let mut explored = Explored::default();
-            let (first, last) = replay::chosen().map_or((self.first, self.last), |one| (one, one));
             for seed in first..=last {
                 let plan = self.settings.plan(seed);
                 let result = world::run(&plan, &self.settings, &reader, false);

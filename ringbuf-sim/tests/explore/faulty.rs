@@ -126,11 +126,11 @@ fn forgets_to_arm_when_asked() {
 const ASKED: &str = "RINGBUF_SIM_FORGETS_WHEN_ASKED";
 
 /// Runs that test, and returns its output if it fails.
-fn failure_of(seed: Option<u64>) -> Option<String> {
+fn failure_of(seed: Option<&str>) -> Option<String> {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["faulty::forgets_to_arm_when_asked", "--exact", "--test-threads=2"]);
     command.env(ASKED, "1").env_remove("RINGBUF_SEED");
-    command.envs(seed.map(|seed| ("RINGBUF_SEED", seed.to_string())));
+    command.envs(seed.map(|seed| ("RINGBUF_SEED", seed)));
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (!output.status.success()).then(|| String::from_utf8_lossy(&text).into_owned())
@@ -141,15 +141,22 @@ fn a_failure_is_printed_with_the_command_that_replays_it() {
     let text = failure_of(None).expect("a lost wakeup");
     let (_, from) = text.split_once("to replay it: RINGBUF_SEED=").expect("a command");
     let (seed, command) = from.split_once(' ').unwrap();
-    let test = "cargo test -p ringbuf-sim faulty::forgets_to_arm_when_asked -- --exact\n";
-    assert!(command.starts_with(test), "{text}");
+    let test = "cargo test -p ringbuf-sim --test explore faulty::forgets_to_arm_when_asked";
+    assert!(command.starts_with(&format!("{test} -- --exact --nocapture\n")), "{text}");
     assert!(text.contains(&format!("(ringbuf-sim {}, Linux 7.3; ", env!("CARGO_PKG_VERSION"))));
-    let seed: u64 = seed.parse().unwrap();
     let again = failure_of(Some(seed)).expect("the same");
     let report = |text: &str| {
         text.split_once("\nseed ").unwrap().1.split_once("\nfailures").unwrap().0.to_owned()
     };
     assert_eq!(report(&again), report(&text));
-    let passes = (0..seed).find(|seed| failure_of(Some(*seed)).is_none());
+    let seed: u64 = seed.parse().unwrap();
+    let passes = (0..seed).find(|seed| failure_of(Some(&seed.to_string())).is_none());
     assert_eq!(passes, (seed > 0).then_some(0), "the seeds before it pass");
+}
+
+#[test]
+fn a_seed_that_is_no_number_is_refused() {
+    let text = failure_of(Some("abc")).expect("no number");
+    let says = "RINGBUF_SEED must be a number from 0 to 18446744073709551615, not `abc`";
+    assert!(text.contains(says), "{text}");
 }
