@@ -1,7 +1,7 @@
 //! The agent of docs/use.md: typed records, a policy, alarms, a clean end, and a sum that holds.
 
-use std::io::{BufWriter, Write, stdout};
-use std::mem::MaybeUninit;
+use std::io::{Write, stdout};
+use std::mem::{MaybeUninit, take};
 use std::thread;
 use std::time::Duration;
 
@@ -34,23 +34,24 @@ fn main() -> Result<()> {
     let waker = ring.waker()?;
     thread::spawn(move || signals.forever().for_each(|_| waker.wake()));
     skel.attach()?;
-
-    let mut out = BufWriter::new(stdout());
-    let mut show = |sample: AlignedBytes<'_>| match sample.cast::<Event>() {
+    let show = |lines: &mut String, sample: AlignedBytes<'_>| match sample.cast::<Event>() {
         Ok(Event { time, pid, uid, filename }) => {
             let name = filename.split(|byte| *byte == 0).next().unwrap_or_default();
-            writeln!(out, "{time} {pid} {uid} {}", String::from_utf8_lossy(name)).ok();
+            *lines += &format!("{time} {pid} {uid} {}\n", String::from_utf8_lossy(name));
         }
         Err(misfit) => eprintln!("skipped: {misfit}"),
     };
+    let mut lines = String::new();
     while ring.wait(Some(Duration::from_secs(1)))? != Wakeup::Woken {
-        ring.drain(|record| show(*record))?;
+        ring.drain(|record| show(&mut lines, *record))?;
+        stdout().write_all(take(&mut lines).as_bytes())?; // it ends if nobody takes them
         if let Some(stuck) = ring.busy_head()? {
             eprintln!("a program is slow: {stuck}");
         }
     }
     skel.links = AgentLinks::default(); // detaches the program
-    let finished = ring.finish(Duration::from_secs(1), |record| show(*record))?;
+    let finished = ring.finish(Duration::from_secs(1), |record| show(&mut lines, *record))?;
+    stdout().write_all(lines.as_bytes())?;
     let accounting = losses.account([&ring])?;
     eprintln!("{finished}; {accounting}");
     ensure!(finished.is_complete() && accounting.gap() == Gap::None, "records are missing");

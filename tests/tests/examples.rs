@@ -159,7 +159,6 @@ fn the_programs_of_the_book() {
         let mut lines = BufReader::new(example.stdout.take().expect("piped")).lines();
         thread::scope(|scope| {
             scope.spawn(|| {
-                // The agent writes in blocks, so it takes some hundred of them.
                 while !over.load(SeqCst) {
                     ours.lock().expect("no panic").insert(run_true().to_string());
                 }
