@@ -1,7 +1,7 @@
 //! Files that are written, and must not destroy what is there.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -34,10 +34,28 @@ pub(crate) fn create(path: &Path, force: bool, input: Option<&Path>) -> anyhow::
 
 /// The error for a file that would be written over.
 pub(crate) fn exists(path: &Path) -> anyhow::Error {
-    anyhow!(
-        "{} exists: give another name with --output, or --force to write over it",
-        path.display()
-    )
+    anyhow!("{} exists: give another name, or --force to write over it", path.display())
+}
+
+/// Refuses what [`write`] would refuse: a long run calls it first.
+pub(crate) fn may_be_written(path: &Path, force: bool) -> anyhow::Result<()> {
+    if path == Path::new("-") {
+        return Err(anyhow!(
+            "- is no file, and standard output has the result: give a file's name"
+        ));
+    }
+    if !force && fs::symlink_metadata(path).is_ok() {
+        return Err(exists(path));
+    }
+    may_be_replaced(path)
+}
+
+/// Writes a whole file; over a regular file with `force` only.
+pub(crate) fn write(path: &Path, force: bool, text: &str) -> anyhow::Result<()> {
+    may_be_written(path, force)?;
+    create(path, force, None)?
+        .write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether both are one file, also by a link. `-` is standard input.

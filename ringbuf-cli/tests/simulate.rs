@@ -97,6 +97,40 @@ fn a_plot_is_an_svg_file() {
 }
 
 #[test]
+fn a_file_that_exists_is_kept_unless_it_may_go() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let [file, link] = ["mine", "link"].map(|name| folder.path().join(name));
+    std::fs::write(&file, "precious").expect("written");
+    std::os::unix::fs::symlink(&file, &link).expect("linked");
+    let [name, link] = [&file, &link].map(|path| path.to_str().expect("UTF-8"));
+    let plot = |more: &[&str]| ringbuf(&[&SHORT[..], &["--plot"], more].concat());
+    let calibrate = |more: &[&str]| ringbuf(&[&["sim", "--calibrate"], more].concat());
+    for (arguments, why) in [
+        (&[name][..], "exists: give another name, or --force"),
+        (&[link], "exists: give another name, or --force"),
+        (&[link, "--force"], "a symbolic link"),
+        (&["-"], "give a file's name"),
+    ] {
+        for (code, text, error) in [plot(arguments), calibrate(arguments)] {
+            assert!(code == Some(1) && text.is_empty(), "{arguments:?}: {text}");
+            assert!(error.contains(why), "{arguments:?}: {error}");
+        }
+    }
+    assert_eq!(std::fs::read(&file).expect("it is there"), b"precious");
+    assert!(link_is_kept(link), "a link was replaced");
+    let (code, _, error) = plot(&[name, "--force"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(std::fs::read_to_string(&file).expect("it was written").contains("</svg>"));
+    let (code, _, error) = calibrate(&[name, "--force"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(std::fs::read_to_string(&file).expect("it was written").contains("name = \"mine\""));
+}
+
+fn link_is_kept(link: &str) -> bool {
+    std::fs::symlink_metadata(link).expect("it is there").is_symlink()
+}
+
+#[test]
 fn a_size_shows_how_it_got_there_and_says_when_it_is_not_sure() {
     let sure =
         ["size", "--rate", "20k/s", "--stall", "10ms", "--loss", "0.01%", "--machine", "vm-2cpu"];
@@ -129,4 +163,51 @@ fn what_is_not_possible_is_refused_with_a_reason() {
     refused(&["sim", "--cpus", "1", "--rate", "1/s", "--policy", "lazy"], "balanced");
     refused(&["sim", "--cpus", "1", "--rate", "1/s", "--ring", "5000"], "not a power of two");
     refused(&["size", "--arrivals", "closed:1:1us"], "no rate");
+    refused(&["sim", "--cpus", "1", "--rate", "1/s", "--force"], "--plot <FILE>");
+}
+
+/// What would have no effect is refused.
+#[test]
+fn options_are_not_ignored() {
+    let refused = |arguments: &[&str], wanted: &str| {
+        let (code, text, error) = ringbuf(arguments);
+        assert!(code != Some(0) && text.is_empty(), "{arguments:?}: {text}");
+        assert!(error.contains(wanted), "{arguments:?}: {error}");
+    };
+    let sim = |more: &[&str], wanted| refused(&[&["sim", "--cpus", "1"], more].concat(), wanted);
+    sim(&["--arrivals", "trace:./none", "--rate", "1/s"], "leave --rate away");
+    sim(&["--arrivals", "trace:./none", "--sizes", "8"], "leave --sizes away");
+    sim(&["--arrivals", "trace:./none"], "cannot read the capture ./none");
+    sim(&["--arrivals", "closed:1:1us", "--rate", "1/s"], "leave --rate away");
+    sim(&["--arrivals", "closed:1:1us", "--sweep", "rate=1/s"], "rate= cannot change them");
+    sim(&["--rate", "1/s", "--reader-cpus", "0"], "use 1 or more");
+    sim(&["--rate", "1/s", "--sweep", "rings=1,rings=2"], "rings is given twice");
+    for option in [
+        &["--cpus", "1"][..],
+        &["--rate", "1/s"],
+        &["--sizes", "8"],
+        &["--arrivals", "poisson"],
+        &["--policy", "busy"],
+        &["--handler", "1us"],
+        &["--machine", "vm-2cpu"],
+        &["--seed", "2"],
+        &["--progress"],
+        &["--ring", "64K"],
+        &["--rings", "2"],
+        &["--readers", "2"],
+        &["--reader-cpus", "1"],
+        &["--sharing", "striped"],
+        &["--release", "6.12"],
+        &["--fault", "discard@1%"],
+        &["--seconds", "1"],
+        &["--sweep", "rings=1..2"],
+        &["--json"],
+    ] {
+        refused(&[&["sim", "--calibrate", "./none/none"], option].concat(), "cannot be used with");
+    }
+    for option in [&["--rate", "1/s"], &["--sizes", "64"], &["--arrivals", "constant"]] {
+        refused(&[&["size", "--from", "./none"], &option[..]].concat(), "cannot be used with");
+    }
+    let burst = ["size", "--rate", "1/s", "--burst", "9/s:1ms", "--arrivals", "constant"];
+    refused(&burst, "cannot be used with");
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ringbuf_model::{Arrivals, Faults, Machine, Reader, Setup, Sharing, Sizes, UnitError, units};
 
@@ -32,8 +32,8 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) readers: usize,
     /// Confine the readers to N CPUs, where they take turns [default: each has its own]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub(crate) reader_cpus: usize,
+    #[arg(long, value_name = "N", value_parser = reader_cpus)]
+    pub(crate) reader_cpus: Option<usize>,
     /// Which CPUs share a ring: neighbours, or striped (CPU modulo rings)
     #[arg(long, value_name = "WHICH", default_value = "neighbours")]
     pub(crate) sharing: Sharing,
@@ -50,15 +50,18 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) json: bool,
     /// Draw fill, losses and latency over time into this SVG file
-    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
+    #[arg(long, value_name = "FILE", conflicts_with = "sweep", group = "written")]
     pub(crate) plot: Option<PathBuf>,
     /// Measure this machine instead, for some seconds, and write a machine file
     ///
     /// Pinned threads measure cache lines, wakeups, naps and clocks. With privilege, BPF programs
     /// measure a record and a notification; without, they come from user space, and the file says
     /// so. It also has its own error, on throughputs that nothing was fitted to.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sweep", "plot", "json"])]
+    #[arg(long, value_name = "FILE", group = "written", conflicts_with_all = SIMULATES)]
     pub(crate) calibrate: Option<PathBuf>,
+    /// Write over the FILE of --plot or --calibrate if it is a regular file that exists
+    #[arg(long, requires = "written")]
+    pub(crate) force: bool,
     /// Compare several values in one table: ring=64K..64M,rings=1..192
     ///
     /// The keys are cpus, rate, ring, rings, readers and policy. A range grows by doubling; values
@@ -66,6 +69,29 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "LIST", value_parser = super::sweep::parse)]
     pub(crate) sweep: Option<super::sweep::Sweep>,
 }
+
+/// What has no sense for a measurement of this machine.
+const SIMULATES: [&str; 19] = [
+    "cpus",
+    "rate",
+    "sizes",
+    "arrivals",
+    "policy",
+    "handler",
+    "machine",
+    "seed",
+    "progress",
+    "ring",
+    "rings",
+    "readers",
+    "reader_cpus",
+    "sharing",
+    "release",
+    "faults",
+    "seconds",
+    "sweep",
+    "json",
+];
 
 /// What both commands simulate.
 #[derive(Args, Debug)]
@@ -76,9 +102,9 @@ pub(crate) struct Load {
     /// Records a second of all CPUs together: 1500/s, 200k/s, 2M/s
     #[arg(long, value_name = "RATE", value_parser = units::rate)]
     pub(crate) rate: Option<u64>,
-    /// Bytes of a sample: 64, or evenly distributed as in 64..512
-    #[arg(long, value_name = "SIZES", default_value = "64")]
-    pub(crate) sizes: Sizes,
+    /// Bytes of a sample: 64, or evenly distributed as in 64..512 [default: 64]
+    #[arg(long, value_name = "SIZES")]
+    sizes: Option<Sizes>,
     /// When records arrive
     ///
     /// constant, poisson, burst:PEAK:LENGTH:EVERY, on-off:ON:OFF, closed:BATCH:GAP, or trace:FILE,
@@ -112,14 +138,25 @@ impl Load {
     /// Returns the arrivals and the sizes.
     pub(crate) fn arrivals(&self) -> Result<Arrivals> {
         if let Some(file) = self.arrivals.strip_prefix("trace:") {
+            ensure!(self.rate.is_none(), "a trace has its own rate: leave --rate away");
+            ensure!(self.sizes.is_none(), "a trace has its own sizes: leave --sizes away");
             return recording::load(file.as_ref());
         }
         let rate = match self.rate {
+            Some(_) if self.is_closed() => bail!("{CLOSED}: leave --rate away"),
             Some(rate) => rate,
-            None if self.arrivals.starts_with("closed:") => 1,
-            None => anyhow::bail!("give a rate with --rate, for example --rate 200k/s"),
+            None if self.is_closed() => 1,
+            None => bail!("give a rate with --rate, for example --rate 200k/s"),
         };
         Ok(Arrivals::parse(&self.arrivals, rate)?)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.arrivals.starts_with("closed:")
+    }
+
+    fn sizes(&self) -> Sizes {
+        self.sizes.unwrap_or(Sizes::fixed(64))
     }
 
     /// Returns the machine, or the default for so many producing CPUs.
@@ -140,12 +177,12 @@ impl Sim {
         let mut setup = Setup::new(load.machine(most)?);
         setup.producers = cpus;
         setup.arrivals = load.arrivals()?;
-        setup.sizes = load.sizes;
+        setup.sizes = load.sizes();
         setup.reader = load.policy.clone();
         setup.handler = load.handler;
         setup.seed = load.seed;
         (setup.ring, setup.rings, setup.readers) = (self.ring, self.rings, self.readers);
-        (setup.sharing, setup.reader_cpus) = (self.sharing, self.reader_cpus);
+        (setup.sharing, setup.reader_cpus) = (self.sharing, self.reader_cpus.unwrap_or(0));
         if let Some(release) = self.release {
             setup.release = release;
         }
@@ -157,6 +194,14 @@ impl Sim {
         setup.samples = if self.plot.is_some() { 400 } else { 0 };
         Ok(setup)
     }
+}
+
+/// Why closed arrivals and a rate do not go together.
+pub(crate) const CLOSED: &str = "closed arrivals come as fast as their CPUs make them";
+
+fn reader_cpus(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or("use 1 or more; without this option, each reader has a CPU of its own")
 }
 
 fn fault(text: &str) -> Result<String, UnitError> {
@@ -231,7 +276,7 @@ pub(crate) struct Size {
     #[command(flatten)]
     pub(crate) load: Load,
     /// A burst once a second: RATE:TIME, for example 1M/s:100ms
-    #[arg(long, value_name = "BURST", value_parser = burst)]
+    #[arg(long, value_name = "BURST", value_parser = burst, conflicts_with = "arrivals")]
     pub(crate) burst: Option<(u64, Duration)>,
     /// How long the reader can be kept from reading, about once a second
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = units::time)]
@@ -240,7 +285,8 @@ pub(crate) struct Size {
     #[arg(long, value_name = "SHARE", default_value = "0.001%", value_parser = units::millionths)]
     pub(crate) loss: u32,
     /// Take times and sizes from a capture of `ringbuf record`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "burst"])]
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["rate", "sizes", "arrivals", "burst"])]
     pub(crate) from: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -262,7 +308,7 @@ impl Size {
                 Arrivals::Bursts { rate, peak, length, every: Duration::from_secs(1) }
             }
         };
-        wanted.sizes = load.sizes;
+        wanted.sizes = load.sizes();
         wanted.reader = load.policy.clone();
         wanted.handler = load.handler;
         wanted.seed = load.seed;

@@ -7,7 +7,6 @@ mod progress;
 mod recording;
 mod sweep;
 
-use std::fs;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
@@ -15,8 +14,8 @@ use ringbuf_model::units;
 
 pub(crate) use self::args::{Sim, Size};
 use self::progress::Meter;
-use crate::Failure;
 use crate::pages::unless_closed;
+use crate::{Failure, new_file};
 
 /// Runs `ringbuf sim`.
 pub(crate) fn sim(arguments: &Sim) -> Result<(), Failure> {
@@ -25,9 +24,12 @@ pub(crate) fn sim(arguments: &Sim) -> Result<(), Failure> {
 
 fn simulate(arguments: &Sim) -> Result<()> {
     if let Some(file) = &arguments.calibrate {
-        return write(&calibrate::run(file)?);
+        return write(&calibrate::run(file, arguments.force)?);
     }
     let setup = arguments.setup()?;
+    if let Some(file) = &arguments.plot {
+        new_file::may_be_written(file, arguments.force)?;
+    }
     if let Some(sweep) = &arguments.sweep {
         return write(&sweep.run(&setup, arguments)?);
     }
@@ -41,8 +43,7 @@ fn simulate(arguments: &Sim) -> Result<()> {
             setup.rings,
             setup.reader
         );
-        let svg = report.to_svg(&setup, &title)?;
-        fs::write(file, svg).with_context(|| format!("cannot write {}", file.display()))?;
+        new_file::write(file, arguments.force, &report.to_svg(&setup, &title)?)?;
     }
     write(&if arguments.json { print::json(&setup, &report) } else { print::text(&setup, &report) })
 }

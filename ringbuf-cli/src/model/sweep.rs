@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use ringbuf_model::{Arrivals, Reader, Setup, units};
 
-use super::args::Sim;
+use super::args::{CLOSED, Sim};
 use super::print;
 use super::progress::Meter;
 
@@ -48,6 +48,9 @@ pub(crate) fn parse(text: &str) -> Result<Sweep, String> {
             "policy" => Key::Policy,
             _ => return Err("the keys are cpus, rate, ring, rings, readers and policy".to_owned()),
         };
+        if keys.iter().any(|(other, _)| *other == key) {
+            return Err(format!("{name} is given twice: list its values, as in rings=1|2"));
+        }
         keys.push((key, key.choices(values)?));
     }
     let all = keys.iter().map(|(_, choices)| choices.len()).product::<usize>();
@@ -92,6 +95,7 @@ impl Key {
         match (self, choice) {
             (Self::Policy, Choice::Policy(reader)) => setup.reader = reader.clone(),
             (Self::Rate, Choice::Number(rate)) => {
+                ensure!(!arguments.load.is_closed(), "{CLOSED}: rate= cannot change them");
                 setup.arrivals = Arrivals::parse(&arguments.load.arrivals, *rate)
                     .context("rate= cannot change these arrivals")?;
             }
@@ -222,6 +226,7 @@ mod tests {
             "hats=1..2",
             "policy=balanced..busy",
             "ring=1..4G,rings=1..192",
+            "rings=1,rings=2",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -10,13 +10,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ringbuf_model::{
     Arrivals, Bound, Machine, Prices, Reader, Row, Setup, Sizes, Table, Topology, Wakeups,
 };
 
 use self::cpus::Pairs;
 use self::rings::{RING, SAMPLE, Simulated, Source};
+use crate::new_file;
 
 /// The machine whose prices stand for what cannot be measured here.
 const DEFAULT: &str = "vm-2cpu";
@@ -24,7 +25,8 @@ const DEFAULT: &str = "vm-2cpu";
 const READERS: [&str; 3] = ["spin:300ns", "spin:1us", "busy"];
 
 /// Measures this machine, and writes its file. Returns what a person reads.
-pub(crate) fn run(file: &Path) -> Result<String> {
+pub(crate) fn run(file: &Path, force: bool) -> Result<String> {
+    new_file::may_be_written(file, force)?;
     let (topology, pairs) = cpus::find()?;
     let mut machine = Machine::named(DEFAULT)?;
     (machine.tables, machine.bounds) = (Vec::new(), Vec::new());
@@ -40,8 +42,7 @@ pub(crate) fn run(file: &Path) -> Result<String> {
     with_rings(&mut machine, pairs, &mut told)?;
     round(&mut machine.prices);
     machine.about = about(&machine.topology, &told);
-    fs::write(file, machine.to_toml())
-        .with_context(|| format!("cannot write {}", file.display()))?;
+    new_file::write(file, force, &machine.to_toml())?;
     Ok(text(&machine, file, &told))
 }
 
