@@ -93,7 +93,7 @@ fn setup(seed: u64) -> Setup {
     setup.reader = random.of(&readers).parse().unwrap();
     setup.handler = Duration::from_nanos(random.of(&[0, 0, 200, 2000]));
     let faults =
-        ["stall:50us@1%", "pause:3ms@10ms", "discard@5%", "lose-notifications@20%", "no-wakeup"];
+        ["stall:50us@1%", "pause:1ms@4ms", "discard@5%", "lose-notifications@20%", "no-wakeup"];
     for fault in faults {
         if random.from(0, 3) == 0 {
             setup.faults.add(fault).unwrap();
