@@ -37,7 +37,7 @@ pub(crate) fn exists(path: &Path) -> anyhow::Error {
     anyhow!("{} exists: give another name, or --force to write over it", path.display())
 }
 
-/// Refuses what [`write`] would refuse: a long run calls it first.
+/// Refuses what [`write()`] would refuse: a long run calls it first.
 pub(crate) fn may_be_written(path: &Path, force: bool) -> anyhow::Result<()> {
     if path == Path::new("-") {
         return Err(anyhow!(
