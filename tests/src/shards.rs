@@ -30,7 +30,8 @@ pub struct Event {
     pub stream: usize,
     /// The slot of its ring.
     pub slot: u32,
-    /// From its time to its submit, if `timed` is set.
+    /// If `timed` is set: how long the record before in its stream took, from its time until its
+    /// submit was over.
     pub took: Duration,
 }
 

@@ -11,7 +11,8 @@
  *        8    8 number  how many records of its stream came before it
  *       16    2 stream  2 * CPU, and 1 more if it is from the program that interrupts
  *       18    2 slot    of its ring
- *       20    4 took    microseconds from the key to the submit if `timed` is set, else 0
+ *       20    4 took    if `timed` is set: microseconds from the key of the record before in its
+ *                      stream until its submit was over; else 0
  *       24  n-24 rest   each word is the number
  *
  * The key is taken after the reservation, or before it if `stamp_before` is set. Then one
@@ -60,7 +61,8 @@ struct event {
 struct stream {
 	__u64 attempted;
 	__u64 accepted;
-	__u64 apart[14];
+	__u64 took; /* microseconds, of the last record */
+	__u64 apart[13];
 } streams[2 * CPUS_MAX] __attribute__((aligned(128)));
 
 struct ring {
@@ -115,8 +117,10 @@ static __always_inline int emit(__u32 interrupts, const __u32 size, __u64 flags)
 	for (__u32 i = 3; i < size / 8; i++)
 		((__u64 *)event)[i] = stream->accepted;
 	stream->accepted++;
-	event->took = timed ? (bpf_ktime_get_ns() - key) / 1000 : 0;
+	event->took = timed ? stream->took : 0;
 	bpf_ringbuf_submit(event, flags);
+	if (timed)
+		stream->took = (bpf_ktime_get_ns() - key) / 1000;
 	return 1;
 }
 
