@@ -98,10 +98,10 @@ impl<'fd> MapOptions<'fd> {
     /// # use ringbuf_kernel::MapOptions;
     /// use std::os::fd::AsFd;
     ///
-    /// # fn token_of_a_container() -> std::os::fd::OwnedFd { unimplemented!() }
-    /// let token = token_of_a_container();
+    /// # fn example(token: std::os::fd::OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     /// let ring = MapOptions::new(1 << 20).token(token.as_fd()).create()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok(())
+    /// # }
     /// ```
     #[must_use]
     pub fn token(self, token: BorrowedFd<'fd>) -> Self {

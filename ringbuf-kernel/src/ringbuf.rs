@@ -62,11 +62,12 @@ impl RingBuf {
     ///
     /// ```no_run
     /// # use ringbuf_kernel::RingBuf;
-    /// # fn map_of_a_loader() -> std::os::fd::OwnedFd { unimplemented!() }
-    /// let map = map_of_a_loader(); // aya: `map.fd()`; libbpf-rs: `&skel.maps.events`
+    /// # fn example(map: std::os::fd::OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
+    /// // `map` is aya's `map.fd()`, or libbpf-rs' `&skel.maps.events`.
     /// let mut ring = RingBuf::open(&map)?;
     /// ring.drain(|record| println!("{} bytes", record.len()))?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors

@@ -74,10 +74,11 @@ impl UserRingBuf {
     ///
     /// ```no_run
     /// # use ringbuf_kernel::UserRingBuf;
-    /// # fn map_of_a_loader() -> std::os::fd::OwnedFd { unimplemented!() }
-    /// let ring = UserRingBuf::open(map_of_a_loader())?;
+    /// # fn example(map: std::os::fd::OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = UserRingBuf::open(&map)?;
     /// ring.reserve(8)?.submit();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Errors
